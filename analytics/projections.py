@@ -1,0 +1,135 @@
+"""From the timeline to the figures of days. Pure: a batch of entries becomes increments, whatever came before.
+
+A day is the business date of `happened_at` in the programme's zone. Increments of batches add up: folding entries in
+one batch or in many gives the same figures.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from loyalty.periods import business_date
+
+Day = tuple[date, int | None]
+"""A business date and a store; without one: online and unknown."""
+
+
+class Entry(Protocol):
+    """What is looked at in a timeline entry."""
+
+    kind: str
+    member_id: int | None
+    happened_at: datetime
+    payload: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Increment:
+    """How much entries add to the figures of one day and store. The names are those of DayFigures."""
+
+    members_joined: int = 0
+    members_active: int = 0
+    member_orders: int = 0
+    guest_orders: int = 0
+    member_sales_amount: Decimal = Decimal(0)
+    guest_sales_amount: Decimal = Decimal(0)
+    points_issued: int = 0
+    points_redeemed: int = 0
+    points_expired: int = 0
+    points_taken_back: int = 0
+    redemptions: int = 0
+    vouchers_used: int = 0
+    tiers_raised: int = 0
+    tiers_lowered: int = 0
+
+
+FIGURES = tuple(each.name for each in fields(Increment))
+
+
+@dataclass(slots=True)
+class Fold:
+    """What a batch adds, by day and store, and the members who bought on a day with the store they were first seen in.
+
+    Whether a buyer is new on that day is known only to the read model, so `members_active` stays 0 here.
+    """
+
+    increments: dict[Day, Increment] = field(default_factory=dict)
+    buyers: dict[tuple[date, int], int | None] = field(default_factory=dict)
+
+    def of(self, day: date, store_id: int | None) -> Increment:
+        """Return the increment of a day and store, made if need be."""
+        return self.increments.setdefault((day, store_id), Increment())
+
+
+def fold(entries: Iterable[Entry], zone: ZoneInfo) -> Fold:
+    """Return what entries, in reading order, add to the figures of their days."""
+    result = Fold()
+    for entry in entries:
+        _FOLDS[entry.kind](result, entry, business_date(entry.happened_at, zone))
+    return result
+
+
+def _enrolled(result: Fold, entry: Entry, day: date) -> None:
+    result.of(day, entry.payload.get("store")).members_joined += 1
+
+
+def _bought(result: Fold, entry: Entry, day: date) -> None:
+    store_id = entry.payload.get("store")
+    increment = result.of(day, store_id)
+    amount = Decimal(entry.payload["amount"])
+    if entry.member_id is None:
+        increment.guest_orders += 1
+        increment.guest_sales_amount += amount
+        return
+    increment.member_orders += 1
+    increment.member_sales_amount += amount
+    increment.points_issued += entry.payload["points"]
+    result.buyers.setdefault((day, entry.member_id), store_id)
+
+
+def _returned(result: Fold, entry: Entry, day: date) -> None:
+    increment = result.of(day, entry.payload.get("store"))
+    amount = Decimal(entry.payload["amount"])
+    if entry.member_id is None:
+        increment.guest_sales_amount -= amount
+    else:
+        increment.member_sales_amount -= amount
+        increment.points_taken_back += entry.payload["points"]
+
+
+def _expired(result: Fold, entry: Entry, day: date) -> None:
+    result.of(day, None).points_expired += entry.payload["points"]
+
+
+def _redeemed(result: Fold, entry: Entry, day: date) -> None:
+    increment = result.of(day, None)
+    increment.redemptions += 1
+    increment.points_redeemed += entry.payload["points"]
+
+
+def _voucher_used(result: Fold, entry: Entry, day: date) -> None:
+    result.of(day, entry.payload.get("store")).vouchers_used += 1
+
+
+def _raised(result: Fold, entry: Entry, day: date) -> None:
+    result.of(day, None).tiers_raised += 1
+
+
+def _lowered(result: Fold, entry: Entry, day: date) -> None:
+    result.of(day, None).tiers_lowered += 1
+
+
+_FOLDS: Mapping[str, Callable[[Fold, Entry, date], None]] = {
+    "members.enrolled.v1": _enrolled,
+    "rewards.purchase_recorded.v1": _bought,
+    "rewards.return_recorded.v1": _returned,
+    "rewards.points_expired.v1": _expired,
+    "rewards.reward_redeemed.v1": _redeemed,
+    "rewards.voucher_used.v1": _voucher_used,
+    "loyalty.tier_raised.v1": _raised,
+    "loyalty.tier_lowered.v1": _lowered,
+}
+KINDS = tuple(_FOLDS)

@@ -1,0 +1,7 @@
+"""The expected noes of campaigns."""
+
+from members.refusals import Refusal
+
+
+class CampaignsRefusal(Refusal):
+    """Root of the refusals of campaigns."""

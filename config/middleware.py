@@ -1,0 +1,37 @@
+"""Middleware of the roof: a name for every request, and language tags as clients really send them."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+
+class RequestIdMiddleware:
+    """Give each request an id (the caller's `X-Request-Id` when it is sane) and return it on the answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _REQUEST_ID.match(given) else f"req_{uuid.uuid4().hex}"
+        request.META["PERENNIAL_REQUEST_ID"] = request_id
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        return response
+
+
+class LanguageTagMiddleware:
+    """Rewrite `zh_CN` to `zh-CN` in Accept-Language: mini-programs send the underscore, which Django does not read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        header = request.META.get("HTTP_ACCEPT_LANGUAGE")
+        if header and "_" in header:
+            request.META["HTTP_ACCEPT_LANGUAGE"] = header.replace("_", "-")
+        return self.get_response(request)

@@ -1,0 +1,76 @@
+"""The problems of the API by code: a short title each. Codes are for ever; details come with the case."""
+
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+TITLES: Final[dict[str, Promise]] = {
+    # of requests
+    "validation_error": _("The request is not valid"),
+    "malformed_request": _("The request can not be read"),
+    "payload_too_large": _("The request is too large"),
+    "authentication_required": _("Sign-in needed"),
+    "token_expired": _("The sign-in has ended"),
+    "insufficient_scope": _("Not allowed"),
+    "not_found": _("Not found"),
+    "method_not_allowed": _("Method not allowed"),
+    "not_acceptable": _("This form of answer does not exist"),
+    "unsupported_media_type": _("JSON is needed"),
+    "rate_limited": _("Too many requests"),
+    "idempotency_key_missing": _("Idempotency key missing"),
+    "idempotency_key_invalid": _("Idempotency key not valid"),
+    "idempotency_key_reused": _("Idempotency key used before"),
+    "request_in_progress": _("Request in progress"),
+    "member_busy": _("Busy, please repeat"),
+    "unavailable": _("Not available at the moment"),
+    "internal_error": _("Something went wrong here"),
+    # of members
+    "member_frozen": _("Membership frozen"),
+    "member_closed": _("Membership closed"),
+    "phone_in_use": _("Phone number in use"),
+    "email_in_use": _("E-mail address in use"),
+    "invalid_phone": _("Phone number not valid"),
+    "invalid_email": _("E-mail address not valid"),
+    "already_frozen": _("Frozen already"),
+    "not_frozen": _("Not frozen"),
+    "reason_missing": _("Reason missing"),
+    "unknown_scope": _("Unknown scope"),
+    "key_revoked": _("Key revoked"),
+    "wrong_store": _("Another store"),
+    # of tiers
+    "no_ladder": _("No tiers yet"),
+    "fact_from_future": _("Dated later than now"),
+    # of points, orders, rewards and vouchers
+    "order_conflict": _("Order known with another content"),
+    "order_in_future": _("Order dated later than now"),
+    "return_exceeds_order": _("More than was bought"),
+    "insufficient_points": _("Not enough points"),
+    "out_of_stock": _("Out of stock"),
+    "not_available": _("Not available"),
+    "cap_reached": _("Limit reached"),
+    "voucher_not_usable": _("Voucher not usable"),
+    "voucher_used": _("Voucher used before"),
+    "voucher_expired": _("Voucher expired"),
+    "min_spend": _("Order too small"),
+}
+
+#: What goes wrong before or beside a view, by HTTP status.
+CODE_OF_STATUS: Final[dict[int, str]] = {
+    400: "malformed_request",
+    401: "authentication_required",
+    403: "insufficient_scope",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+    500: "internal_error",
+    503: "unavailable",
+}
+
+
+def title_of(code: str, status: int) -> str:
+    """Return the title of a problem in the active language; one by status for a code without its own."""
+    return str(TITLES.get(code) or TITLES[CODE_OF_STATUS.get(status, "validation_error")])

@@ -1,0 +1,54 @@
+"""What the published description of the API says, and how it is made."""
+
+from typing import Any
+
+_DESCRIPTION = """\
+The interface of Perennial for mini-programs and apps (members), tills and servers of the shop.
+
+**Who calls.** Members send `Authorization: Bearer mt_…`, tills `Authorization: Bearer pk_live_…`. A till's key has scopes
+and acts for its own store, channel and source of orders only. In demo mode `POST /auth/dev/login` with `phone` or
+`member_no` answers with a member's token; the address does not exist otherwise.
+
+**Repeats.** Calls that move value need an `Idempotency-Key` header, bare or in quotes. A repeat of the same request
+gets the first answer with `Idempotency-Replayed: true`, for 7 days; one that comes while the first is worked on waits
+for it. The key with another request is refused with 422. What was refused may be tried again with the same key.
+Beside the key, an order number is unique in its source for ever: the same order with a new key answers 200 with
+`already_processed`, another order under the same number 409 `order_conflict`.
+
+**Problems** are `application/problem+json` (RFC 9457) with a stable `code`, a `detail` that can be shown to people, and
+`errors` that name what is wrong in the request: by `pointer` in the body, `parameter` in the address.
+
+**Values.** Money is a decimal string beside its `currency`, points are integers. Moments are RFC 3339 in UTC; a date
+such as `expires_on` is a day in the programme's zone, the last on which the thing is good. Codes are stable; a
+`…_label` beside them is in the language of `Accept-Language` (zh-Hans, zh-Hant, en).
+
+**Growth.** Within v1 fields, values of codes, and addresses are only added: ignore what you do not know. Fields in
+requests that are not known here are ignored, too.
+
+**Lists** take `limit` (1 to 100) and `cursor`; `next` and `previous` in the answer are cursors. Every answer carries
+`X-Request-Id`.
+"""
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Perennial API",
+    "DESCRIPTION": _DESCRIPTION,
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVERS": [{"url": "/api/v1", "description": "This installation"}],
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SCHEMA_PATH_PREFIX_TRIM": True,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["members.api.permissions.Public"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "displayRequestDuration": True},
+    "TAGS": [
+        {"name": "Program", "description": "What everybody may know: the programme, its tiers, its rewards."},
+        {"name": "Me", "description": "A member's own points, tier, redemptions and vouchers."},
+        {"name": "POS", "description": "Tills: find a member, record purchases and returns, use vouchers."},
+    ],
+}

@@ -1,0 +1,42 @@
+"""What loyalty tells upward: facts about tiers, versioned, with the numbers they were decided on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from members.actors import Actor
+from members.timeline import NewEntry
+
+TIER_RAISED = "loyalty.tier_raised.v1"
+TIER_KEPT = "loyalty.tier_kept.v1"
+TIER_LOWERED = "loyalty.tier_lowered.v1"
+TIER_RISE_UNDONE = "loyalty.tier_rise_undone.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class TierDecided:
+    """A decision about a member's tier. `kind` is one of the four above; tiers by code, `needed` and `credits` in tier credits."""
+
+    kind: str
+    member_id: int
+    change: int
+    from_tier: str
+    to_tier: str
+    credits: int
+    needed: int
+    valid_until: datetime | None
+    happened_at: datetime
+
+    def entry(self, *, by: Actor, quiet: bool) -> NewEntry:
+        """Return the entry for the timeline. `quiet` marks history, for which nobody is written to."""
+        payload: dict[str, Any] = {
+            "change": self.change,
+            "from": self.from_tier,
+            "to": self.to_tier,
+            "credits": self.credits,
+            "needed": self.needed,
+            "valid_until": self.valid_until.isoformat() if self.valid_until else None,
+        }
+        if quiet:
+            payload["quiet"] = True
+        return NewEntry(self.kind, self.member_id, self.happened_at, by, payload)

@@ -1,0 +1,57 @@
+"""The programme's calendar: months, month ends, business days, birthdays. Pure; every result is in UTC.
+
+A business day begins at local midnight. Where the clocks skip midnight, it begins at the first moment that exists.
+"""
+
+import calendar
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+RESOLUTION = timedelta(microseconds=1)
+
+
+def business_date(at: datetime, tz: ZoneInfo) -> date:
+    """Return the day on which a moment falls in the zone."""
+    return at.astimezone(tz).date()
+
+
+def day_bounds(day: date, tz: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the half-open span of a day of the zone. On the days the clocks change it is not 24 hours."""
+    return _midnight(day, tz), _midnight(day + timedelta(days=1), tz)
+
+
+def add_months(day: date, months: int) -> date:
+    """Return the same day some months on (or back, when negative); the last of the month where there is no such day."""
+    years, month0 = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month0 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def months_before(at: datetime, months: int, tz: ZoneInfo) -> datetime:
+    """Return the beginning of the day that lies `months` before the day of `at`."""
+    return _midnight(add_months(business_date(at, tz), -months), tz)
+
+
+def end_of_month_after(at: datetime, months: int, tz: ZoneInfo) -> datetime:
+    """Return the end of the month that lies `months` after the month of `at`: the first moment of the month after it.
+
+    Earned on 2026-03-15, 12 months: 2027-04-01 at local midnight.
+    """
+    return _midnight(add_months(business_date(at, tz).replace(day=1), months + 1), tz)
+
+
+def last_day_before(until: datetime, tz: ZoneInfo) -> date:
+    """Return the last day that lies before an open end, as people say it: until 31 March, not until 1 April."""
+    return business_date(until - RESOLUTION, tz)
+
+
+def birthday_in(year: int, birthday: date) -> date:
+    """Return the day a birthday is kept in a year. Those born on 29 February keep the 28th in common years."""
+    if birthday.month == 2 and birthday.day == 29 and not calendar.isleap(year):
+        return date(year, 2, 28)
+    return birthday.replace(year=year)
+
+
+def _midnight(day: date, tz: ZoneInfo) -> datetime:
+    # fold=0 takes the first of two midnights, and of a skipped one the moment at which the clocks jump.
+    return datetime.combine(day, time(), tz).astimezone(UTC)

@@ -1,0 +1,193 @@
+"""SQL of the standing services: one statement each, whoever calls. Transactions and decisions are the callers'."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from loyalty.assessment import Change, Standing
+from loyalty.course import CountedFact
+from loyalty.ladder import LadderBook, Sums, Window
+from loyalty.models import TierChange, TierStanding
+
+MemberChange = tuple[int, Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """What the statement of a fact found: whether the fact was new, and the member's state without it."""
+
+    is_new: bool
+    standing: Standing | None
+    latest_at: datetime | None
+    sums: Sums
+
+
+def insert_fact(fact: CountedFact, window: Window) -> Inserted:
+    """Insert a fact unless it is there, lock the member's standing, and sum a window as it was before the fact."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH fact AS (
+                INSERT INTO loyalty_qualificationentry
+                    (member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+                ON CONFLICT (kind, source, source_ref) DO NOTHING
+                RETURNING id
+            ), standing AS (
+                SELECT tier_id, since_at, valid_until FROM loyalty_tierstanding WHERE member_id = %s FOR NO KEY UPDATE
+            )
+            SELECT (SELECT count(*) FROM fact),
+                   standing.tier_id, standing.since_at, standing.valid_until,
+                   (SELECT max(happened_at) FROM loyalty_qualificationentry WHERE member_id = %s),
+                   counted.credits, counted.returned
+            FROM (
+                SELECT coalesce(sum(credits), 0) AS credits, coalesce(-sum(credits) FILTER (WHERE credits < 0), 0) AS returned
+                FROM loyalty_qualificationentry
+                WHERE member_id = %s AND happened_at >= %s AND happened_at < %s
+            ) counted
+            LEFT JOIN standing ON true
+            """,
+            [
+                fact.member_id, fact.kind, fact.source, fact.source_ref, fact.credits, fact.spend_amount, fact.orders,
+                fact.happened_at, fact.member_id, fact.member_id, fact.member_id, window.from_at, window.before_at,
+            ],
+        )  # fmt: skip
+        new, tier_id, since_at, valid_until, latest_at, credits, returned = cursor.fetchone()
+    standing = Standing(tier_id, since_at, valid_until) if tier_id is not None else None
+    return Inserted(bool(new), standing, latest_at, Sums(int(credits), int(returned)))
+
+
+def lock_standings(member_ids: Sequence[int]) -> dict[int, Standing]:
+    """Lock the standings of members, ascending, and return those there are."""
+    rows = TierStanding.objects.select_for_update(no_key=True).filter(member_id__in=member_ids).order_by("member_id")
+    return {row.member_id: Standing(row.tier_id, row.since_at, row.valid_until) for row in rows}
+
+
+def lock_due_standings(at: datetime, after_member_id: int, limit: int) -> dict[int, Standing]:
+    """Lock the first standings beyond a member whose review is due, ascending; those decided meanwhile are passed over."""
+    due = TierStanding.objects.select_for_update(no_key=True).filter(valid_until__lte=at, member_id__gt=after_member_id)
+    rows = due.order_by("member_id")[:limit]
+    return {row.member_id: Standing(row.tier_id, row.since_at, row.valid_until) for row in rows}
+
+
+def last_changes(member_ids: Sequence[int], book: LadderBook) -> dict[int, Change]:
+    """Return the newest change of each member that has one."""
+    found = TierChange.objects.raw(
+        """
+        SELECT c.* FROM unnest(%s::bigint[]) AS m (id)
+        CROSS JOIN LATERAL (
+            SELECT * FROM loyalty_tierchange WHERE member_id = m.id ORDER BY number DESC LIMIT 1
+        ) c
+        """,
+        [list(member_ids)],
+    )
+    return {row.member_id: change_of(row, book) for row in found}
+
+
+def changes_of(member_ids: Sequence[int], book: LadderBook) -> dict[int, list[Change]]:
+    """Return all changes of members, in order."""
+    changes: dict[int, list[Change]] = {}
+    for row in TierChange.objects.filter(member_id__in=member_ids).order_by("member_id", "number"):
+        changes.setdefault(row.member_id, []).append(change_of(row, book))
+    return changes
+
+
+def change_of(row: TierChange, book: LadderBook) -> Change:
+    """Return the plain value of a row."""
+    return Change(
+        number=row.number,
+        reason=row.reason,  # type: ignore[arg-type]  # the constraint allows these four only
+        from_tier_id=row.from_tier_id,
+        to_tier_id=row.to_tier_id,
+        from_code=book.codes[row.from_tier_id],
+        to_code=book.codes[row.to_tier_id],
+        ladder_id=row.ladder_id,
+        window_from=row.window_from,
+        credits=row.credits,
+        needed_credits=row.needed_credits,
+        returned_credits=row.returned_credits,
+        valid_until=row.valid_until,
+        cause=row.cause,
+        happened_at=row.happened_at,
+    )
+
+
+def insert_changes(changes: Iterable[MemberChange]) -> None:
+    """Write changes in the order given."""
+    rows = [
+        TierChange(
+            member_id=member_id,
+            number=change.number,
+            reason=change.reason,
+            from_tier_id=change.from_tier_id,
+            to_tier_id=change.to_tier_id,
+            ladder_id=change.ladder_id,
+            window_from=change.window_from,
+            credits=change.credits,
+            needed_credits=change.needed_credits,
+            returned_credits=change.returned_credits,
+            valid_until=change.valid_until,
+            cause=change.cause,
+            happened_at=change.happened_at,
+        )
+        for member_id, change in changes
+    ]
+    TierChange.objects.bulk_create(rows, batch_size=2000)
+
+
+def write_standings(standings: dict[int, Standing | None]) -> None:
+    """Write where members stand now; a member with None is back where everybody starts and needs no row."""
+    rows = [
+        TierStanding(
+            member_id=member_id, tier_id=standing.tier_id, since_at=standing.since_at, valid_until=standing.valid_until
+        )
+        for member_id, standing in sorted(standings.items())
+        if standing
+    ]
+    if rows:
+        TierStanding.objects.bulk_create(
+            rows,
+            batch_size=5000,
+            update_conflicts=True,
+            unique_fields=["member"],
+            update_fields=["tier", "since_at", "valid_until"],
+        )
+    gone = [member_id for member_id, standing in standings.items() if standing is None]
+    if gone:
+        TierStanding.objects.filter(member_id__in=gone).delete()
+
+
+def copy_facts(facts: Iterable[CountedFact]) -> None:
+    """Write facts by COPY. Raises IntegrityError when one is there already."""
+    columns = "member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at"
+    with connection.cursor() as cursor, cursor.copy(f"COPY loyalty_qualificationentry ({columns}) FROM STDIN") as copy:
+        for fact in facts:
+            copy.write_row(_row(fact))
+
+
+def _row(fact: CountedFact) -> tuple[Any, ...]:
+    return (
+        fact.member_id, fact.kind, fact.source, fact.source_ref, fact.credits, fact.spend_amount, fact.orders, fact.happened_at,
+    )  # fmt: skip
+
+
+def facts_since(froms: dict[int, datetime]) -> dict[int, list[tuple[datetime, int]]]:
+    """Return for members the (happened_at, credits) of their facts since a moment of each, in order of time."""
+    facts: dict[int, list[tuple[datetime, int]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT m.id, q.happened_at, q.credits FROM unnest(%s::bigint[], %s::timestamptz[]) AS m (id, from_at)
+            CROSS JOIN LATERAL (
+                SELECT happened_at, credits FROM loyalty_qualificationentry
+                WHERE member_id = m.id AND happened_at >= m.from_at ORDER BY happened_at
+            ) q
+            """,
+            [list(froms), list(froms.values())],
+        )
+        for member_id, happened_at, credits in cursor:
+            facts.setdefault(member_id, []).append((happened_at, credits))
+    return facts

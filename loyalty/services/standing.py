@@ -1,0 +1,226 @@
+"""Count facts towards tiers, and review tiers that are due. Decisions are `loyalty.course`'s; here they meet the rows.
+
+Whoever counts facts of a member holds the lock of the member's points account, taken in an earlier statement; the
+standing row is locked here, against the reviews, which lock nothing else. A member of the lowest tier has no row, and
+no review either. What happened comes back as timeline entries, so that the caller tells it together with its own.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from loyalty.assessment import Change, LastDecision, Standing, assess_review
+from loyalty.course import REVIEWS_AT_ONCE, CountedFact, Course
+from loyalty.course import standing_before as standing_before_rise
+from loyalty.events import TIER_KEPT, TIER_LOWERED, TIER_RAISED, TIER_RISE_UNDONE, TierDecided
+from loyalty.ladder import LadderBook, Sums, TierNow, Window
+from loyalty.models import TierStanding
+from loyalty.queries import ladder_book, tier_at, window_sums
+from loyalty.refusals import FactFromFuture
+from loyalty.services import rows
+from members import timeline
+from members.actors import Actor
+from members.timeline import NewEntry
+
+__all__ = [
+    "Counted",
+    "CountedFact",
+    "Held",
+    "ReviewChunk",
+    "count_fact",
+    "news_of",
+    "refuse_future",
+    "review_due_tiers",
+    "tier_for_fact",
+]
+
+FUTURE_TOLERANCE = timedelta(days=1)
+_KINDS = {"risen": TIER_RAISED, "kept": TIER_KEPT, "fallen": TIER_LOWERED, "undone": TIER_RISE_UNDONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What counting a fact did. `tier` was held before the fact; `changes` it made, in order; `news` is not yet recorded.
+
+    `is_new` is False when the fact had been counted before: then nothing else happened.
+    """
+
+    tier: TierNow
+    changes: list[Change]
+    news: list[NewEntry]
+    is_new: bool = True
+
+    @property
+    def changed_to(self) -> str:
+        """The code of the tier the member holds after it, if that is another one than before; else empty."""
+        code = self.changes[-1].to_code if self.changes else self.tier.code
+        return "" if code == self.tier.code else code
+
+
+class Held(NamedTuple):
+    """The tier that a fact meets, and what bringing it up to date has to tell (not yet recorded)."""
+
+    tier: TierNow
+    news: list[NewEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewChunk:
+    """What one chunk of reviews did: decisions by outcome, the last member seen, and whether that was the last chunk."""
+
+    last_member_id: int
+    kept: int
+    fallen: int
+    done: bool
+
+
+def count_fact(*, fact: CountedFact, by: Actor, at: datetime, quiet: bool = False) -> Counted:
+    """Count a fact towards its member's tier, and decide what follows: overdue reviews, an undone rise, a rise.
+
+    A fact counted before changes nothing. The caller holds the member's account lock and records the news. Decisions
+    look at the facts' own moments, never at `at`, which only refuses what is dated over a day later. One statement
+    when nothing changes and no later fact is known. Raises FactFromFuture, NoLadder.
+    """
+    refuse_future(fact.happened_at, at)
+    book = ladder_book()
+    window = book.rise_window(fact.happened_at)
+    with transaction.atomic(savepoint=False):
+        inserted = rows.insert_fact(fact, window)
+        record = _DatabaseRecord(fact.member_id, book, {window: _with(inserted.sums, fact)})
+        course = Course(book, record, inserted.standing)
+        if not inserted.is_new:
+            return Counted(course.tier(fact.happened_at), [], [], is_new=False)
+        tier = course.count(fact, inserted.latest_at)
+        return Counted(tier, record.new, record.write(course.standing, by=by, quiet=quiet))
+
+
+def tier_for_fact(*, member_id: int, moment: datetime, by: Actor, at: datetime, quiet: bool = False) -> Held:
+    """Return the tier a fact of `moment` meets, after the reviews due until then. One statement when none is due.
+
+    The caller holds the member's account lock and records the news. Raises FactFromFuture, NoLadder.
+    """
+    refuse_future(moment, at)
+    book = ladder_book()
+    row = TierStanding.objects.filter(member_id=member_id).values_list("tier_id", "since_at", "valid_until").first()
+    if row is None:
+        return Held(book.lowest_at(moment), [])
+    seen = Standing(*row)
+    if not seen.is_due(moment):
+        is_past = moment < seen.since_at
+        return Held(tier_at(member_id, moment) if is_past else book.tier_now(seen.tier_id, moment), [])
+    with transaction.atomic(savepoint=False):
+        record = _DatabaseRecord(member_id, book, {})
+        course = Course(book, record, rows.lock_standings([member_id]).get(member_id))
+        course.catch_up(moment)
+        return Held(course.tier(moment), record.write(course.standing, by=by, quiet=quiet))
+
+
+@transaction.atomic
+def review_due_tiers(
+    *, at: datetime, by: Actor, after_member_id: int = 0, limit: int = 1000, quiet: bool = False
+) -> ReviewChunk:
+    """Decide the reviews due until `at` of the next members beyond one, `limit` members at most; tell the timeline.
+
+    Each review is dated at the moment it was due. Run late, again or beside itself, it leaves the same history.
+    A fixed number of statements for each overdue period, however many members. Raises NoLadder.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '10s'")
+    due = rows.lock_due_standings(at, after_member_id, limit)
+    if not due:
+        return ReviewChunk(after_member_id, 0, 0, done=True)
+    book = ladder_book()
+    changes, standings = _review_all(book, due, at)
+    rows.insert_changes(changes)
+    rows.write_standings(standings)
+    timeline.record_many(news_of(member_id, change, by=by, quiet=quiet) for member_id, change in changes)
+    outcomes = Counter(change.reason for _member_id, change in changes)
+    return ReviewChunk(max(due), outcomes["kept"], outcomes["fallen"], done=len(due) < limit)
+
+
+def refuse_future(moment: datetime, at: datetime) -> None:
+    """Raise FactFromFuture for a moment over a day after `at`: counted, it would date all later decisions of the member."""
+    if moment > at + FUTURE_TOLERANCE:
+        raise FactFromFuture(moment=moment.isoformat())
+
+
+def news_of(member_id: int, change: Change, *, by: Actor, quiet: bool) -> NewEntry:
+    """Return the timeline entry of a change."""
+    decided = TierDecided(
+        kind=_KINDS[change.reason], member_id=member_id, change=change.number, from_tier=change.from_code,
+        to_tier=change.to_code, credits=change.credits, needed=change.needed_credits, valid_until=change.valid_until,
+        happened_at=change.happened_at,
+    )  # fmt: skip
+    return decided.entry(by=by, quiet=quiet)
+
+
+def _review_all(
+    book: LadderBook, due: dict[int, Standing], at: datetime
+) -> tuple[list[rows.MemberChange], dict[int, Standing | None]]:
+    """Decide the reviews of locked members, one period of all of them after another."""
+    last = {
+        member_id: LastDecision(change.number, change.happened_at)
+        for member_id, change in rows.last_changes(list(due), book).items()
+    }
+    standings: dict[int, Standing | None] = {}
+    changes: list[rows.MemberChange] = []
+    for _ in range(REVIEWS_AT_ONCE):
+        if not due:
+            break
+        dues = {member_id: standing.valid_until for member_id, standing in due.items() if standing.valid_until}
+        sums = window_sums([(member_id, book.review_window(moment)) for member_id, moment in dues.items()])
+        still_due: dict[int, Standing] = {}
+        for (member_id, moment), credits in zip(dues.items(), sums, strict=True):
+            decision = assess_review(book, due[member_id], moment, credits, last.get(member_id))
+            changes.append((member_id, decision.change))
+            last[member_id] = LastDecision(decision.change.number, decision.change.happened_at)
+            standings[member_id] = decision.standing
+            if decision.standing and decision.standing.is_due(at):
+                still_due[member_id] = decision.standing
+        due = still_due
+    return changes, standings
+
+
+class _DatabaseRecord:
+    """A member as the database knows it; new changes are kept until they are written together."""
+
+    def __init__(self, member_id: int, book: LadderBook, known: dict[Window, Sums]) -> None:
+        self.member_id = member_id
+        self.book = book
+        self.known = known
+        self.new: list[Change] = []
+        self._last: Change | None = None
+        self._is_last_read = False
+
+    def sums(self, window: Window) -> Sums:
+        if window not in self.known:
+            [self.known[window]] = window_sums([(self.member_id, window)])
+        return self.known[window]
+
+    def last_change(self) -> Change | None:
+        if not self._is_last_read:
+            self._last = rows.last_changes([self.member_id], self.book).get(self.member_id)
+            self._is_last_read = True
+        return self._last
+
+    def standing_before(self, rise: Change) -> Standing | None:
+        changes = rows.changes_of([self.member_id], self.book).get(self.member_id, [])
+        return standing_before_rise(rise, [change for change in changes if change.number < rise.number])
+
+    def add(self, change: Change) -> None:
+        self.new.append(change)
+        self._last, self._is_last_read = change, True
+
+    def write(self, standing: Standing | None, *, by: Actor, quiet: bool) -> list[NewEntry]:
+        """Write the new changes and the standing they left; return what there is to tell."""
+        if self.new:
+            rows.insert_changes((self.member_id, change) for change in self.new)
+            rows.write_standings({self.member_id: standing})
+        return [news_of(self.member_id, change, by=by, quiet=quiet) for change in self.new]
+
+
+def _with(sums: Sums, fact: CountedFact) -> Sums:
+    return Sums(sums.credits + fact.credits, sums.returned + max(0, -fact.credits))

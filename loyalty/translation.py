@@ -1,0 +1,10 @@
+"""Texts of staff that exist once per language."""
+
+from modeltranslation.translator import TranslationOptions, register
+
+from loyalty.models import Tier
+
+
+@register(Tier)
+class TierTexts(TranslationOptions):
+    fields = ("name",)

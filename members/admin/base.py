@@ -1,0 +1,113 @@
+"""What every page of the portal has in common: bounded lists, no deletion, scope by store, sentences for refusals."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.db.models import Field, Model, QuerySet
+from django.forms import Field as FormField
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
+
+from members.actors import Actor
+from members.admin.paging import CappedPaginator, PortalChangeList
+from members.refusals import Refusal
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the signed-in member of staff as one who acts."""
+    return Actor("operator", request.user.pk)
+
+
+def store_scope(request: HttpRequest) -> frozenset[int] | None:
+    """Return the stores to which the operator's view is limited; None when it is not."""
+    if not hasattr(request, "store_scope"):
+        stores = frozenset(request.user.stores.values_list("pk", flat=True))  # type: ignore[union-attr]
+        request.store_scope = stores or None  # type: ignore[attr-defined]
+    return request.store_scope  # type: ignore[attr-defined, no-any-return]
+
+
+def say_refusal(request: HttpRequest, refusal: Refusal) -> None:
+    """Tell the operator why it was not done."""
+    messages.error(request, refusal.sentence())
+
+
+class StaffAdmin(ModelAdmin):
+    """A page of the portal. Nothing is deleted here; related rows are not made in pop-ups; lists stay bounded."""
+
+    list_per_page = 25
+    list_max_show_all = 0
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # facets count every choice
+    list_disable_select_all = True
+    list_filter_submit = True
+    warn_unsaved_form = True
+    save_on_top = False
+    actions = None
+    paginator = CappedPaginator
+    #: What an empty list says: what will stand here and how it comes about.
+    empty_sentence: ClassVar[str | Promise] = _("Nothing here yet.")
+    #: The path to the store by which the view of store staff is limited.
+    store_path: ClassVar[str] = ""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PortalChangeList]:
+        return PortalChangeList
+
+    def load_columns(self, rows: Sequence[Model]) -> None:
+        """Load, in a bounded number of queries, what the columns of these rows need beyond the list's own query."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        queryset = super().get_queryset(request)
+        scope = store_scope(request) if self.store_path else None
+        return queryset if scope is None else queryset.filter(**{f"{self.store_path}__in": scope})
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> FormField | None:
+        formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if formfield and isinstance(formfield.widget, RelatedFieldWidgetWrapper):
+            widget = formfield.widget
+            widget.can_add_related = widget.can_change_related = False
+            widget.can_delete_related = widget.can_view_related = False
+        return formfield
+
+
+class HistoryAdmin(StaffAdmin):
+    """What happened. It can be read and searched, never changed. Newest first; other orders would sort the whole table."""
+
+    sortable_by = ()
+    list_display_links: Any = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    """Parts of a fact, shown with it to whoever may see the fact."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.admin_site.get_model_admin(self.parent_model).has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+__all__ = ["HistoryAdmin", "ReadOnlyInline", "StackedInline", "StaffAdmin", "actor_of", "say_refusal", "store_scope"]

@@ -1,0 +1,99 @@
+"""Pages of staff accounts."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import ManyToManyField, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from members.admin.base import StaffAdmin
+from members.models import Operator
+from members.roles import role_name
+
+admin.site.unregister(Group)  # roles are given to operators; what a role may do is set by migration
+
+
+class RoleField(forms.ModelMultipleChoiceField):
+    """Roles by their names in the reader's language."""
+
+    widget = UnfoldAdminCheckboxSelectMultipleWidget
+
+    def label_from_instance(self, group: Any) -> str:
+        return role_name(group.name)
+
+
+class RoleFilter(RelatedDropdownFilter):
+    """Operators of a role."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(group.pk), role_name(group.name)) for group in Group.objects.order_by("pk")]
+
+
+class OperatorForm(forms.ModelForm):
+    """An operator without the field of the password's hash: a new password has a page of its own."""
+
+    class Meta:
+        model = Operator
+        fields = ("username", "display_name", "email", "is_active", "groups", "stores")
+
+
+@admin.register(Operator)
+class OperatorAdmin(StaffAdmin, UserAdmin):
+    """Staff who sign in. Who leaves is made inactive."""
+
+    form = OperatorForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("display_name_or_username", "username", "roles", "is_active", "last_login")
+    list_filter = (("groups", RoleFilter), "is_active")
+    list_display_links = ("display_name_or_username",)
+    search_fields = ("username", "display_name", "email")
+    ordering = ("username",)
+    filter_horizontal = ()
+    autocomplete_fields = ("stores",)
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "display_name", "email", "is_active")}),
+        (_("Roles and stores"), {"fields": ("groups", "stores")}),
+        (_("Sign-in"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "display_name", "groups", "stores", "password1", "password2")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "groups":
+            return RoleField(
+                queryset=Group.objects.order_by("pk"),
+                required=False,
+                label=_("roles"),
+                help_text=_("What the operator may see and do. Several roles add up."),
+            )
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def has_change_permission(self, request: HttpRequest, obj: Operator | None = None) -> bool:
+        """Only a superuser changes a superuser: nobody may take more rights by the password of another account."""
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:  # type: ignore[union-attr]
+            return False
+        return super().has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Operator, form: forms.ModelForm, change: bool) -> None:
+        obj.is_staff = True  # every operator works in the portal; inactive ones can not sign in
+        super().save_model(request, obj, form, change)
+
+    @display(description=_("name"), ordering="display_name")
+    def display_name_or_username(self, operator: Operator) -> str:
+        return str(operator)
+
+    @display(description=_("roles"), label=True)
+    def roles(self, operator: Operator) -> list[str]:
+        return [role_name(group.name) for group in operator.groups.all()]

@@ -1,0 +1,105 @@
+"""The member list: fast look-ups over any number of members. What opens from it is the member page (`member_page`)."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from members.admin import panels
+from members.admin.base import HistoryAdmin
+from members.admin.filters import DayRangeFilter
+from members.admin.member_page import MemberPage
+from members.models import Member, MemberPerson
+from members.names import mask_name
+from members.phones import mask_phone
+from members.queries import members_matching, region
+
+STATUS_COLOURS = {"active": "success", "frozen": "warning", "closed": "info"}
+_SHORTEST_DIGITS = 4
+
+
+def person_of(member: Member) -> MemberPerson | None:
+    """Return who the member is, None when that was erased."""
+    return getattr(member, "person", None)
+
+
+def _cell(column: panels.ListColumn) -> Any:
+    def cell(member: Any) -> Any:
+        return member.panel_values.get(column.key)
+
+    cell.__name__ = column.key
+    cell.short_description = column.label  # type: ignore[attr-defined]
+    return cell
+
+
+@admin.register(Member)
+class MemberAdmin(HistoryAdmin):
+    """All members, newest first."""
+
+    list_display = ("member_no", "masked_name", "masked_phone", "joined_at", "home_store", "status_badge")
+    list_select_related = ("person", "home_store")
+    list_filter = (("status", ChoicesDropdownFilter), ("home_store", RelatedDropdownFilter), ("joined_at", DayRangeFilter))
+    list_display_links = ("member_no", "masked_name")
+    ordering = ("-joined_at", "-id")
+    search_fields = ("member_no",)  # shows the box; what is looked up is in get_search_results
+    search_help_text = _("Member number, phone, name or pinyin")
+    empty_sentence = _("No member here. Members join at a till, in the mini-program, or by an import of orders.")
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        return [*self.list_display[:3], *map(_cell, panels.list_columns()), *self.list_display[3:]]
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        return [*self.list_filter, *panels.list_filters()]
+
+    def load_columns(self, rows: Sequence[Model]) -> None:
+        ids = [row.pk for row in rows]
+        loaded = {column.key: column.load(ids) if ids else {} for column in panels.list_columns()}
+        for row in rows:
+            row.panel_values = {key: values.get(row.pk) for key, values in loaded.items()}  # type: ignore[attr-defined]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        if len(re.sub(r"[\s()+-]", "", text)) < _SHORTEST_DIGITS and re.fullmatch(r"[\d\s()+-]+", text):
+            messages.info(request, _("Type at least four digits of a phone or member number."))
+            return queryset.none(), False
+        return queryset.filter(pk__in=members_matching(text).values("pk")), False
+
+    @display(description=_("name"))
+    def masked_name(self, member: Member) -> str:
+        person = person_of(member)
+        return mask_name(person.full_name) if person else ""
+
+    @display(description=_("phone"))
+    def masked_phone(self, member: Member) -> str:
+        person = person_of(member)
+        return mask_phone(person.phone, region=region()) if person and person.phone else ""
+
+    @display(description=_("status"), label=STATUS_COLOURS)
+    def status_badge(self, member: Member) -> tuple[str, str]:
+        return member.status, member.get_status_display()
+
+    def get_urls(self) -> list[URLPattern]:
+        page = MemberPage(self)
+        view = self.admin_site.admin_view
+        own = [
+            path("<int:member_id>/tab/<slug:key>/", view(page.tab), name="members_member_tab"),
+            path("<int:member_id>/person/", view(page.person), name="members_member_person"),
+            path("<int:member_id>/edit/", view(page.edit), name="members_member_edit"),
+            path("<int:member_id>/freeze/", view(page.freeze), name="members_member_freeze"),
+            path("<int:member_id>/unfreeze/", view(page.unfreeze), name="members_member_unfreeze"),
+        ]
+        return own + super().get_urls()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return MemberPage(self).show(request, object_id)

@@ -1,0 +1,120 @@
+"""Members, and the one table that holds what is personal about them."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.functions import RandomUUID
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from members.models.places import Channel, Store
+
+
+class NextMemberNo(models.Func):
+    """The database's next member number: a running number with a Luhn check digit."""
+
+    function = "members_next_member_no"
+    output_field = models.CharField()
+
+
+class Member(models.Model):
+    """One person in the programme, without anything that says who. Never deleted: ledgers point here.
+
+    What is personal stands in MemberPerson and can be erased while this row, and all sums, stay.
+    """
+
+    personal_data: ClassVar[tuple[str, ...]] = ()
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        FROZEN = "frozen", _("frozen")
+        CLOSED = "closed", _("closed")
+
+    public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
+    member_no = models.CharField(_("member number"), max_length=20, unique=True, editable=False, db_default=NextMemberNo())
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE, db_default=Status.ACTIVE.value)
+    joined_at = models.DateTimeField(_("joined at"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, verbose_name=_("joined through"), related_name="+")
+    home_store = models.ForeignKey(
+        Store, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("home store"), related_name="+"
+    )
+    language = models.CharField(_("language"), max_length=10, default="zh-hans", db_default="zh-hans")
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, verbose_name=_("merged into"), related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=["active", "frozen", "closed"]), name="member_status_is_known"),
+            models.CheckConstraint(condition=~models.Q(merged_into=models.F("id")), name="member_is_not_merged_into_itself"),
+        ]
+        indexes = [models.Index(fields=["-joined_at", "-id"], name="member_newest_first")]
+        permissions = [("view_personal_data", _("Can see personal data unmasked"))]
+
+    def __str__(self) -> str:
+        return self.member_no
+
+
+class MemberPerson(models.Model):
+    """Who a member is, in plain text: the one deletable table of personal data, with its search keys."""
+
+    personal_data: ClassVar[tuple[str, ...]] = ("full_name", "name_pinyin", "name_initials", "phone", "email", "birthday")
+
+    member = models.OneToOneField(Member, on_delete=models.PROTECT, primary_key=True, related_name="person")
+    full_name = models.CharField(_("name"), max_length=80, blank=True)
+    name_pinyin = models.CharField(_("pinyin of the name"), max_length=120, blank=True, editable=False)
+    name_initials = models.CharField(_("initials of the name"), max_length=20, blank=True, editable=False)
+    phone = models.CharField(_("phone"), max_length=16, null=True, blank=True, help_text=_("With country code, for example +8613800138000."))
+    email = models.EmailField(_("e-mail"), null=True, blank=True)
+    birthday = models.DateField(_("birthday"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("personal data")
+        verbose_name_plural = _("personal data")
+        constraints = [
+            models.UniqueConstraint(fields=["phone"], name="phone_belongs_to_one_member"),
+            models.UniqueConstraint(Lower("email"), name="email_belongs_to_one_member"),
+            models.CheckConstraint(condition=models.Q(phone__regex=r"^\+[1-9][0-9]{6,14}$"), name="phone_is_e164"),
+            models.CheckConstraint(condition=~models.Q(email=""), name="email_is_absent_or_filled"),
+        ]
+        indexes = [
+            models.Index(fields=["full_name"], name="person_name_prefix", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["name_pinyin"], name="person_pinyin_prefix", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["name_initials"], name="person_initials_prefix", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["phone"], name="person_phone_prefix", opclasses=["varchar_pattern_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+
+class Identity(models.Model):
+    """A name under which another system knows a member: a shop's customer id, a WeChat openid.
+
+    Unique within its issuer; deleted with the person.
+    """
+
+    personal_data: ClassVar[tuple[str, ...]] = ("value",)
+
+    class Kind(models.TextChoices):
+        EXTERNAL = "external", _("id of another system")
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="identities", verbose_name=_("member"))
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.EXTERNAL)
+    issuer = models.CharField(_("issued by"), max_length=40)
+    value = models.CharField(_("identity"), max_length=120)
+    linked_at = models.DateTimeField(_("linked at"))
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "issuer", "value"], name="identity_belongs_to_one_member"),
+            models.CheckConstraint(condition=models.Q(kind__in=["external"]), name="identity_kind_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.issuer}: {self.value}"

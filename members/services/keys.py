@@ -1,0 +1,110 @@
+"""Till keys: bearer secrets bound to a store, shown once, kept as a hash. Rotated by issuing a second one first."""
+
+import hashlib
+import secrets
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from members.actors import Actor
+from members.identifiers import NotFound
+from members.models import ApiKey
+from members.refusals import MembersRefusal
+from members.timeline import NewEntry, nudge, record
+
+PREFIX: Final = "pk_live_"
+_SECRET_CHARACTERS = string.ascii_letters + string.digits
+_SECRET_LENGTH = 40
+_SHOWN_LENGTH = 12
+
+MEMBERS_RESOLVE: Final = "members.resolve"
+ORDERS_READ: Final = "orders.read"
+ORDERS_WRITE: Final = "orders.write"
+VOUCHERS_REDEEM: Final = "vouchers.redeem"
+
+SCOPES: Final[dict[str, Promise]] = {
+    MEMBERS_RESOLVE: _("find members"),
+    ORDERS_READ: _("see its own orders"),
+    ORDERS_WRITE: _("record purchases and returns"),
+    VOUCHERS_REDEEM: _("check and use vouchers"),
+}
+
+
+class UnknownScope(MembersRefusal):
+    """A scope that does not exist, or none at all."""
+
+    code = "unknown_scope"
+    text = _("Choose at least one of the scopes that exist.")
+    status = 422
+
+
+class KeyIsRevoked(MembersRefusal):
+    """The key was revoked before."""
+
+    code = "key_revoked"
+    text = _("This key is revoked already.")
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A key with its secret, which is shown this once and kept nowhere."""
+
+    key: ApiKey
+    secret: str
+
+
+def issue_key(
+    *, name: str, store_id: int, channel_id: int, source: str, scopes: Iterable[str], by: Actor, at: datetime
+) -> IssuedKey:
+    """Make a key for a till. `source` names the space its order numbers are unique in. Raises `UnknownScope`."""
+    asked = set(scopes)
+    if not asked or not asked <= SCOPES.keys():
+        raise UnknownScope
+    secret = PREFIX + "".join(secrets.choice(_SECRET_CHARACTERS) for _position in range(_SECRET_LENGTH))
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            name=name,
+            prefix=secret[:_SHOWN_LENGTH],
+            key_sha256=_hash(secret),
+            scopes=[scope for scope in SCOPES if scope in asked],
+            store_id=store_id,
+            channel_id=channel_id,
+            source=source,
+            created_at=at,
+        )
+        record([NewEntry("members.key_issued.v1", None, at, by, {"key": key.pk, "store": store_id, "scopes": key.scopes}, f"key:{key.pk}")])
+        nudge()
+    return IssuedKey(key, secret)
+
+
+def authenticate_key(*, secret: str) -> ApiKey | None:
+    """Return the live key (store and channel loaded) that a secret belongs to, or None.
+
+    The look-up is by hash, so its time says nothing about the secret.
+    """
+    keys = ApiKey.objects.select_related("store", "channel")
+    return keys.filter(key_sha256=_hash(secret), revoked_at__isnull=True).first()
+
+
+def revoke_key(*, key_id: int, by: Actor, at: datetime) -> None:
+    """End a key at once. Raises `KeyIsRevoked`, `NotFound`."""
+    with transaction.atomic():
+        key = ApiKey.objects.select_for_update(no_key=True).filter(pk=key_id).first()
+        if key is None:
+            raise NotFound
+        if key.revoked_at is not None:
+            raise KeyIsRevoked
+        key.revoked_at = at
+        key.save(update_fields=["revoked_at"])
+        record([NewEntry("members.key_revoked.v1", None, at, by, {"key": key.pk}, f"key:{key.pk}")])
+        nudge()
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,223 @@
+"""The timeline: tell up. Floors record what happened; floors above subscribe and read at their own pace.
+
+A subscriber's cursor moves over committed entries only, in the order (epoch, transaction, id), and never past the
+oldest transaction still running, so an entry that commits late is not skipped. The cursor moves in the transaction
+of the subscriber's effects. Delivery is at least once; an entry that keeps failing is parked and holds nobody up.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from celery import current_app
+from django.db import DatabaseError, connection, transaction
+from kombu.exceptions import OperationalError
+
+from members.actors import Actor
+from members.models import ParkedEntry, Subscription, TimelineEntry
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Sequence[TimelineEntry]], None]
+
+_COLUMNS = "kind, member_id, subject, happened_at, actor_kind, actor_id, payload, cause_id, depth"
+_SCAN_ROWS = 5_000
+_NUDGE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A fact about to be told. The payload holds ids and numbers only, never personal data."""
+
+    kind: str
+    member_id: int | None
+    happened_at: datetime
+    by: Actor
+    payload: dict[str, Any] = field(default_factory=dict)
+    subject: str = ""
+    cause_id: int | None = None
+    depth: int = 0
+
+    def row(self) -> tuple[Any, ...]:
+        """The columns of the entry, in the order of the table."""
+        payload = json.dumps(self.payload, separators=(",", ":"), ensure_ascii=False)
+        return (
+            self.kind, self.member_id, self.subject, self.happened_at, self.by.kind, self.by.id, payload, self.cause_id, self.depth,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One reader of the timeline, registered at start-up."""
+
+    name: str
+    handler: Handler
+    kinds: frozenset[str]
+    batch_size: int
+
+
+_subscribers: dict[str, Subscriber] = {}
+
+
+def subscribe(name: str, handler: Handler, kinds: Iterable[str], batch_size: int = 500) -> None:
+    """Register a reader for some kinds of entries. Called once per process from `AppConfig.ready()`."""
+    _subscribers[name] = Subscriber(name, handler, frozenset(kinds), batch_size)
+
+
+def subscribers() -> list[str]:
+    """Return the names of all readers, sorted."""
+    return sorted(_subscribers)
+
+
+def record(entries: Sequence[NewEntry]) -> list[int]:
+    """Write entries in one statement, within the caller's transaction; return their ids in order."""
+    if not entries:
+        return []
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)"] * len(entries))
+    params = [value for entry in entries for value in entry.row()]
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO members_timelineentry ({_COLUMNS}) VALUES {values} RETURNING id", params)  # noqa: S608
+        return [row[0] for row in cursor.fetchall()]
+
+
+def record_many(entries: Iterable[NewEntry]) -> int:
+    """Write many entries by COPY, within the caller's transaction; return how many."""
+    count = 0
+    with connection.cursor() as cursor, cursor.copy(f"COPY members_timelineentry ({_COLUMNS}) FROM STDIN") as copy:
+        for entry in entries:
+            copy.write_row(entry.row())
+            count += 1
+    return count
+
+
+_last_nudge = 0.0
+
+
+def _send_nudge() -> None:
+    global _last_nudge
+    if time.monotonic() - _last_nudge < _NUDGE_SECONDS:
+        return
+    _last_nudge = time.monotonic()
+    try:
+        current_app.send_task("members.relay_timeline", retry=False)
+    except (OperationalError, OSError):
+        logger.warning("the broker does not answer; beat will relay the timeline")
+
+
+def nudge() -> None:
+    """Ask a worker to relay the timeline soon after the commit. Only saves time: beat relays anyway."""
+    transaction.on_commit(_send_nudge, robust=True)
+
+
+def relay(*, at: datetime, name: str | None = None, batches: int = 50) -> int:
+    """Let each subscriber (or one) read what is readable, at most `batches` batches each; return how many entries were handled.
+
+    Two relays beside each other share the work: a subscriber that is being served elsewhere is passed over.
+    """
+    handled = 0
+    for subscriber in [_subscribers[name]] if name else list(_subscribers.values()):
+        Subscription.objects.get_or_create(name=subscriber.name)
+        for _ in range(batches):
+            done = _relay_batch(subscriber, at)
+            if done is None:
+                break
+            handled += done
+    return handled
+
+
+def lag() -> dict[str, int]:
+    """Return for each subscriber how many entries lie beyond its cursor (counted to 10,000)."""
+    result = {}
+    for subscription in Subscription.objects.all():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM members_timelineentry WHERE (epoch, xact, id) > (%s, %s, %s) LIMIT 10000) AS beyond",
+                [subscription.epoch, subscription.xact, subscription.entry_id],
+            )
+            result[subscription.name] = cursor.fetchone()[0]
+    return result
+
+
+def replay(*, parked_id: int, at: datetime) -> None:
+    """Give a parked entry to its subscriber again; on success it counts as replayed. Raises what the handler raises."""
+    with transaction.atomic():
+        parked = ParkedEntry.objects.select_for_update(no_key=True).get(pk=parked_id)
+        if parked.replayed_at is not None:
+            return
+        _subscribers[parked.subscription_id].handler(list(TimelineEntry.objects.filter(pk=parked.entry_id)))
+        parked.replayed_at = at
+        parked.save(update_fields=["replayed_at"])
+
+
+def _relay_batch(subscriber: Subscriber, at: datetime) -> int | None:
+    """Handle the next batch; return how many entries were handled, or None when there is nothing (more) to read here."""
+    with transaction.atomic():
+        subscription = Subscription.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=subscriber.name).first()
+        if subscription is None:
+            return None
+        scanned = _scan(subscription)
+        if not scanned:
+            return None
+        wanted = [index for index, (_, _, _, kind) in enumerate(scanned) if kind in subscriber.kinds]
+        if len(wanted) > subscriber.batch_size:
+            scanned = scanned[: wanted[subscriber.batch_size - 1] + 1]
+            wanted = wanted[: subscriber.batch_size]
+        ids = [scanned[index][2] for index in wanted]
+        if ids:
+            found = {entry.pk: entry for entry in TimelineEntry.objects.filter(pk__in=ids)}
+            _handle(subscriber, subscription, [found[pk] for pk in ids], at)
+        subscription.epoch, subscription.xact, subscription.entry_id, _ = scanned[-1]
+        subscription.advanced_at = at
+        subscription.save(update_fields=["epoch", "xact", "entry_id", "advanced_at"])
+        return len(ids)
+
+
+def _scan(subscription: Subscription) -> list[tuple[int, int, int, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT epoch, xact, id, kind FROM members_timelineentry
+            WHERE (epoch, xact, id) > (%s, %s, %s)
+              AND (epoch, xact) < (
+                  (SELECT max(epoch) FROM members_timelineentry),
+                  pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+            ORDER BY epoch, xact, id LIMIT %s
+            """,
+            [subscription.epoch, subscription.xact, subscription.entry_id, _SCAN_ROWS],
+        )
+        return cursor.fetchall()
+
+
+def _handle(subscriber: Subscriber, subscription: Subscription, entries: list[TimelineEntry], at: datetime) -> None:
+    """Give the batch to the handler; when it fails, entry by entry, parking those that fail alone.
+
+    An error of the database itself (connection, lock) is no fault of an entry and stops the relay.
+    """
+    try:
+        with transaction.atomic():
+            subscriber.handler(entries)
+            return
+    except DatabaseError:
+        if len(entries) == 1 and connection.is_usable():
+            logger.exception("entry %s failed in %s", entries[0].pk, subscriber.name)
+        elif not connection.is_usable():
+            raise
+    except Exception:
+        logger.exception("a batch failed in %s; trying its entries one by one", subscriber.name)
+    for entry in entries:
+        try:
+            with transaction.atomic():
+                subscriber.handler([entry])
+        except Exception as error:
+            if isinstance(error, DatabaseError) and not connection.is_usable():
+                raise
+            logger.exception("entry %s is parked for %s", entry.pk, subscriber.name)
+            ParkedEntry.objects.update_or_create(
+                subscription=subscription,
+                entry_id=entry.pk,
+                defaults={"error": f"{type(error).__name__}: {error}"[:2000], "parked_at": at},
+            )

@@ -1,0 +1,25 @@
+"""Texts of staff that exist once per language."""
+
+from modeltranslation.translator import TranslationOptions, register
+
+from members.models import Brand, Channel, Programme, Store
+
+
+@register(Programme)
+class ProgrammeTexts(TranslationOptions):
+    fields = ("name", "points_name")
+
+
+@register(Brand)
+class BrandTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(Channel)
+class ChannelTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(Store)
+class StoreTexts(TranslationOptions):
+    fields = ("name",)

@@ -1,0 +1,302 @@
+"""Post many purchases and returns at once, with the same results as one by one (tests/rewards/test_bulk.py).
+
+Decisions (tier, points, reasons) are made by the same pure functions as live traffic, in memory and in order of time;
+rows are written by COPY and set-based statements. One call is one transaction; callers choose chunks by member.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection, transaction
+
+from loyalty.replay import MemberReplay, load_replays, save_replays
+from loyalty.services.standing import CountedFact
+from members import timeline
+from members.actors import Actor
+from members.models import Member
+from rewards import earning, events, ledger
+from rewards.models import LedgerTransaction, Purchase, PurchaseReturn
+from rewards.queries import earned_by, points_in_trace
+from rewards.refusals import RewardsRefusal
+from rewards.services import bulk_rows
+from rewards.services.purchases import Order, OrderConflict, check_active, credits_of, lot_times, quote_order, uses_of
+from rewards.services.returns import (
+    BoughtLine,
+    PurchaseNotFound,
+    Return,
+    ReturnConflict,
+    ReturnedLine,
+    Share,
+    allocate,
+    as_returned,
+    purchase_lines,
+    return_trace,
+    share_of_purchase,
+    share_of_unknown_sale,
+    uses_in_trace,
+)
+
+
+@dataclass(slots=True)
+class BulkOutcome:
+    """What a call did. `refused` names (number, reason) of what was not recorded; those rows changed nothing."""
+
+    orders_new: int = 0
+    orders_known: int = 0
+    returns_new: int = 0
+    returns_known: int = 0
+    points: int = 0
+    refused: list[tuple[str, RewardsRefusal]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Bought:
+    """A purchase that returns refer to, as far as it came back so far."""
+
+    purchase: Purchase
+    lines: dict[int, BoughtLine]
+    returned: Decimal
+    earned: tuple[int, Sequence[tuple[str, int]]]
+
+
+@dataclass(slots=True)
+class _Run:
+    """What a run collects before it is written."""
+
+    by: Actor
+    quiet: bool
+    outcome: BulkOutcome
+    replays: dict[int, MemberReplay]
+    facts: list[ledger.BatchFact] = field(default_factory=list)
+    uses: list[earning.OfferUse] = field(default_factory=list)
+    reversed_uses: list[earning.OfferUse] = field(default_factory=list)
+    news: list[timeline.NewEntry] = field(default_factory=list)
+    returns: list[bulk_rows.ReturnRow] = field(default_factory=list)
+    return_facts: list[int | None] = field(default_factory=list)
+
+
+@transaction.atomic
+def post_history(*, orders: Sequence[Order], returns: Sequence[Return], by: Actor, at: datetime, quiet: bool) -> BulkOutcome:
+    """Record orders and returns that are not recorded yet, in order of time, with all that follows from them.
+
+    `quiet` marks the news as history, so that nobody is written to. Orders and returns of one member must be in one call.
+    """
+    outcome = BulkOutcome()
+    bulk_rows.serialise({order.source for order in orders} | {ret.source for ret in returns})
+    orders, returns = _without_refused_members(orders, returns, outcome)
+    inserted = _insert_orders(orders, outcome)
+    new_returns = _new_returns(returns, outcome)
+    member_ids = sorted({o.member_id for o, _ in inserted.values() if o.member_id} | {r.member_id for r in new_returns if r.member_id})
+    bought = _referred(new_returns)
+    member_ids = sorted({*member_ids, *(b.purchase.member_id for b in bought.values() if b.purchase.member_id)})
+    ledger.lock_accounts(member_ids=member_ids)
+    run = _Run(by, quiet, outcome, load_replays(member_ids))
+    offers = _offers([o.ordered_at for o, _ in inserted.values()])
+    for _, _, fact in sorted(_in_order(inserted.values(), new_returns), key=lambda item: item[:2]):
+        if isinstance(fact, Return):
+            _replay_return(run, fact, bought)
+        else:
+            _replay_order(run, *fact, offers, bought)
+    _write(run, at)
+    return outcome
+
+
+def _in_order(
+    inserted: Iterable[tuple[Order, bulk_rows.InsertedPurchase]], returns: Iterable[Return]
+) -> Iterable[tuple[datetime, str, tuple[Order, bulk_rows.InsertedPurchase] | Return]]:
+    """Yield facts with their place in time; at the same moment sales come before returns, then by number."""
+    for order, row in inserted:
+        yield order.ordered_at, f"0{order.external_order_no}", (order, row)
+    for ret in returns:
+        yield ret.returned_at, f"1{ret.external_return_no}", ret
+
+
+def _without_refused_members(
+    orders: Sequence[Order], returns: Sequence[Return], outcome: BulkOutcome
+) -> tuple[list[Order], Sequence[Return]]:
+    ids = {order.member_id for order in orders if order.member_id}
+    refused: dict[int, RewardsRefusal] = {}
+    for pk, member_no, status in Member.objects.filter(pk__in=ids).exclude(status=Member.Status.ACTIVE).values_list("pk", "member_no", "status"):
+        try:
+            check_active(member_no, status)
+        except RewardsRefusal as refusal:
+            refused[pk] = refusal
+    kept = []
+    for order in orders:
+        if order.member_id in refused:
+            outcome.refused.append((order.external_order_no, refused[order.member_id]))
+        else:
+            kept.append(order)
+    return kept, returns
+
+
+def _insert_orders(orders: Sequence[Order], outcome: BulkOutcome) -> dict[tuple[str, str], tuple[Order, bulk_rows.InsertedPurchase]]:
+    """Insert the orders that are new; count those known, refuse those known with another content."""
+    by_key = {(order.source, order.external_order_no): order for order in orders}
+    inserted = bulk_rows.insert_purchases(list(by_key.values()))
+    for key, fingerprint in bulk_rows.fingerprints(Purchase, "external_order_no", [key for key in by_key if key not in inserted]).items():
+        if fingerprint == by_key[key].fingerprint():
+            outcome.orders_known += 1
+        else:
+            outcome.refused.append((key[1], OrderConflict(order_no=key[1])))
+    outcome.orders_new = len(inserted)
+    return {key: (by_key[key], row) for key, row in inserted.items()}
+
+
+def _new_returns(returns: Sequence[Return], outcome: BulkOutcome) -> list[Return]:
+    by_key = {(ret.source, ret.external_return_no): ret for ret in returns}
+    known = bulk_rows.fingerprints(PurchaseReturn, "external_return_no", list(by_key))
+    for key, fingerprint in known.items():
+        if fingerprint == by_key[key].fingerprint():
+            outcome.returns_known += 1
+        else:
+            outcome.refused.append((key[1], ReturnConflict(return_no=key[1])))
+    return [ret for key, ret in by_key.items() if key not in known]
+
+
+def _referred(returns: Sequence[Return]) -> dict[tuple[str, str], _Bought]:
+    """Return the purchases that linked returns refer to, those of this call included (they are inserted already)."""
+    keys = {(ret.source, ret.external_order_no) for ret in returns if ret.external_order_no is not None}
+    if not keys:
+        return {}
+    purchases = [
+        purchase
+        for purchase in Purchase.objects.filter(
+            source__in={source for source, _ in keys}, external_order_no__in=[number for _, number in keys]
+        )
+        if (purchase.source, purchase.external_order_no) in keys
+    ]
+    lines = purchase_lines([purchase.pk for purchase in purchases])
+    earned = earned_by(purchases)
+    before = bulk_rows.returned_amounts([purchase.pk for purchase in purchases])
+    result = {}
+    for purchase in purchases:
+        posted: LedgerTransaction | None = earned.get(purchase.pk)
+        figures = (points_in_trace(posted), uses_in_trace(posted.trace if posted else None))
+        result[purchase.source, purchase.external_order_no] = _Bought(
+            purchase, lines[purchase.pk], before.get(purchase.pk, Decimal(0)), figures
+        )
+    return result
+
+
+def _offers(moments: Sequence[datetime]) -> list[earning.Offer]:
+    if not moments:
+        return []
+    return [offer for contributor in earning.contributors() for offer in contributor.offers(min(moments), max(moments))]
+
+
+def _replay_order(
+    run: _Run, order: Order, row: bulk_rows.InsertedPurchase, offers: Sequence[earning.Offer], bought: dict[tuple[str, str], _Bought]
+) -> None:  # fmt: skip
+    points = credits = 0
+    pending = False
+    if order.member_id is not None:
+        replay = run.replays[order.member_id]
+        tier = replay.tier_for_fact(order.ordered_at)
+        quote = quote_order(order, order.member_id, row.eligible_amount, tier, offers)
+        available_at, expires_at = lot_times(quote, order.ordered_at)
+        trace = quote.trace()
+        points = quote.points
+        pending = points > 0 and available_at > order.ordered_at
+        run.facts.append(
+            ledger.BatchFact(
+                "earn", order.member_id, points, order.source, order.external_order_no, order.ordered_at, available_at, expires_at, trace
+            )
+        )
+        credits = credits_of(row.eligible_amount, order.ordered_at)
+        replay.count(
+            CountedFact(
+                member_id=order.member_id, kind="purchase", source=order.source, source_ref=order.external_order_no,
+                credits=credits, spend_amount=order.total_amount, orders=1, happened_at=order.ordered_at,
+            )
+        )  # fmt: skip
+        run.uses += uses_of(quote, order, order.member_id)
+        run.outcome.points += points
+        referred = bought.get((order.source, order.external_order_no))
+        if referred:
+            referred.earned = (points, uses_in_trace(trace))
+    run.news.append(
+        events.purchase_recorded(
+            purchase_id=row.id, member_id=order.member_id, store_id=order.store_id, channel_id=order.channel_id,
+            amount=order.total_amount, points=points, pending=pending, credits=credits, order_no=order.external_order_no,
+            happened_at=order.ordered_at, by=run.by, quiet=run.quiet,
+        )
+    )  # fmt: skip
+
+
+def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought]) -> None:
+    sale = bought.get((ret.source, ret.external_order_no)) if ret.external_order_no is not None else None
+    try:
+        if ret.external_order_no is not None and sale is None:
+            raise PurchaseNotFound(order_no=ret.external_order_no)
+        lines = allocate(sale.lines, ret.items, sale.purchase.external_order_no) if sale else [as_returned(line) for line in ret.lines]
+    except RewardsRefusal as refusal:
+        run.outcome.refused.append((ret.external_return_no, refusal))
+        return
+    eligible = sum((line.amount for line in lines if line.earns), Decimal(0))
+    total = sum((line.amount for line in lines), Decimal(0))
+    member_id = sale.purchase.member_id if sale else ret.member_id
+    if member_id is None:
+        share = Share(0, 0, ())
+    elif sale:
+        share = share_of_purchase(sale.purchase, eligible, sale.returned, sale.earned)
+    else:
+        share = share_of_unknown_sale(eligible, ret.returned_at)
+    if sale:
+        _came_back(sale, lines, eligible)
+    run.returns.append(bulk_rows.ReturnRow(ret, sale.purchase.pk if sale else None, member_id, tuple(lines), total, eligible, share))
+    run.return_facts.append(len(run.facts) if member_id is not None else None)
+    if member_id is not None:
+        _take_back(run, ret, member_id, total, share, (sale.purchase.source, sale.purchase.external_order_no) if sale else None)
+
+
+def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], eligible: Decimal) -> None:
+    sale.returned += eligible
+    by_id = {line.id: line for line in sale.lines.values()}
+    for line in lines:
+        if line.purchase_line_id is not None:
+            by_id[line.purchase_line_id].quantity_before += line.quantity
+            by_id[line.purchase_line_id].amount_before += line.amount
+
+
+def _take_back(run: _Run, ret: Return, member_id: int, total: Decimal, share: Share, origin: tuple[str, str] | None) -> None:
+    trace = return_trace(total, share.points, unlinked=origin is None)
+    run.facts.append(
+        ledger.BatchFact(
+            "return", member_id, share.points, ret.source, ret.external_return_no, ret.returned_at, None, None, trace, origin
+        )
+    )
+    run.replays[member_id].count(
+        CountedFact(
+            member_id=member_id, kind="return", source=ret.source, source_ref=ret.external_return_no, credits=-share.credits,
+            spend_amount=-total, orders=0, happened_at=ret.returned_at, cause=":".join(origin) if origin else "",
+        )
+    )  # fmt: skip
+    run.reversed_uses += [
+        earning.OfferUse(ref, member_id, ret.source, ret.external_return_no, points, ret.returned_at) for ref, points in share.uses
+    ]
+
+
+def _write(run: _Run, at: datetime) -> None:
+    return_ids = bulk_rows.insert_returns(run.returns)
+    results = ledger.post_batch(run.facts, by=run.by)
+    for row, fact_index, return_id in zip(run.returns, run.return_facts, return_ids, strict=True):
+        result = results[fact_index] if fact_index is not None else None
+        taken = -(result.d_available + result.d_pending) + result.d_debt if result else 0
+        run.news.append(
+            events.return_recorded(
+                return_id=return_id, purchase_id=row.purchase_id, member_id=row.member_id, store_id=row.ret.store_id,
+                amount=row.total_amount, points=taken, arrears=result.d_debt if result else 0, credits=row.share.credits,
+                return_no=row.ret.external_return_no, happened_at=row.ret.returned_at, by=run.by, quiet=run.quiet,
+            )
+        )  # fmt: skip
+    run.outcome.returns_new = len(run.returns)
+    tier_news = save_replays(list(run.replays.values()), by=run.by, quiet=run.quiet)
+    for contributor in earning.contributors():
+        contributor.commit(run.uses)
+        contributor.reverse(run.reversed_uses)
+    timeline.record_many(sorted([*run.news, *tier_news], key=lambda entry: entry.happened_at))
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

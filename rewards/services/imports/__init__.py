@@ -1,0 +1,1 @@
+"""Order files of other systems: read (`files`), understood (`mapping`), gathered to whole orders (`drafts`)."""

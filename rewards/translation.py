@@ -1,0 +1,30 @@
+"""Texts of staff that exist once per language."""
+
+from modeltranslation.translator import TranslationOptions, register
+
+from rewards.models import Category, EarnRule, PointsCurrency, Reward, VoucherTemplate
+
+
+@register(PointsCurrency)
+class PointsCurrencyTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(EarnRule)
+class EarnRuleTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(Category)
+class CategoryTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(Reward)
+class RewardTexts(TranslationOptions):
+    fields = ("name", "description")
+
+
+@register(VoucherTemplate)
+class VoucherTemplateTexts(TranslationOptions):
+    fields = ("name", "terms")

@@ -1,0 +1,38 @@
+"""The portal in a real browser: a live server over a database of its own, and the Chromium of the system."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.harness.browser import ARGUMENTS, chromium
+
+
+@pytest.fixture
+def live_portal(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a running portal. What the test commits, before or meanwhile, is what the portal shows."""
+    # Playwright keeps an event loop in this thread, which Django would take for an asynchronous caller.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    server = LiveServer("localhost")
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium for the whole run of a worker."""
+    with sync_playwright() as playwright:
+        program = playwright.chromium.launch(executable_path=chromium(), headless=True, args=ARGUMENTS)
+        yield program
+        program.close()
+
+
+@pytest.fixture
+def page(browser: Browser, live_portal: str) -> Iterator[Page]:
+    """A fresh, logged-out window whose relative addresses lead to the live portal."""
+    context = browser.new_context(base_url=live_portal, viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    yield context.new_page()
+    context.close()
