@@ -48,14 +48,35 @@ METRICS: dict[str, Metric] = {
     for metric in (
         _metric("members_joined", _("New members"), Unit.MEMBERS, _("Members who joined on this day.")),
         _metric(
-            "members_active", _("Members who bought"), Unit.MEMBERS, _("Members with at least one purchase on this day; each counts once.")
+            "members_active",
+            _("Members who bought"),
+            Unit.MEMBERS,
+            _("Members with at least one purchase on this day; each counts once."),
         ),
-        _metric("member_orders", _("Orders of members"), Unit.ORDERS, _("Purchases with a member; those returned later stay counted.")),
-        _metric("guest_orders", _("Orders of others"), Unit.ORDERS, _("Purchases without a member; those returned later stay counted.")),
-        _metric("orders", _("Orders"), Unit.ORDERS, _("All purchases of the day, of members and of others.")),
-        _metric("member_sales_amount", _("Sales to members"), Unit.MONEY, _("Purchases of members less what members returned on this day.")),
         _metric(
-            "guest_sales_amount", _("Sales to others"), Unit.MONEY, _("Purchases without a member less returns without a member on this day.")
+            "member_orders",
+            _("Orders of members"),
+            Unit.ORDERS,
+            _("Purchases with a member; those returned later stay counted."),
+        ),
+        _metric(
+            "guest_orders",
+            _("Orders of others"),
+            Unit.ORDERS,
+            _("Purchases without a member; those returned later stay counted."),
+        ),
+        _metric("orders", _("Orders"), Unit.ORDERS, _("All purchases of the day, of members and of others.")),
+        _metric(
+            "member_sales_amount",
+            _("Sales to members"),
+            Unit.MONEY,
+            _("Purchases of members less what members returned on this day."),
+        ),
+        _metric(
+            "guest_sales_amount",
+            _("Sales to others"),
+            Unit.MONEY,
+            _("Purchases without a member less returns without a member on this day."),
         ),
         _metric("sales_amount", _("Sales"), Unit.MONEY, _("All purchases of the day less all returns of the day.")),
         _metric(
@@ -71,24 +92,45 @@ METRICS: dict[str, Metric] = {
             _("Sales to members, net of returns, divided by the orders of members."),
         ),
         _metric(
-            "points_issued", _("Points issued"), Unit.POINTS, _("Points that purchases of this day earned, also those that are still pending.")
+            "points_issued",
+            _("Points issued"),
+            Unit.POINTS,
+            _("Points that purchases of this day earned, also those that are still pending."),
         ),
-        _metric("points_redeemed", _("Points redeemed"), Unit.POINTS, _("Points that members gave for rewards on this day.")),
-        _metric("points_expired", _("Points expired"), Unit.POINTS, _("Points that reached their end unused on this day.")),
+        _metric(
+            "points_redeemed", _("Points redeemed"), Unit.POINTS, _("Points that members gave for rewards on this day.")
+        ),
+        _metric(
+            "points_expired", _("Points expired"), Unit.POINTS, _("Points that reached their end unused on this day.")
+        ),
         _metric(
             "points_taken_back",
             _("Points taken back"),
             Unit.POINTS,
             _("Points that returns of this day took back, also those that became arrears."),
         ),
-        _metric("redemptions", _("Redemptions"), Unit.TIMES, _("How often members redeemed points for a reward on this day.")),
-        _metric("vouchers_used", _("Vouchers used"), Unit.VOUCHERS, _("Vouchers verified and used at a till on this day.")),
-        _metric("tiers_raised", _("Upgrades"), Unit.MEMBERS, _("How often a member rose to a higher tier; a rise undone by a return stays counted.")),
+        _metric(
+            "redemptions",
+            _("Redemptions"),
+            Unit.TIMES,
+            _("How often members redeemed points for a reward on this day."),
+        ),
+        _metric(
+            "vouchers_used", _("Vouchers used"), Unit.VOUCHERS, _("Vouchers verified and used at a till on this day.")
+        ),
+        _metric(
+            "tiers_raised",
+            _("Upgrades"),
+            Unit.MEMBERS,
+            _("How often a member rose to a higher tier; a rise undone by a return stays counted."),
+        ),
         _metric("tiers_lowered", _("Downgrades"), Unit.MEMBERS, _("How often a tier review lowered a member's tier.")),
     )
 }
 
 POINTS_OUTSTANDING = (
     _("Points outstanding"),
-    _("Points issued less those redeemed, expired and taken back, since the beginning: what members hold, pending included, less arrears."),
+    _(
+        "Points issued less those redeemed, expired and taken back, since the beginning: what members hold, pending included, less arrears."
+    ),
 )

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from loyalty.events import TIER_LOWERED, TIER_RAISED
 from loyalty.periods import business_date
 
 Day = tuple[date, int | None]
@@ -129,7 +130,7 @@ _FOLDS: Mapping[str, Callable[[Fold, Entry, date], None]] = {
     "rewards.points_expired.v1": _expired,
     "rewards.reward_redeemed.v1": _redeemed,
     "rewards.voucher_used.v1": _voucher_used,
-    "loyalty.tier_raised.v1": _raised,
-    "loyalty.tier_lowered.v1": _lowered,
+    TIER_RAISED: _raised,
+    TIER_LOWERED: _lowered,
 }
 KINDS = tuple(_FOLDS)

@@ -1,9 +1,11 @@
 """Figures of days, and what waits for somebody to do something."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import QuerySet, Sum
 from django.utils.functional import Promise
@@ -65,7 +67,7 @@ class DaySummary:
 
 @dataclass(frozen=True, slots=True)
 class TodoItem:
-    """Something that waits: how many, in words, and the admin list that shows just these."""
+    """Something that waits: how many, in words, and the admin list in which they are found."""
 
     key: str
     label: str | Promise
@@ -87,10 +89,14 @@ def day_series(start: date, end: date, *, store_ids: Collection[int] | None = No
     rows: QuerySet[DayFigures] = DayFigures.objects.filter(date__gte=start, date__lt=end).order_by()
     if store_ids is not None:
         rows = rows.filter(store__in=store_ids)
-    sums = rows.values("date").annotate(**{f"sum_{name}": Sum(name) for name in FIGURES})
-    found = {row["date"]: DaySummary(row["date"], **{name: row[f"sum_{name}"] for name in FIGURES}) for row in sums}
+    sums: Iterable[Mapping[str, Any]] = rows.values("date").annotate(**{f"sum_{name}": Sum(name) for name in FIGURES})
+    found = {row["date"]: _summary(row) for row in sums}
     days = (start + timedelta(days=number) for number in range((end - start).days))
     return [found.get(day) or DaySummary(day) for day in days]
+
+
+def _summary(row: Mapping[str, Any]) -> DaySummary:
+    return DaySummary(row["date"], **{name: row[f"sum_{name}"] for name in FIGURES})
 
 
 def total(days: Iterable[DaySummary]) -> DaySummary:
@@ -127,18 +133,20 @@ def _failed_messages(at: datetime) -> tuple[int, str, str]:
 def _imports_with_rejected_rows(at: datetime) -> tuple[int, str, str]:
     since = at - timedelta(days=IMPORT_DAYS)
     imports = OrderImport.objects.filter(rows_rejected__gt=0, started_at__gte=since)
-    return imports.count(), "admin:rewards_orderimport_changelist", "rows_rejected__gt=0"
+    query = urlencode({"rows_rejected__gt": 0, "started_at__gte": since.isoformat()})
+    return imports.count(), "admin:rewards_orderimport_changelist", query
 
 
 def _rewards_running_out(at: datetime) -> tuple[int, str, str]:
     on_the_shelf = Reward.objects.filter(valid_from__lte=at).exclude(valid_to__lte=at)
+    # The list shows also those no longer on the shelf; they are nothing to do.
     return on_the_shelf.filter(stock__lt=LOW_STOCK).count(), "admin:rewards_reward_changelist", f"stock__lt={LOW_STOCK}"
 
 
 def _tiers_due_for_review(at: datetime) -> tuple[int, str, str]:
     until = at + timedelta(days=REVIEW_DAYS)
     due = TierStanding.objects.filter(valid_until__lt=until)
-    return due.count(), "admin:loyalty_tierstanding_changelist", f"valid_until__lt={until:%Y-%m-%dT%H:%M:%SZ}"
+    return due.count(), "admin:loyalty_tierstanding_changelist", urlencode({"valid_until__lt": until.isoformat()})
 
 
 _Count = Callable[[datetime], tuple[int, str, str]]

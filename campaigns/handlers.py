@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from campaigns.services.messages import TIER_RAISED, queue_messages
+from campaigns.services.messages import queue_messages
+from loyalty.events import TIER_RAISED
 from members.models import TimelineEntry
 from members.timeline import subscribe
 

@@ -8,9 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.dates import WEEKDAYS
-from django.utils.translation import ngettext, pgettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
+from members import figures
 from rewards.earning import EarnLine, Label, NotApplied, PurchaseFacts
 from rewards.explanation import in_active_language
 
@@ -21,7 +22,6 @@ TIER_TOO_LOW = "tier_too_low"
 NOTHING_TO_MULTIPLY = "no_base_points"
 REASONS = (TOO_LITTLE_SPENT, OTHER_WEEKDAY, OTHER_STORE, TIER_TOO_LOW, NOTHING_TO_MULTIPLY)
 
-_SYMBOLS = {"CNY": "¥", "HKD": "HK$", "TWD": "NT$", "USD": "US$", "EUR": "€", "GBP": "£"}
 _STORES_NAMED = 3
 
 
@@ -83,7 +83,9 @@ class Offer:
 def reason(code: str, params: Mapping[str, Any]) -> str:
     """Say in the active language why a promotion added nothing, from what the trace of the purchase kept."""
     if code == TOO_LITTLE_SPENT:
-        return _("only on orders of %(amount)s or more") % {"amount": money(Decimal(params["amount"]), params["currency"])}
+        return _("only on orders of %(amount)s or more") % {
+            "amount": money(Decimal(params["amount"]), params["currency"])
+        }
     if code == OTHER_WEEKDAY:
         return _("only on %(weekdays)s") % {"weekdays": weekday_names(params["weekdays"])}
     if code == OTHER_STORE:
@@ -133,10 +135,8 @@ def sentence(terms: Terms) -> str:
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """Return an amount as people write it: ¥30, ¥9.90, 30 SEK."""
-    text = plain(amount) if amount == amount.to_integral_value() else f"{amount:.2f}"
-    symbol = _SYMBOLS.get(currency)
-    return f"{symbol}{text}" if symbol else f"{text} {currency}"
+    """Return an amount as people write it in a sentence: ¥30, ¥9.90."""
+    return figures.money(amount, currency).removesuffix(".00")
 
 
 def plain(number: Decimal) -> str:

@@ -1,7 +1,170 @@
-"""The admin site that staff work in: its menu and its home page."""
+"""The admin site that staff work in: its brand, its menu by task, and its command palette."""
 
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse, reverse_lazy
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
+
+from members.names import mask_name
+from members.phones import mask_phone
+from members.queries import members_matching, region
+
+_SHORTEST_SEARCH = 2
+_MOST_HITS = 10
 
 
 class PortalSite(UnfoldAdminSite):
     """The staff portal."""
+
+    index_title = _("Home")
+    enable_nav_sidebar = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An item of the menu: seen by those who may see one of its model's rows. Without a model: by everybody."""
+
+    title: str | Promise
+    icon: str
+    model: str = ""
+
+    def is_for(self, request: HttpRequest) -> bool:
+        """Whether this operator may open the page."""
+        if not self.model:
+            return True
+        app, name = self.model.split(".")
+        return request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")  # type: ignore[union-attr]
+
+    def link(self) -> Any:
+        """The address of the page."""
+        return reverse_lazy(f"admin:{self.model.replace('.', '_')}_changelist" if self.model else "admin:index")
+
+
+# By task, not by app. A group is shown once it has a page for whoever looks.
+MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
+    (_("Desk"), (Page(_("Home"), "home"),)),
+    (_("Members"), (Page(_("Members"), "group", "members.member"),)),
+    (
+        _("Points"),
+        (
+            Page(_("Points entries"), "receipt_long", "rewards.ledgerentry"),
+            Page(_("Purchases"), "shopping_bag", "rewards.purchase"),
+            Page(_("Returns"), "assignment_return", "rewards.purchasereturn"),
+            Page(_("Earn rules"), "function", "rewards.earnrule"),
+            Page(_("Imports of orders"), "upload_file", "rewards.orderimport"),
+            Page(_("Products"), "inventory_2", "rewards.product"),
+            Page(_("Categories"), "category", "rewards.category"),
+        ),
+    ),
+    (
+        _("Tiers"),
+        (
+            Page(_("Tier reviews"), "event_upcoming", "loyalty.tierstanding"),
+            Page(_("Tier changes"), "swap_vert", "loyalty.tierchange"),
+            Page(_("Tiers"), "military_tech", "loyalty.tier"),
+            Page(_("Tier ladder"), "stairs", "loyalty.ladderversion"),
+        ),
+    ),
+    (
+        _("Rewards and vouchers"),
+        (
+            Page(_("Rewards"), "redeem", "rewards.reward"),
+            Page(_("Redemptions"), "shopping_cart_checkout", "rewards.redemption"),
+            Page(_("Vouchers"), "confirmation_number", "rewards.voucher"),
+            Page(_("Voucher templates"), "local_activity", "rewards.vouchertemplate"),
+        ),
+    ),
+    (_("Promotions"), (Page(_("Promotions"), "celebration", "campaigns.promotion"),)),
+    (
+        _("Messages"),
+        (
+            Page(_("Outbox"), "outbox", "campaigns.message"),
+            Page(_("Message templates"), "edit_note", "campaigns.messagetemplate"),
+        ),
+    ),
+    (_("Analytics"), (Page(_("Figures by day"), "monitoring", "analytics.dayfigures"),)),
+    (
+        _("Settings"),
+        (
+            Page(_("Programme"), "tune", "members.programme"),
+            Page(_("Stores"), "storefront", "members.store"),
+            Page(_("Brands"), "sell", "members.brand"),
+            Page(_("Channels"), "hub", "members.channel"),
+            Page(_("Operators"), "badge", "members.operator"),
+            Page(_("Till keys"), "key", "members.apikey"),
+            Page(_("Schedules"), "schedule", "django_celery_beat.periodictask"),
+            Page(_("Timeline readers"), "rss_feed", "members.subscription"),
+            Page(_("Parked entries"), "report", "members.parkedentry"),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the menu as this operator may use it."""
+    groups = []
+    for title, pages in MENU:
+        items = [{"title": page.title, "icon": page.icon, "link": page.link()} for page in pages if page.is_for(request)]
+        if items:
+            groups.append({"title": title, "items": items})
+    return groups
+
+
+def find_members(request: HttpRequest, search_term: str) -> list[SearchResult]:
+    """Return members for the command palette, masked; nobody to those who may not see members."""
+    text = search_term.strip()
+    if len(text) < _SHORTEST_SEARCH or not request.user.has_perm("members.view_member"):  # type: ignore[union-attr]
+        return []
+    if text.isascii() and any(character.isdigit() for character in text) and len(text) < 2 * _SHORTEST_SEARCH:
+        return []
+    found = members_matching(text).select_related("person")[:_MOST_HITS]
+    return [_as_hit(member) for member in found]
+
+
+def _as_hit(member: Any) -> SearchResult:
+    person = getattr(member, "person", None)
+    name = mask_name(person.full_name) if person else ""
+    phone = mask_phone(person.phone, region=region()) if person and person.phone else ""
+    return SearchResult(
+        title=" ".join(part for part in (name, phone) if part) or member.member_no,
+        description=member.member_no,
+        link=reverse("admin:members_member_change", args=[member.pk]),
+        icon="person",
+    )
+
+
+def environment_badge(request: HttpRequest) -> list[Any] | None:
+    """Say that these are demo data."""
+    return [_("Trial"), "warning"] if settings.DEMO else None
+
+
+def icon(request: HttpRequest) -> str:
+    """Return the address of the mark beside the name."""
+    return static("portal/icon.svg")
+
+
+def favicon(request: HttpRequest) -> str:
+    """Return the address of the mark in the browser's tab."""
+    return static("portal/favicon.svg")
+
+
+def login_picture(request: HttpRequest) -> str:
+    """Return the address of the picture beside the sign-in."""
+    return static("portal/login.svg")
+
+
+def stylesheet(request: HttpRequest) -> str:
+    """Return the address of the portal's own styles."""
+    return static("portal/portal.css")
+
+
+def script(request: HttpRequest) -> str:
+    """Return the address of the portal's own script."""
+    return static("portal/portal.js")

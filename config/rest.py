@@ -1,11 +1,10 @@
-"""The API's edge: every error as a problem (RFC 9457), bodies of bounded size and depth."""
+"""The API's edge: every error as a problem (RFC 9457)."""
 
-import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -13,11 +12,9 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views import defaults
 from psycopg import errors
 from rest_framework import exceptions
-from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -31,32 +28,6 @@ API = "/api/"
 PROBLEM = "application/problem+json"
 _WAIT = {"Retry-After": "1"}
 _OWN_FIELDS = frozenset({"type", "title", "status", "detail", "instance", "code", "request_id", "errors"})
-
-
-class PayloadTooLarge(exceptions.APIException):
-    """The body is larger than any request of this API needs."""
-
-    status_code = 413
-    default_detail = gettext_lazy("The body of the request is too large.")
-    default_code = "payload_too_large"
-
-
-class BoundedJSONParser(JSONParser):
-    """JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes, in UTF-8, not nested deeper than Python can follow."""
-
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        body = stream.read(limit + 1)
-        if len(body) > limit:
-            raise PayloadTooLarge
-        try:
-            return json.loads(body.decode(), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise exceptions.ParseError(_("The body is no valid JSON.")) from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def problem_details(exc: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -99,8 +70,6 @@ def _of_api_exception(request: HttpRequest, exc: exceptions.APIException) -> Res
     if challenge:
         failed = isinstance(exc, exceptions.AuthenticationFailed)
         answer.headers["WWW-Authenticate"] = f'{challenge}, error="invalid_token"' if failed else challenge
-    if isinstance(exc, exceptions.MethodNotAllowed):
-        pass  # the view's own `Allow` header is added by DRF
     wait = getattr(exc, "wait", None)
     if wait:
         answer.headers["Retry-After"] = str(int(wait) + 1)

@@ -1,8 +1,20 @@
 """All addresses of the portal."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from config import health
+
+handler400 = "config.rest.bad_request"
+handler404 = "config.rest.not_found"
+handler500 = "config.rest.server_error"
 
 urlpatterns = [
+    path("healthz", health.alive, name="alive"),
+    path("readyz", health.ready, name="ready"),
+    path("api/v1/", include("config.api_urls")),
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from loyalty.ladder import LadderBook, Step, Sums
+from loyalty.ladder import LadderBook, Step, Sums, Window
 
 Reason = Literal["risen", "kept", "fallen", "undone"]
 
@@ -99,13 +99,22 @@ def assess_rise(
     return Decision(change, Standing(step.tier_id, moment, valid_until))
 
 
+def review_window(book: LadderBook, due: datetime, last: LastDecision | None) -> Window:
+    """Return the span that decides a review due at `due`: the qualifying period before it.
+
+    After a younger decision (an undone rise gave back a tier whose review had passed) it reaches up to that, so that
+    what was returned does not keep a tier.
+    """
+    window = book.review_window(due)
+    return Window.through(window.from_at, last.happened_at) if last and last.happened_at > due else window
+
+
 def assess_review(
     book: LadderBook, standing: Standing, due: datetime, sums: Sums, last: LastDecision | None
 ) -> Decision:
-    """Decide the review due at `due` with the credits of `book.review_window(due)`: the tier is kept, or falls.
+    """Decide the review due at `due` with the credits of `review_window`: the tier is kept, or falls.
 
-    It happens at the moment it was due, however late it is run; only after a younger decision (an undone rise gave
-    back a tier whose review had passed) it happens with that one.
+    It happens at the moment it was due, however late it is run; after a younger decision, together with that.
     """
     ladder = book.at(due)
     rank = book.ranks[standing.tier_id]

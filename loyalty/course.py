@@ -18,6 +18,7 @@ from loyalty.assessment import (
     assess_rise,
     assess_undo,
     held_tier_id,
+    review_window,
     step_risen_to,
 )
 from loyalty.ladder import LadderBook, Sums, TierNow, Window
@@ -27,7 +28,7 @@ REVIEWS_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class CountedFact:
-    """A fact that counts towards a tier. A return has negative credits, spend and orders; `cause` names its purchase."""
+    """A fact that counts towards a tier. A return takes away credits, spend, orders; its `cause` names the purchase."""
 
     member_id: int
     kind: Literal["purchase", "return"]
@@ -80,8 +81,9 @@ class Course:
             if standing is None or standing.valid_until is None or standing.valid_until > moment:
                 return
             due = standing.valid_until
-            sums = self.record.sums(self.book.review_window(due))
-            self._take(assess_review(self.book, standing, due, sums, self._last()))
+            last = self._last()
+            sums = self.record.sums(review_window(self.book, due, last))
+            self._take(assess_review(self.book, standing, due, sums, last))
 
     def count(self, fact: CountedFact, latest_at: datetime | None) -> TierNow:
         """Decide what a fact leads to, after the reviews that were due before it; return the tier held between.

@@ -15,7 +15,7 @@ TIER_RISE_UNDONE = "loyalty.tier_rise_undone.v1"
 
 @dataclass(frozen=True, slots=True)
 class TierDecided:
-    """A decision about a member's tier. `kind` is one of the four above; tiers by code, `needed` and `credits` in tier credits."""
+    """A decision about a member's tier, of one of the four kinds; `credits` and `needed` in tier credits."""
 
     kind: str
     member_id: int

@@ -29,7 +29,11 @@ _shelf: _Shelf | None = None
 
 @dataclass(frozen=True, slots=True)
 class StandingNow:
-    """A member's tier at a moment; since when (None: since joining) and until when (None: it does not end)."""
+    """A member's tier at a moment, since when and until when it is valid.
+
+    No `since_at`: since joining. No `valid_until`: it does not end. Of a tier held in the past, `since_at` is when it
+    was last risen to, fallen to, or kept.
+    """
 
     tier: TierNow
     since_at: datetime | None
@@ -80,7 +84,7 @@ def tier_at(member_id: int, moment: datetime) -> TierNow:
 
 
 def standing_of(member_id: int, at: datetime) -> StandingNow:
-    """Return where a member stood at a moment, as decided so far: a review that is due but not yet run shows nothing."""
+    """Return where a member stood at a moment, as decided so far: a review that is due but not run shows nothing."""
     book = ladder_book()
     row = TierStanding.objects.filter(member_id=member_id).values_list("tier_id", "since_at", "valid_until").first()
     if row is None:
@@ -96,13 +100,16 @@ def standing_of(member_id: int, at: datetime) -> StandingNow:
 
 def change_in_force(member_id: int, moment: datetime) -> TierChange | None:
     """Return the last change until a moment that was not undone later; None before the first."""
-    undone = "EXISTS (SELECT 1 FROM loyalty_tierchange u WHERE u.member_id = c.member_id AND u.number = c.number + 1 AND u.reason = 'undone')"
     found = TierChange.objects.raw(
-        f"""
+        """
         SELECT c.* FROM loyalty_tierchange c
-        WHERE c.member_id = %s AND c.happened_at <= %s AND c.reason <> 'undone' AND NOT {undone}
+        WHERE c.member_id = %s AND c.happened_at <= %s AND c.reason <> 'undone'
+            AND NOT EXISTS (
+                SELECT 1 FROM loyalty_tierchange u
+                WHERE u.member_id = c.member_id AND u.number = c.number + 1 AND u.reason = 'undone'
+            )
         ORDER BY c.happened_at DESC, c.number DESC LIMIT 1
-        """,  # noqa: S608
+        """,
         [member_id, moment],
     )
     return next(iter(found), None)

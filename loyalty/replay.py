@@ -153,7 +153,7 @@ def load_replays(member_ids: Iterable[int], *, earliest_at: datetime) -> dict[in
 
 
 def save_replays(replays: Mapping[int, MemberReplay], *, by: Actor, at: datetime, quiet: bool) -> list[NewEntry]:
-    """Write what replays added: facts by COPY, changes and standings in sets. Return the news by member, for the caller to record.
+    """Write what replays added, in sets; return the news in order of members, for the caller to record.
 
     Saved replays may go on counting. Raises IntegrityError when a fact was counted beside them (the caller did not
     hold the lock, or passed a known fact), and FactFromFuture.

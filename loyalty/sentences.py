@@ -31,13 +31,14 @@ def change_sentence(change: TierChange) -> str:
             )
         case TierChange.Reason.FALLEN:
             text = _(
-                "Tier credits in the qualifying period: %(credits)s; keeping %(tier)s needs %(needed)s; %(short)s short."
+                "Tier credits in the qualifying period: %(credits)s; keeping %(tier)s needs %(needed)s; "
+                "%(short)s short."
             )
         case _undone:
             figures["tier"] = change.from_tier.name
             text = _(
-                "The purchase that lifted the member to %(tier)s was returned: %(credits)s tier credits are left in its "
-                "qualifying period; %(tier)s needs %(needed)s."
+                "The purchase that lifted the member to %(tier)s was returned: %(credits)s tier credits are left in "
+                "its qualifying period; %(tier)s needs %(needed)s."
             )
     return text % figures
 

@@ -2,10 +2,12 @@
 
 import re
 import time
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
+from django.utils.translation import gettext_lazy as _
 from phonenumbers import country_code_for_region
 
 from members.identifiers import MEMBER, NotFound, parse_ref
@@ -17,6 +19,12 @@ _programme: tuple[float, Programme] | None = None
 
 _LATIN_KEY = re.compile(r"^[a-z0-9 .'·-]+$")
 _PHONE_LIKE = re.compile(r"^\+?[0-9][0-9 ()-]*$")
+
+
+class MemberNotFound(NotFound):
+    """Nobody is known by what was given."""
+
+    text = _("No member is known by this.")
 
 
 def programme() -> Programme:
@@ -69,9 +77,14 @@ def member_by_identity(issuer: str, value: str) -> Member | None:
 
 def member_by_ref(ref: str) -> Member:
     """Return the member behind a public id (`mem_…`). Raises `NotFound`."""
-    member = Member.objects.filter(public_id=parse_ref(MEMBER, ref)).first()
+    return member_by_public_id(parse_ref(MEMBER, ref))
+
+
+def member_by_public_id(public_id: UUID) -> Member:
+    """Return the member with this public id. Raises `MemberNotFound`."""
+    member = Member.objects.filter(public_id=public_id).first()
     if member is None:
-        raise NotFound
+        raise MemberNotFound
     return member
 
 

@@ -111,6 +111,9 @@ class Contributor(Protocol):
     def reverse(self, uses: Sequence[OfferUse]) -> None:
         """Book uses taken back by returns."""
 
+    def forget(self) -> None:
+        """Read the offers again at the next purchase: they may be kept for seconds."""
+
 
 _contributors: list[Contributor] = []
 

@@ -12,6 +12,10 @@ from pytest_django import DjangoDbBlocker
 
 from config.management.commands.compile_translations import compile_catalogues
 from config.trial.postgres import ensure_role
+from loyalty.queries import forget_ladder_book
+from members.queries import forget_programme
+from rewards.earning import contributors
+from rewards.queries import forget_rules
 from tests.harness.browser import chromium
 from tests.harness.database import TestServer, django_on, server_for_run
 from tests.harness.generated import register_profiles
@@ -69,6 +73,16 @@ def _asked(config: pytest.Config) -> list[Path]:
     return [(config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args]
 
 
+@pytest.fixture(autouse=True)
+def settings_read_anew() -> None:
+    """Rules, tiers, promotions and the programme are kept for seconds in a process; a test reads its own."""
+    forget_rules()
+    forget_ladder_book()
+    forget_programme()
+    for contributor in contributors():
+        contributor.forget()
+
+
 @pytest.fixture(scope="session")
 def database_server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
     """The server of this run; without fsync, except for the long proofs."""
@@ -117,7 +131,7 @@ def committed_db(
 @pytest.fixture
 def application_url(committed_db: str, database_server: TestServer) -> str:
     """The URL of `committed_db` for the application's role, which may not change history."""
-    password = "only-for-tests"  # noqa: S105
+    password = "only-for-tests"
     with database_server.connect() as admin:
         admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [APPLICATION_ROLE])  # roles belong to the whole server
         ensure_role(admin, APPLICATION_ROLE, password)

@@ -28,11 +28,22 @@ def write(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     interval = apps.get_model("django_celery_beat", "IntervalSchedule")
     crontab = apps.get_model("django_celery_beat", "CrontabSchedule")
     for name, task, seconds in BY_INTERVAL:
-        every = interval.objects.filter(every=seconds, period="seconds").first() or interval.objects.create(every=seconds, period="seconds")
+        every = interval.objects.filter(every=seconds, period="seconds").first() or interval.objects.create(
+            every=seconds, period="seconds"
+        )
         # A run that no worker took in time is not made up for: the next one does all of its work.
-        periodic_task.objects.get_or_create(name=name, defaults={"task": task, "interval": every, "expire_seconds": 2 * seconds})
+        periodic_task.objects.get_or_create(
+            name=name, defaults={"task": task, "interval": every, "expire_seconds": 2 * seconds}
+        )
     for name, task, hour, minute in BY_CLOCK:
-        when = {"minute": minute, "hour": hour, "day_of_week": "*", "day_of_month": "*", "month_of_year": "*", "timezone": ZONE}
+        when = {
+            "minute": minute,
+            "hour": hour,
+            "day_of_week": "*",
+            "day_of_month": "*",
+            "month_of_year": "*",
+            "timezone": ZONE,
+        }
         clock = crontab.objects.filter(**when).first() or crontab.objects.create(**when)
         periodic_task.objects.get_or_create(name=name, defaults={"task": task, "crontab": clock})
 

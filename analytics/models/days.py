@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from members.models import Member, Store
@@ -18,7 +17,9 @@ class DayFigures(models.Model):
     personal_data: ClassVar[tuple[str, ...]] = ()
 
     date = models.DateField(_("date"))
-    store = models.ForeignKey(Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False)
+    store = models.ForeignKey(
+        Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False
+    )
     members_joined = models.IntegerField(_("new members"), default=0)
     members_active = models.IntegerField(_("members who bought"), default=0)
     member_orders = models.IntegerField(_("orders of members"), default=0)
@@ -54,7 +55,9 @@ class MemberDay(models.Model):
     pk = models.CompositePrimaryKey("date", "member_id")
     date = models.DateField(_("date"))
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+", verbose_name=_("member"))
-    store = models.ForeignKey(Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False)
+    store = models.ForeignKey(
+        Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False
+    )
 
     class Meta:
         verbose_name = _("day of a member")

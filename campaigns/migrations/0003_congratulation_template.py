@@ -30,7 +30,11 @@ BODIES = {
 
 
 def write(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    texts = {f"{field}_{language}": text for field, by in (("title", TITLES), ("body", BODIES)) for language, text in by.items()}
+    texts = {
+        f"{field}_{language}": text
+        for field, by in (("title", TITLES), ("body", BODIES))
+        for language, text in by.items()
+    }
     apps.get_model("campaigns", "MessageTemplate").objects.get_or_create(
         occasion="tier_raised",
         defaults={"channel": "email", "title": TITLES["zh_hans"], "body": BODIES["zh_hans"], **texts},

@@ -46,11 +46,19 @@ class MessageTemplate(models.Model):
         if self.occasion not in PLACEHOLDERS:
             return  # the field says so itself
         known = ", ".join(f"{{{name}}}" for name in sorted(PLACEHOLDERS[self.occasion]))
-        columns = [f"{field}_{language.replace('-', '_')}" for field in ("title", "body") for language in settings.MODELTRANSLATION_LANGUAGES]
-        wrong = {piece for column in columns for piece in unknown_placeholders(getattr(self, column) or "", self.occasion)}
+        columns = [
+            f"{field}_{language.replace('-', '_')}"
+            for field in ("title", "body")
+            for language, _name in settings.LANGUAGES
+        ]
+        wrong = {
+            piece for column in columns for piece in unknown_placeholders(getattr(self, column) or "", self.occasion)
+        }
         if wrong:
             text = _("“%(placeholder)s” is not filled in here. What can be filled in: %(known)s.")
-            raise ValidationError([ValidationError(text, params={"placeholder": piece, "known": known}) for piece in sorted(wrong)])
+            raise ValidationError(
+                [ValidationError(text, params={"placeholder": piece, "known": known}) for piece in sorted(wrong)]
+            )
 
 
 class Message(models.Model):
@@ -67,8 +75,12 @@ class Message(models.Model):
         FAILED = "failed", _("failed")
         SKIPPED = "skipped", _("not sent")
 
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="messages", verbose_name=_("member"), db_index=False)
-    template = models.ForeignKey(MessageTemplate, on_delete=models.PROTECT, related_name="messages", verbose_name=_("message template"))
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="messages", verbose_name=_("member"), db_index=False
+    )
+    template = models.ForeignKey(
+        MessageTemplate, on_delete=models.PROTECT, related_name="messages", verbose_name=_("message template")
+    )
     occurrence = models.CharField(_("occurrence"), max_length=80)
     channel = models.CharField(_("channel"), max_length=10, choices=MessageTemplate.Channel)
     figures = models.JSONField(_("figures"), default=dict)
@@ -84,8 +96,12 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints = [
-            models.UniqueConstraint(fields=["template", "member", "occurrence"], name="message_is_sent_once_per_occurrence"),
-            models.CheckConstraint(condition=Q(state__in=["queued", "sent", "failed", "skipped"]), name="message_state_is_known"),
+            models.UniqueConstraint(
+                fields=["template", "member", "occurrence"], name="message_is_sent_once_per_occurrence"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "sent", "failed", "skipped"]), name="message_state_is_known"
+            ),
             models.CheckConstraint(condition=Q(channel__in=["email", "console"]), name="message_channel_is_known"),
         ]
         indexes = [

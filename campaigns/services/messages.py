@@ -19,13 +19,13 @@ from campaigns.channels.email import EmailChannel
 from campaigns.models import Message, MessageTemplate
 from campaigns.placeholders import filled
 from campaigns.refusals import CampaignsRefusal
+from loyalty.events import TIER_RAISED
 from loyalty.models import Tier
 from members.actors import SYSTEM, Actor
 from members.models import Member, MemberPerson, TimelineEntry
 from members.queries import programme
 from members.timeline import NewEntry, record
 
-TIER_RAISED = "loyalty.tier_raised.v1"
 MESSAGE_SENT = "campaigns.message_sent.v1"
 
 NEWS_IS_FRESH = timedelta(days=3)
@@ -82,12 +82,17 @@ def queue_messages(*, entries: Sequence[TimelineEntry]) -> None:
     each tier change, however often the entry is read. The clock here is the entry's own time of recording.
     """
     news = [entry for entry in entries if entry.kind == TIER_RAISED and _is_news(entry)]
-    template = MessageTemplate.objects.filter(occasion=MessageTemplate.Occasion.TIER_RAISED, is_active=True).first() if news else None
+    template = (
+        MessageTemplate.objects.filter(occasion=MessageTemplate.Occasion.TIER_RAISED, is_active=True).first()
+        if news
+        else None
+    )
     if template is None:
         return
-    risen = {entry.member_id for entry in news}
-    active = set(Member.objects.filter(pk__in=risen, status=Member.Status.ACTIVE).values_list("pk", flat=True))
-    messages = [_message(template, entry) for entry in news if entry.member_id in active]
+    risen = [(entry.member_id, entry) for entry in news if entry.member_id is not None]
+    active = Member.objects.filter(pk__in={member_id for member_id, _entry in risen}, status=Member.Status.ACTIVE)
+    reached = set(active.values_list("pk", flat=True))
+    messages = [_message(template, member_id, entry) for member_id, entry in risen if member_id in reached]
     Message.objects.bulk_create(messages, batch_size=1_000, ignore_conflicts=True)
 
 
@@ -126,9 +131,9 @@ def _is_news(entry: TimelineEntry) -> bool:
     return not entry.payload.get("quiet") and entry.recorded_at - entry.happened_at <= NEWS_IS_FRESH
 
 
-def _message(template: MessageTemplate, entry: TimelineEntry) -> Message:
+def _message(template: MessageTemplate, member_id: int, entry: TimelineEntry) -> Message:
     return Message(
-        member_id=entry.member_id,
+        member_id=member_id,
         template=template,
         occurrence=f"tier_change:{entry.payload['change']}",
         channel=template.channel,
@@ -142,7 +147,9 @@ def _message(template: MessageTemplate, entry: TimelineEntry) -> Message:
 def _claim(*, at: datetime, count: int) -> list[_Claimed]:
     """Take due messages for this worker: count the attempt and move the next one behind the lease, in one transaction."""
     with transaction.atomic(durable=True):
-        due = Message.objects.filter(state=Message.State.QUEUED, next_attempt_at__lte=at).order_by("next_attempt_at", "pk")
+        due = Message.objects.filter(state=Message.State.QUEUED, next_attempt_at__lte=at).order_by(
+            "next_attempt_at", "pk"
+        )
         messages = list(due.select_for_update(skip_locked=True, no_key=True)[:count])
         due_at = {message.pk: message.next_attempt_at or at for message in messages}
         for message in messages:
@@ -220,11 +227,11 @@ def _texts(claimed: _Claimed) -> tuple[str, str]:
 
 def _language(claimed: _Claimed) -> str:
     """Return the member's language, or the next in which the whole template is written: a message mixes none."""
-    for language in (claimed.member.language, *settings.MODELTRANSLATION_LANGUAGES):
+    for language in (claimed.member.language, *(code for code, _name in settings.LANGUAGES)):
         suffix = language.replace("-", "_")
         if all(getattr(claimed.template, f"{field}_{suffix}", "") for field in ("title", "body")):
             return language
-    return settings.LANGUAGE_CODE
+    return str(settings.LANGUAGE_CODE)
 
 
 def _last_day(valid_until: str | None) -> str:
@@ -250,7 +257,9 @@ def _take_note(claimed: _Claimed, state: Message.State, note: str, *, at: dateti
         elif state == Message.State.SENT:
             if mine.update(state=state, note=note, next_attempt_at=None, sent_at=at):
                 payload = {"message": message.pk, "template": message.template_id}
-                told = NewEntry(MESSAGE_SENT, message.member_id, at, SYSTEM, payload, cause_id=message.cause_id, depth=claimed.depth)
+                told = NewEntry(
+                    MESSAGE_SENT, message.member_id, at, SYSTEM, payload, cause_id=message.cause_id, depth=claimed.depth
+                )
                 record([told])
                 done.sent += 1
         elif state == Message.State.SKIPPED:

@@ -84,7 +84,14 @@ def register() -> None:
 
 def launch_promotion(*, promotion_id: int, by: Actor, at: datetime) -> None:
     """Make a draft live: purchases within its span count from now on. Raises PromotionNotInState."""
-    _change(promotion_id, "launched", by, at, models.Q(state=Promotion.State.DRAFT, ends_at__gt=at), state=Promotion.State.LIVE)
+    _change(
+        promotion_id,
+        "launched",
+        by,
+        at,
+        models.Q(state=Promotion.State.DRAFT, ends_at__gt=at),
+        state=Promotion.State.LIVE,
+    )
 
 
 def pause_promotion(*, promotion_id: int, by: Actor, at: datetime) -> None:
@@ -158,7 +165,7 @@ def _offer(promotion: Promotion, store_ids: frozenset[int], currency: str) -> Of
 
 def _texts(row: models.Model, field: str) -> Label:
     """Return a translated text by language, only the languages it was written in."""
-    found = {language: getattr(row, f"{field}_{language.replace('-', '_')}") for language in settings.MODELTRANSLATION_LANGUAGES}
+    found = {language: getattr(row, f"{field}_{language.replace('-', '_')}") for language, _name in settings.LANGUAGES}
     return {language: text for language, text in found.items() if text}
 
 

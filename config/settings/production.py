@@ -2,7 +2,7 @@
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 from config.settings.base import ALLOWED_HOSTS, CODE_SECRET, SECRET_KEY, env
 
 for _name, _value in (("SECRET_KEY", SECRET_KEY), ("CODE_SECRET", CODE_SECRET), ("ALLOWED_HOSTS", ALLOWED_HOSTS)):

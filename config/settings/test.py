@@ -5,8 +5,8 @@ import os
 os.environ.setdefault("SECRET_KEY", "tests-only-secret-key-that-guards-nothing-at-all-0123456789")
 os.environ.setdefault("CODE_SECRET", "tests-only-code-secret-that-guards-nothing-at-all-0123456789")
 
-from config.settings.base import *  # noqa: E402, F403
-from config.settings.base import STORAGES  # noqa: E402
+from config.settings.base import *
+from config.settings.base import STORAGES
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 DEMO = True

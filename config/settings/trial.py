@@ -1,6 +1,6 @@
 """Trial on one machine, with demo data: what `./run.sh` serves. The same code paths as production, over plain HTTP."""
 
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 from config.settings.base import ALLOWED_HOSTS, STORAGES
 
 DEMO = True

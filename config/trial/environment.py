@@ -81,8 +81,8 @@ def main(folder: Path) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not is_complete(folder):
                 make(folder)
-    except PermissionError as error:
-        print(f"run.sh: {error.filename} can not be written; set PERENNIAL_VENV to a folder of yours.", file=sys.stderr)
+    except OSError as error:
+        print(f"run.sh: {error.filename}: {error.strerror}. Set PERENNIAL_VENV to a folder of yours.", file=sys.stderr)
         return 1
     except EnvironmentRefused as refusal:
         print(f"run.sh: {refusal}", file=sys.stderr)

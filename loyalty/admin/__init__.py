@@ -1,1 +1,5 @@
-"""Admin pages; one module per aggregate."""
+"""The admin pages of loyalty, and its parts of the member pages."""
+
+from loyalty.admin import ladder, panels, sentences, standing
+
+__all__ = ["ladder", "panels", "sentences", "standing"]

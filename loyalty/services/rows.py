@@ -44,7 +44,8 @@ def insert_fact(fact: CountedFact, window: Window) -> Inserted:
                    (SELECT max(happened_at) FROM loyalty_qualificationentry WHERE member_id = %s),
                    counted.credits, counted.returned
             FROM (
-                SELECT coalesce(sum(credits), 0) AS credits, coalesce(-sum(credits) FILTER (WHERE credits < 0), 0) AS returned
+                SELECT coalesce(sum(credits), 0) AS credits,
+                       coalesce(-sum(credits) FILTER (WHERE credits < 0), 0) AS returned
                 FROM loyalty_qualificationentry
                 WHERE member_id = %s AND happened_at >= %s AND happened_at < %s
             ) counted
@@ -67,7 +68,7 @@ def lock_standings(member_ids: Sequence[int]) -> dict[int, Standing]:
 
 
 def lock_due_standings(at: datetime, after_member_id: int, limit: int) -> dict[int, Standing]:
-    """Lock the first standings beyond a member whose review is due, ascending; those decided meanwhile are passed over."""
+    """Lock the next standings beyond a member whose review is due, ascending; those just decided are passed over."""
     due = TierStanding.objects.select_for_update(no_key=True).filter(valid_until__lte=at, member_id__gt=after_member_id)
     rows = due.order_by("member_id")[:limit]
     return {row.member_id: Standing(row.tier_id, row.since_at, row.valid_until) for row in rows}
@@ -170,7 +171,8 @@ def copy_facts(facts: Iterable[CountedFact]) -> None:
 
 def _row(fact: CountedFact) -> tuple[Any, ...]:
     return (
-        fact.member_id, fact.kind, fact.source, fact.source_ref, fact.credits, fact.spend_amount, fact.orders, fact.happened_at,
+        fact.member_id, fact.kind, fact.source, fact.source_ref,
+        fact.credits, fact.spend_amount, fact.orders, fact.happened_at,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from loyalty.assessment import Change, LastDecision, Standing, assess_review
+from loyalty.assessment import Change, LastDecision, Standing, assess_review, review_window
 from loyalty.course import REVIEWS_AT_ONCE, CountedFact, Course
 from loyalty.course import standing_before as standing_before_rise
 from loyalty.events import TIER_KEPT, TIER_LOWERED, TIER_RAISED, TIER_RISE_UNDONE, TierDecided
@@ -43,7 +43,7 @@ _KINDS = {"risen": TIER_RAISED, "kept": TIER_KEPT, "fallen": TIER_LOWERED, "undo
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What counting a fact did. `tier` was held before the fact; `changes` it made, in order; `news` is not yet recorded.
+    """What counting a fact did: the tier held before it, the changes it made, and the news, not yet recorded.
 
     `is_new` is False when the fact had been counted before: then nothing else happened.
     """
@@ -69,7 +69,7 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReviewChunk:
-    """What one chunk of reviews did: decisions by outcome, the last member seen, and whether that was the last chunk."""
+    """What one chunk of reviews did: decisions by outcome, the last member seen, whether it was the last chunk."""
 
     last_member_id: int
     kept: int
@@ -142,7 +142,7 @@ def review_due_tiers(
 
 
 def refuse_future(moment: datetime, at: datetime) -> None:
-    """Raise FactFromFuture for a moment over a day after `at`: counted, it would date all later decisions of the member."""
+    """Raise FactFromFuture for a moment over a day after `at`: once counted, it would date all later decisions."""
     if moment > at + FUTURE_TOLERANCE:
         raise FactFromFuture(moment=moment.isoformat())
 
@@ -171,7 +171,7 @@ def _review_all(
         if not due:
             break
         dues = {member_id: standing.valid_until for member_id, standing in due.items() if standing.valid_until}
-        sums = window_sums([(member_id, book.review_window(moment)) for member_id, moment in dues.items()])
+        sums = window_sums([(one, review_window(book, moment, last.get(one))) for one, moment in dues.items()])
         still_due: dict[int, Standing] = {}
         for (member_id, moment), credits in zip(dues.items(), sums, strict=True):
             decision = assess_review(book, due[member_id], moment, credits, last.get(member_id))

@@ -1,12 +1,15 @@
 """Value-moving calls: the key is required, and the first answer is the only one."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from members.refusals import MembersRefusal
 from members.services.idempotency import (
@@ -57,6 +60,12 @@ def idempotency_key(request: Request) -> str:
     if not _KEY.match(header):
         raise IdempotencyKeyInvalid(length=KEY_LENGTH)
     return header
+
+
+def plain(data: Any) -> dict[str, Any]:
+    """Return the data of a serializer as plain JSON values, as they are kept."""
+    values: dict[str, Any] = json.loads(json.dumps(data, cls=JSONEncoder))
+    return values
 
 
 def respond_once(request: Request, *, route: str, effect: Callable[[], Answer], at: datetime) -> Response:

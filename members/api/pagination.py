@@ -5,20 +5,28 @@ import binascii
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from members.api.queries import BadQuery
 
-M = TypeVar("M", bound=Model)
-
 DEFAULT_LIMIT = 20
 MOST = 100
 _LARGEST = 2**63 - 1
+
+CURSOR_PARAMETERS = (
+    OpenApiParameter("cursor", str, description="`next` or `previous` of an earlier answer; left out for the first page."),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT},
+        description=f"Items of a page: 1 to {MOST}.",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,12 @@ class Page[M: Model]:
     next: str | None
     previous: str | None
 
+    def body(self, rows: Any) -> dict[str, Any]:
+        """Return the answer: the rows as a serializer wrote them, and the cursors."""
+        return {"items": rows, "next": self.next, "previous": self.previous}
 
-def page_of(rows: QuerySet[M], request: Request, *, by: str, newest_first: bool = True) -> Page[M]:
+
+def page_of[M: Model](rows: QuerySet[M], request: Request, *, by: str, newest_first: bool = True) -> Page[M]:
     """Return the page of `rows` that the request asks for with `cursor` and `limit`.
 
     Ordered by the field `by` (a moment or a whole number) and then by id, both descending when newest first.

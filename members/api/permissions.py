@@ -1,26 +1,28 @@
 """Who may call which part of the API. Nothing is open by default."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from members.api.authentication import MemberCaller, TillCaller
+
+if TYPE_CHECKING:  # the views' module reads the default permission while it is being loaded
+    from rest_framework.views import APIView
 
 
 class DenyAll(BasePermission):
     """The default: a view that names no permission answers nobody."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         return False
 
 
 class Public(BasePermission):
     """Anybody: what a poster in the shop would say, too."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         return True
 
 
@@ -29,7 +31,7 @@ class IsMember(BasePermission):
 
     message = _("This needs a member's token.")
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         return isinstance(request.user, MemberCaller)
 
 
@@ -39,7 +41,7 @@ class TillScope(BasePermission):
     scope: ClassVar[str]
     message = _("This key does not have the scope that is needed.")
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         return isinstance(request.user, TillCaller) and request.user.may(self.scope)
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django import template
 
-from members.admin import figures
+from members import figures
 from members.queries import programme
 
 register = template.Library()

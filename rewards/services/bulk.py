@@ -92,9 +92,12 @@ def post_history(*, orders: Sequence[Order], returns: Sequence[Return], by: Acto
     bought = _referred(new_returns)
     member_ids = sorted({*member_ids, *(b.purchase.member_id for b in bought.values() if b.purchase.member_id)})
     ledger.lock_accounts(member_ids=member_ids)
-    run = _Run(by, quiet, outcome, load_replays(member_ids))
+    facts = sorted(_in_order(inserted.values(), new_returns), key=lambda item: item[:2])
+    if not facts:
+        return outcome
+    run = _Run(by, quiet, outcome, load_replays(member_ids, earliest_at=facts[0][0]))
     offers = _offers([o.ordered_at for o, _ in inserted.values()])
-    for _, _, fact in sorted(_in_order(inserted.values(), new_returns), key=lambda item: item[:2]):
+    for _, _, fact in facts:
         if isinstance(fact, Return):
             _replay_return(run, fact, bought)
         else:
@@ -293,7 +296,7 @@ def _write(run: _Run, at: datetime) -> None:
             )
         )  # fmt: skip
     run.outcome.returns_new = len(run.returns)
-    tier_news = save_replays(list(run.replays.values()), by=run.by, quiet=run.quiet)
+    tier_news = save_replays(run.replays, by=run.by, at=at, quiet=run.quiet)
     for contributor in earning.contributors():
         contributor.commit(run.uses)
         contributor.reverse(run.reversed_uses)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -155,7 +155,7 @@ def record_purchase(*, order: Order, by: Actor, at: datetime) -> PurchaseReceipt
         credits=counted[0],
         trace=quote.trace(),
         tier_code=tier.code,
-        tier_changed_to=counted[1].changes[-1].to_code if counted[1].changes else "",
+        tier_changed_to=counted[1].changed_to,
         available=posting.available,
         pending_points=posting.pending,
     )
@@ -163,8 +163,7 @@ def record_purchase(*, order: Order, by: Actor, at: datetime) -> PurchaseReceipt
 
 def credits_of(eligible_amount: Decimal, moment: datetime) -> int:
     """Return the tier credits of an amount: whole units of money times the ladder's rate on that day."""
-    ladder = ladder_book().at(moment)
-    return int(eligible_amount.to_integral_value(ROUND_FLOOR)) * ladder.credits_per_unit if ladder else 0
+    return ladder_book().at(moment).credits_for(eligible_amount)
 
 
 def quote_order(

@@ -338,7 +338,7 @@ def _take_back(
         happened_at=ret.returned_at, by=by,
     )  # fmt: skip
     timeline.record([news, *(counted.news if counted else [])])
-    changed_to = counted.changes[-1].to_code if counted and counted.changes else ""
+    changed_to = counted.changed_to if counted else ""
     return ReturnReceipt(row[0], row[1], False, total, share.points, taken, arrears, share.credits, changed_to)
 
 

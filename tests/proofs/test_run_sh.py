@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -87,11 +88,8 @@ class Copy:
 
     def left_processes(self) -> list[int]:
         """Return the processes that belong to this data folder: by command line, environment or working folder."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != os.getpid() and self._owns(entry):
-                found.append(int(entry.name))
-        return found
+        numbers = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [int(entry.name) for entry in numbers if int(entry.name) != os.getpid() and self._owns(entry)]
 
     def _owns(self, entry: Path) -> bool:
         mark = str(self.home).encode()
@@ -122,20 +120,21 @@ class Copy:
 
 
 @pytest.fixture
-def new_copy(tmp_path: Path) -> Iterator[Callable[[str], Copy]]:
+def new_copy() -> Iterator[Callable[[str], Copy]]:
     copies: list[Copy] = []
+    # Not tmp_path: its folders are closed to the account that PostgreSQL runs as when we are root.
+    folder = Path(tempfile.mkdtemp(prefix="perennial-proof-"))
+    folder.chmod(0o711)
 
     def make(name: str) -> Copy:
-        copies.append(Copy(tmp_path / name))
+        copies.append(Copy(folder / name))
         return copies[-1]
 
-    tmp_path.parent.chmod(0o711)  # as root, PostgreSQL runs as another account
-    tmp_path.chmod(0o711)
     yield make
     for copy in copies:
         if copy.left_processes():
             copy.kill_everything()
-        shutil.rmtree(copy.home, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class TestRunSh:

@@ -5,6 +5,7 @@ import csv
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,27 @@ from rewards.services.imports.refused import OrderFileError, Rejected, Unreadabl
 SIMPLIFIED = "订单号,商品,数量,金额\nA1,美式咖啡,2,36.00\nA2,全麦面包,1,18.50\nA3,拿铁咖啡大杯,1,32.00\n"
 TRADITIONAL = "訂單編號,商品,數量,金額\nA1,美式咖啡,2,36.00\nA2,全麥麵包,1,18.50\nA3,鮮奶茶大杯,1,32.00\n"
 WESTERN = "Nº,Artículo,Menge,Größe\nA1,Café crème,2,groß\nA2,Brötchen für Åse,1,£5 à part\n"
+
+
+# What readers stumble over, to be put together at random.
+PIECES = [
+    b'"',
+    b",",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"a",
+    b" ",
+    b"\x00",
+    b"\xff",
+    b"\xe5\x92\x96",
+    b"{",
+    b"}",
+    b'"a":',
+    b"1",
+    b";",
+    b"\t",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +113,9 @@ class TestReadRowsOfText:
         lines[4] = b"4,\xe5\x92"
         rows = list(read_rows(written(tmp_path, b"\n".join([b"a,b", *lines]))))
         assert len(rows) == 10
-        assert [(row_no, cells.code) for row_no, cells in rows if isinstance(cells, UnreadableRow)] == [(6, "bad_bytes")]
+        assert [(row_no, cells.code) for row_no, cells in rows if isinstance(cells, UnreadableRow)] == [
+            (6, "bad_bytes")
+        ]
         broken = rows[4][1]
         assert isinstance(broken, UnreadableRow)
         assert broken == {"a": "4", "b": "\ufffd"}
@@ -99,21 +123,34 @@ class TestReadRowsOfText:
 
     @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "big5", "cp1252", "utf-16-le", "shift_jis"])
     def test_refuses_what_a_named_encoding_can_not_decode(self, tmp_path: Path, encoding: str) -> None:
-        content = "a,b\n1,x\n".encode(encoding) + "2,".encode(encoding) + b"\x81\x8d\xff\xff\n" + "\n3,y\n".encode(encoding)
+        content = (
+            "a,b\n1,x\n".encode(encoding) + "2,".encode(encoding) + b"\x81\x8d\xff\xff\n" + "\n3,y\n".encode(encoding)
+        )
         rows = dict(read_rows(written(tmp_path, content), encoding=encoding))
         assert rows[2] == {"a": "1", "b": "x"}
         assert any(isinstance(cells, UnreadableRow) for cells in rows.values())
 
-    @given(st.binary(max_size=400))
+    @given(st.binary(max_size=400) | st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join))
     def test_never_fails_on_any_bytes_but_with_an_order_file_error(self, tmp_path: Path, content: bytes) -> None:
         for name in ("any.csv", "any.tsv", "any.jsonl", "any.xlsx"):
             path = written(tmp_path, content, name)
-            try:
+            with suppress(OrderFileError):
                 for row_no, cells in read_rows(path):
                     assert row_no > 0
                     assert all(isinstance(text, str) for text in cells.values())
-            except OrderFileError as error:
-                assert str(error)
+
+    @given(
+        st.lists(
+            st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)] * 3), max_size=8
+        )
+    )
+    def test_gives_back_what_was_written(self, tmp_path: Path, rows: list[tuple[str, str, str]]) -> None:
+        path = tmp_path / "orders.csv"
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerows([("a", "b", "c"), *rows])
+        read = [tuple(cells.values()) for _row_no, cells in read_rows(path, delimiter=",")]
+        stripped = [tuple(cell.strip() for cell in row) for row in rows]
+        assert read == [row for row in stripped if any(row)]
 
     @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
     def test_finds_the_delimiter(self, tmp_path: Path, delimiter: str) -> None:
@@ -227,7 +264,9 @@ class TestReadRowsOfText:
         assert caught.value.problem == problem
 
     @pytest.mark.parametrize(("name", "problem"), [("none.csv", "not_opened"), ("orders.pdf", "unknown_kind")])
-    def test_refuses_a_file_that_is_not_there_or_of_no_known_kind(self, tmp_path: Path, name: str, problem: str) -> None:
+    def test_refuses_a_file_that_is_not_there_or_of_no_known_kind(
+        self, tmp_path: Path, name: str, problem: str
+    ) -> None:
         with pytest.raises(OrderFileError) as caught:
             read_rows(tmp_path / name)
         assert caught.value.problem == problem
@@ -244,7 +283,17 @@ class TestReadRowsOfWorkbooks:
         path = book(
             tmp_path,
             ["no", "at", "day", "count", "price", "sum", "tiny", "flag", "note"],
-            [123456, datetime(2024, 1, 2, 3, 4, 5), date(2024, 1, 2), 3, 2.5, 0.1 + 0.2, 1e-7, True, " 咖啡 "],
+            [
+                123456,
+                datetime.fromisoformat("2024-01-02T03:04:05"),
+                date(2024, 1, 2),
+                3,
+                2.5,
+                0.1 + 0.2,
+                1e-7,
+                True,
+                " 咖啡 ",
+            ],
             ["007", None, None, -1, 18.0, 1234567.89, None, False, None],
         )
         rows = read_rows(path)
@@ -398,7 +447,9 @@ class TestWriteRejected:
     def test_writes_rows_that_spreadsheets_do_not_run(self, tmp_path: Path) -> None:
         dangerous = ["=1+1", "+cmd", "-cmd", "@x", "\tx", "\rx", "＝1", "-5", "+3.50", "-1,234.5", "x=1", ""]
         header = [f"c{number}" for number in range(len(dangerous))]
-        rejected = Rejected(7, dict(zip(header, dangerous, strict=True)), "in_future", {"field": "ordered_at", "value": "x"})
+        rejected = Rejected(
+            7, dict(zip(header, dangerous, strict=True)), "in_future", {"field": "ordered_at", "value": "x"}
+        )
         assert write_rejected(tmp_path / "out.csv", [rejected], header) == 1
         assert (tmp_path / "out.csv").read_bytes().startswith(codecs.BOM_UTF8)
         with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -414,7 +465,9 @@ class TestWriteRejected:
         rows = read_rows(path)
         header = rows.columns
         rejected = [
-            Rejected(no, dict(cells), cells.code, cells.params) for no, cells in rows if isinstance(cells, UnreadableRow)
+            Rejected(no, dict(cells), cells.code, cells.params)
+            for no, cells in rows
+            if isinstance(cells, UnreadableRow)
         ]
         write_rejected(tmp_path / "out.csv", rejected, header)
         again = list(read_rows(tmp_path / "out.csv"))

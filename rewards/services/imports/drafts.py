@@ -19,7 +19,7 @@ Which rows become what:
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -46,6 +46,7 @@ type _Raw = tuple[int, Layout, str]
 _BETWEEN_CELLS = "\0"  # no cell that the file reader lets through holds one
 _NOTHING = Decimal("0.00")
 _RETURN_SUFFIX = "-R"
+_ROWS_OF_A_STEP = 1_000
 # Of JSON lines, whose rows may leave out what is empty, these must be in some row at least.
 _NEEDED_USES = ("order_no", "member", "ordered_at", "quantity", "unit_price", "amount", "filter")
 
@@ -57,8 +58,11 @@ def read_drafts(
     programme_currency: str,
     shift: timedelta | None = None,
     not_after: datetime | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> DraftReport:
     """Return the orders of all rows. All times are moved by `shift`; those then after `not_after` are refused.
+
+    `progress` is told of so many more rows every now and then.
 
     Raises MappingError if a rate is missing or leads to another currency than the programme's, OrderFileError if the
     file has not the columns of the mapping.
@@ -69,8 +73,15 @@ def read_drafts(
     reader = LineReader(mapping, programme_currency=programme_currency, shift=shift, not_after=not_after)
     gathering = _Gathering(mapping, reader, shift or timedelta(0))
     take = gathering.take
+    untold = 0
     for row_no, cells in rows:
         take(row_no, cells)
+        untold += 1
+        if progress is not None and untold == _ROWS_OF_A_STEP:
+            progress(untold)
+            untold = 0
+    if progress is not None:
+        progress(untold)
     gathering.check_found_columns()
     return gathering.report()
 
@@ -130,9 +141,14 @@ class _Gathering:
             self._take_order([(row_no, layout, _BETWEEN_CELLS.join(values))], "", fault)
 
     def check_found_columns(self) -> None:
-        """Raise OrderFileError if a needed column was in no row at all; for rows that came without a header."""
+        """Raise OrderFileError if a needed column was in no row at all; for rows that came without a header.
+
+        Rows that all have the same columns must have all of the mapping, others may each leave out what is empty.
+        """
         found = {name for columns in self._layouts for name in columns}
-        if self._layouts:
+        if len(self._layouts) == 1:
+            check_columns(next(iter(self._layouts)), self._columns.values())
+        elif self._layouts:
             uses = _NEEDED_USES if self._rows_read > self._rows_ignored else ("filter",)
             check_columns(sorted(found), [self._columns[use] for use in uses if use in self._columns])
 

@@ -234,8 +234,9 @@ class LineReader:
         if price is None:
             price = quotient(original.copy_abs(), count.copy_abs() or _ONE)
         canonical = "\0".join(plain_text(number) for number in (count, price, original))
-        count = at_most_decimals(count, 3) or _LEAST_QUANTITY.copy_sign(count)
-        return Money(count, at_most_decimals(price, 4), original, converted, canonical)
+        # What is not nothing may not be stored as nothing.
+        stored = at_most_decimals(count, 3) or (_LEAST_QUANTITY.copy_sign(count) if count else count)
+        return Money(stored, at_most_decimals(price, 4), original, converted, canonical)
 
     def _number(self, use: str, text: str, limit: Decimal = LIMIT) -> Decimal:
         try:

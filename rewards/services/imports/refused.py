@@ -55,6 +55,14 @@ REASONS = {
     "mixed_signs": _("A cancellation has positive as well as negative amounts."),
     "number_taken": _("The returned lines would need the order number “%(value)s”, which the file uses itself."),
     "other_row_refused": _("Another row of this order was refused (row %(row)s)."),
+    # The order can be read, but not recorded.
+    "unknown_store": _("%(field)s: no store has the code “%(value)s”."),
+    "unknown_member": _("%(field)s: no member is known as “%(value)s”."),
+    "unknown_order": _("%(field)s: no order “%(value)s” is known."),
+    "line_not_in_order": _(
+        "%(field)s: “%(value)s” is not in order “%(order)s”, or came back more often than it was bought."
+    ),
+    "not_recorded": _("%(reason)s"),
 }
 """The sentence of each reason code. Codes are stable; parameters are text or whole numbers and can be stored."""
 
@@ -114,14 +122,11 @@ class Rejected:
 
 def reason_sentence(code: str, params: Params) -> str:
     """Return the sentence of a reason code; a field among the parameters is named in words, long values are cut."""
-    shown: dict[str, object] = {
-        name: str(FIELDS.get(str(value), value))
-        if name == "field"
-        else shorten(value)
-        if isinstance(value, str)
-        else value
-        for name, value in params.items()
-    }
+    shown: dict[str, object] = dict(params)
+    for name in shown.keys() & {"value", "other"}:
+        shown[name] = shorten(str(shown[name]))
+    if "field" in shown:
+        shown["field"] = str(FIELDS.get(str(shown["field"]), shown["field"]))
     sentence = str(REASONS[code] % shown)
     return sentence[:1].upper() + sentence[1:]
 

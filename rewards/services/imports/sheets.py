@@ -74,7 +74,7 @@ def _refuse_bombs(path: Path) -> None:
                         rows = max(rows, int(digits))
                         columns = max(columns, _column_no(letters))
                     cut = text.rfind(b"<")
-                    rest = text[cut:] if 0 <= cut and len(text) - cut < _CHUNK_BYTES else b""
+                    rest = text[cut:] if cut >= 0 and len(text) - cut < _CHUNK_BYTES else b""
             if rows * columns > MAX_CELLS:
                 message = _("A sheet reaches to row %(row)s, column %(column)s: more than %(limit)s cells.")
                 params = {"row": rows, "column": columns, "limit": f"{MAX_CELLS:,}"}

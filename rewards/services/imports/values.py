@@ -42,10 +42,8 @@ def parse_number(text: str, *, decimal_mark: str = ".", limit: Decimal = LIMIT) 
     three, marked by a comma (a point if the decimal mark is a comma), an apostrophe or a space. Raises ValueError for
     anything else, also for 1e3, NaN, and 12,50 where the decimal mark is a point; OverflowError from the limit on.
     """
-    if decimal_mark == "." and _SIMPLE.fullmatch(text):
-        number = Decimal(text)
-    else:
-        number = _parse_written(text, decimal_mark)
+    simple = decimal_mark == "." and _SIMPLE.fullmatch(text)
+    number = Decimal(text) if simple else _parse_written(text, decimal_mark)
     if abs(number) >= limit:
         raise OverflowError(text)
     return number or abs(number)  # zero has no sign
@@ -126,7 +124,7 @@ class TimeReader:
 
     def _by_pattern(self, text: str) -> datetime:
         try:
-            return datetime.strptime(text, self.format)
+            return datetime.strptime(text, self.format)  # noqa: DTZ007  # _located gives it its zone
         except ValueError:
             # Cells of a workbook that are real dates arrive in ISO form, whatever the text cells beside them look like.
             if _ISO.fullmatch(text):

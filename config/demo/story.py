@@ -1,0 +1,239 @@
+"""Tell eighteen months of the demo's business, three days at a time, through the services of live traffic.
+
+Purchases and returns go through the bulk posting that is proven equal to live posting (tests/rewards/test_bulk.py);
+redemptions, vouchers, expiry and tier reviews through the services themselves.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from heapq import heappop, heappush
+from random import Random
+
+from config.demo.business import Business, open_business
+from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
+from loyalty.services.standing import review_due_tiers
+from members.actors import Actor
+from members.queries import forget_programme, programme
+from members.services.bulk_enrolment import NewMember, enrol_many
+from rewards.ledger import InsufficientPoints
+from rewards.models import PointsAccount, Reward
+from rewards.queries import forget_rules
+from rewards.services.bulk import post_history
+from rewards.services.expiry import expire_due_lots
+from rewards.services.purchases import Order, OrderLine
+from rewards.services.redemptions import OutOfStock, RewardLimitReached, redeem_reward
+from rewards.services.returns import Return, ReturnItem
+from rewards.services.vouchers import expire_due_vouchers, use_voucher
+
+SEED = 20_240_501
+MONTHS = 18
+STEP = timedelta(days=3)
+CHUNK_ORDERS = 4_000
+TILL, WEB = "till", "mini-program"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Wallet:
+    """A voucher that will be used later: when, its code, and what it needs."""
+
+    use_at: datetime
+    number: int
+    code: str
+    store: int
+    least: Decimal
+
+
+class Story:
+    """The telling: everything random comes from one seeded generator, so the same day tells the same story."""
+
+    def __init__(self, *, members: int, now: datetime, by: Actor) -> None:
+        self.random = Random(SEED)  # noqa: S311  (a story, not a secret)
+        self.now = now
+        self.by = by
+        tz = programme().tz
+        today = now.astimezone(tz).replace(hour=0, minute=0, second=0, microsecond=0)
+        first = today.replace(day=1)
+        for _ in range(MONTHS):
+            first = (first - timedelta(days=1)).replace(day=1)
+        self.start = first.astimezone(UTC)
+        self.business: Business = open_business(start=self.start, today=today.astimezone(UTC), members=members)
+        forget_programme()
+        forget_rules()
+        self.tz = self.business.tz
+        self.people: list[Person] = make_people(members, self.start, now, self.business.store_weights, self.random, self.tz)
+        self.joined = 0
+        self.orders = 0
+        self.wallets: list[_Wallet] = []
+        self.pending_returns: list[Return] = []
+        self.last_month = self.start.astimezone(self.tz).month
+
+    def tell(self, progress: Callable[[int], object]) -> None:
+        """Tell the whole story; `progress` is told the days done."""
+        start = self.start
+        while start < self.now:
+            end = min(start + STEP, self.now)
+            self._step(start, end)
+            progress(max(1, (end - start).days))
+            start = end
+
+    def _step(self, start: datetime, end: datetime) -> None:
+        self._enrol(start, end)
+        active = [person for person in self.people[: self.joined] if person.joined_at < end and person.lapses_at > start]
+        orders = [order for person in active for order in self._orders_of(person, start, end)]
+        guests = self._guest_orders(start, end, len(orders))
+        due = [ret for ret in self.pending_returns if ret.returned_at < end]
+        self.pending_returns = [ret for ret in self.pending_returns if ret.returned_at >= end]
+        self._post([*orders, *guests], due)
+        self._plan_returns([*orders, *guests])
+        last_evening = (end - timedelta(hours=1)).astimezone(self.tz).date()
+        self._redeem(last_evening, end)
+        self._use_vouchers(end)
+        self._nightly(end)
+
+    def _enrol(self, start: datetime, end: datetime) -> None:
+        new = []
+        while self.joined + len(new) < len(self.people) and self.people[self.joined + len(new)].joined_at < end:
+            new.append(self.people[self.joined + len(new)])
+        ids = enrol_many(
+            members=[
+                NewMember(
+                    joined_at=person.joined_at,
+                    channel_id=self.business.channels[WEB if person.online > 0.24 and person.index % 2 else TILL],
+                    home_store_id=self.business.stores[person.store].pk,
+                    full_name=person.name,
+                    phone=person.phone,
+                    email=f"member{person.index:06}@example.com",
+                    birthday=person.birthday,
+                    language=person.language,
+                )
+                for person in new
+            ],
+            by=self.by,
+            at=end,
+        )
+        for person, member_id in zip(new, ids, strict=True):
+            person.member_id = member_id
+        self.joined += len(new)
+
+    def _orders_of(self, person: Person, start: datetime, end: datetime) -> list[Order]:
+        result = []
+        for moment in person.visits(start, end, self.random, self.tz):
+            online = self.random.random() < person.online
+            away = not online and self.random.random() < 0.15
+            store = self.random.choices(range(len(self.business.stores)), self.business.store_weights)[0] if away else person.store
+            result.append(self._order(moment, person.member_id, None if online else store))
+        return result
+
+    def _order(self, moment: datetime, member_id: int | None, store: int | None) -> Order:
+        self.orders += 1
+        place = None if store is None else self.business.stores[store]
+        lines = tuple(
+            OrderLine(article.sku, article.name, Decimal(quantity), article.price, amount, article.earns)
+            for article, quantity, amount in basket(self.random, online=place is None)
+        )
+        return Order(
+            source="mini-program" if place is None else "till",
+            external_order_no=f"{place.code if place else 'MP'}-{moment.astimezone(self.tz):%y%m%d}-{self.orders:07}",
+            member_id=member_id,
+            channel_id=self.business.channels[WEB if place is None else TILL],
+            store_id=place.pk if place else None,
+            ordered_at=moment,
+            lines=lines,
+        )
+
+    def _guest_orders(self, start: datetime, end: datetime, member_orders: int) -> list[Order]:
+        days = max(1, (end - start).days)
+        result = []
+        for offset in range(days):
+            day = (start + timedelta(days=offset)).astimezone(self.tz).date()
+            for _ in range(guests_of_day(day, member_orders / days, self.random)):
+                moment = moment_of(day, self.random, self.tz)
+                if start <= moment < end:
+                    store = self.random.choices(range(len(self.business.stores)), self.business.store_weights)[0]
+                    result.append(self._order(moment, None, store))
+        return result
+
+    def _post(self, orders: Sequence[Order], returns: Sequence[Return]) -> None:
+        for at in range(0, len(orders), CHUNK_ORDERS):
+            # Orders stand member by member; a chunk's border inside a member only splits a time-ordered list.
+            post_history(orders=orders[at : at + CHUNK_ORDERS], returns=[], by=self.by, at=self.now, quiet=True)
+        if returns:
+            post_history(orders=[], returns=returns, by=self.by, at=self.now, quiet=True)
+
+    def _plan_returns(self, orders: Sequence[Order]) -> None:
+        """One order in sixty comes back within a week, half of those in part."""
+        for order in orders:
+            if self.random.random() >= 1 / 60:
+                continue
+            items = () if len(order.lines) == 1 or self.random.random() < 0.5 else (ReturnItem(1, order.lines[0].quantity),)
+            self.pending_returns.append(
+                Return(
+                    source=order.source,
+                    external_return_no=f"R-{order.external_order_no}",
+                    external_order_no=order.external_order_no,
+                    channel_id=order.channel_id,
+                    store_id=order.store_id,
+                    returned_at=order.ordered_at + timedelta(hours=self.random.uniform(0.5, 150)),
+                    items=items,
+                )
+            )
+
+    def _redeem(self, day: date, end: datetime) -> None:
+        """Members with enough points now and then redeem; the thrifty save for dearer rewards."""
+        by_id = {person.member_id: person for person in self.people[: self.joined]}
+        cheapest = min(reward.price_points for reward in self.business.rewards)
+        rich = PointsAccount.objects.filter(available__gte=cheapest, member_id__in=by_id).order_by("member_id")
+        for member_id, available in rich.values_list("member_id", "available"):
+            if self.random.random() > 0.035:
+                continue
+            moment = moment_of(day, self.random, self.tz)
+            if moment < end:
+                self._redeem_one(by_id[member_id], available, moment)
+
+    def _redeem_one(self, person: Person, available: int, moment: datetime) -> None:
+        affordable = [reward for reward in self.business.rewards if reward.price_points <= available]
+        reward: Reward = affordable[-1] if person.thrift > 0.6 else self.random.choice(affordable)
+        try:
+            receipt = redeem_reward(
+                member_id=person.member_id,
+                reward_id=reward.pk,
+                request_id=f"demo-{person.index}-{moment:%Y%m%d%H%M%S}",
+                by=Actor("member", person.member_id),
+                at=moment,
+            )
+        except (InsufficientPoints, OutOfStock, RewardLimitReached):
+            return  # as in life
+        voucher = receipt.redemption.voucher
+        if self.random.random() < 0.72:
+            days = min(voucher.template.validity_days - 1, self.random.expovariate(1 / 9))
+            use_at = moment + timedelta(days=days, minutes=self.random.randint(5, 600))
+            heappush(
+                self.wallets,
+                _Wallet(use_at, voucher.pk, receipt.code, person.store, voucher.template.min_spend_amount),
+            )
+
+    def _use_vouchers(self, end: datetime) -> None:
+        while self.wallets and self.wallets[0].use_at < end:
+            wallet = heappop(self.wallets)
+            use_voucher(
+                code=wallet.code,
+                store_id=self.business.stores[wallet.store].pk,
+                external_order_no=f"V-{wallet.number:08}",
+                spend_amount=wallet.least + 8,
+                by=self.by,
+                at=wallet.use_at,
+            )
+
+    def _nightly(self, end: datetime) -> None:
+        """What beat does every night."""
+        expire_due_lots(at=end, by=self.by)
+        while expire_due_vouchers(at=end, by=self.by):
+            pass
+        after = 0
+        while True:
+            chunk = review_due_tiers(at=end, by=self.by, after_member_id=after, quiet=True)
+            if chunk.done:
+                break
+            after = chunk.last_member_id

@@ -1,0 +1,144 @@
+"""The published description of the API: OpenAPI 3.1, made from the views, with every problem they may answer."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.utils import translation
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from config.problems import TITLES
+from config.rest import PROBLEM
+from members.api.authentication import BearerAuthentication, MemberAuthentication
+from members.api.once import IdempotencyKeyMissing
+from members.api.permissions import Public
+from members.api.security import MemberTokenScheme, TillKeyScheme  # noqa: F401 - registers them
+from members.refusals import Refusal
+from members.services.tokens import MemberIsFrozen, TokenExpired
+
+
+class ProblemErrorSerializer(serializers.Serializer):
+    """One thing that is wrong in a request."""
+
+    pointer = serializers.CharField(required=False, help_text="JSON pointer into the body, such as `#/lines/0/amount`.")
+    parameter = serializers.CharField(required=False, help_text="Name of the parameter of the address.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer):
+    """A problem (RFC 9457). Some carry figures of the case beside these, such as `required` and `available`."""
+
+    type = serializers.URLField(help_text="Address of this kind of problem.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="What happened, in words that can be shown to people.")
+    instance = serializers.CharField(help_text="Path of the request.")
+    code = serializers.CharField(help_text="Stable name of this kind of problem.")
+    request_id = serializers.CharField()
+    errors = ProblemErrorSerializer(many=True, required=False)
+
+
+class _Ellipses(dict[str, str]):
+    """Fills every placeholder of a sentence."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+class PortalSchema(AutoSchema):
+    """Adds to each operation what all of them have in common: problems, languages, idempotency, ETags."""
+
+    def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(path, path_regex, path_prefix, method, registry)
+        if operation is None:
+            return None
+        responses = operation["responses"]
+        if getattr(self.view, "is_cacheable", False):
+            responses["304"] = {"description": "Not modified: what the caller has is current."}
+            responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "For `If-None-Match`."}}
+        if self._is_keyed():
+            replayed = {"schema": {"type": "string", "enum": ["true"]}, "description": "Present on a repeated answer."}
+            for status in list(responses):
+                responses[status]["headers"] = {"Idempotency-Replayed": replayed}
+        for status, examples in sorted(self._problems(operation).items()):
+            responses[str(status)] = self._problem_response(", ".join(examples), examples)
+        if not any(status.startswith("4") for status in responses):
+            responses["406"] = self._problem_response("not_acceptable", {"not_acceptable": "Only JSON is spoken here."})
+        operation.setdefault("security", [])
+        responses["default"] = self._problem_response("Any other problem", {})
+        return operation
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = list(super().get_override_parameters())
+        language = "Language of labels and details: zh-Hans (the default), zh-Hant, en."
+        parameters.append(OpenApiParameter("Accept-Language", str, OpenApiParameter.HEADER, description=language))
+        if self._is_keyed():
+            about = "Names this wish; a repeat with the same key gets the same answer."
+            parameters.append(OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description=about))
+        if getattr(self.view, "is_cacheable", False):
+            about = "The ETag of an earlier answer."
+            parameters.append(OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description=about))
+        return parameters
+
+    def _refusals(self) -> tuple[type[Refusal], ...]:
+        return tuple(getattr(self.view, "refusals", {}).get(self.method.lower(), ()))
+
+    def _is_keyed(self) -> bool:
+        return IdempotencyKeyMissing in self._refusals()
+
+    def _problems(self, operation: dict[str, Any]) -> dict[int, dict[str, str]]:
+        """Return status → code → detail for everything that this operation is known to refuse."""
+        found: dict[int, dict[str, str]] = defaultdict(dict)
+        with translation.override("en"):
+            if "requestBody" in operation or any(p["in"] == "query" for p in operation.get("parameters", ())):
+                found[400]["validation_error"] = "Please check what was sent."
+            authenticators = self.view.get_authenticators()
+            if any(isinstance(one, BearerAuthentication) for one in authenticators):
+                found[401]["token_expired"] = str(TokenExpired.text)
+                if Public not in self.view.permission_classes:
+                    found[401]["authentication_required"] = "Authentication credentials were not provided."
+                    found[403]["insufficient_scope"] = "This key does not have the scope that is needed."
+            if any(isinstance(one, MemberAuthentication) for one in authenticators):
+                found[403][MemberIsFrozen.code] = str(MemberIsFrozen.text)
+            if "{" in self.path:
+                found[404]["not_found"] = "There is nothing at this address."
+            for refusal in self._refusals():
+                found[refusal.status][refusal.code] = str(refusal.text) % _Ellipses()
+        return found
+
+    def _problem_response(self, description: str, examples: dict[str, str]) -> dict[str, Any]:
+        schema = self.resolve_serializer(ProblemSerializer, "response").ref
+        content: dict[str, Any] = {"schema": schema}
+        if examples:
+            status = _status_of(examples, self._refusals())
+            content["examples"] = {code: {"value": _example(self.path, code, detail, status)} for code, detail in examples.items()}
+        return {"description": description, "content": {PROBLEM: content}}
+
+
+_STATUS_OF = {
+    "validation_error": 400, "token_expired": 401, "authentication_required": 401, "insufficient_scope": 403, "not_found": 404,
+    "not_acceptable": 406,
+}  # fmt: skip
+
+
+def _status_of(examples: dict[str, str], refusals: tuple[type[Refusal], ...]) -> int:
+    known = _STATUS_OF | {MemberIsFrozen.code: MemberIsFrozen.status} | {refusal.code: refusal.status for refusal in refusals}
+    return known[next(iter(examples))]
+
+
+def _example(path: str, code: str, detail: str, status: int) -> dict[str, Any]:
+    with translation.override("en"):
+        example: dict[str, Any] = {
+            "type": f"https://loyalty.example.com/api/v1/problems/{code}",
+            "title": str(TITLES[code]),
+            "status": status,
+            "detail": detail,
+            "instance": path,
+            "code": code,
+            "request_id": "req_5f2b9c0e7a3d4c1e8f6a2b4c6d8e0f1a",
+        }
+    if code == "validation_error":
+        example["errors"] = [{"pointer": "#/name", "code": "required", "detail": "This field is required."}]
+    return example

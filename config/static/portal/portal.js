@@ -1,0 +1,43 @@
+// Charts of the home page: their options are written once here. Colours are names of the theme's variables.
+window.addEventListener("DOMContentLoaded", () => {
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  for (const canvas of document.querySelectorAll("canvas[data-pn-chart]")) {
+    const figures = JSON.parse(document.getElementById(canvas.dataset.pnChart).textContent);
+    const line = colour("--color-base-300");
+    const words = colour("--color-base-500");
+    new Chart(canvas, {
+      type: "line",
+      data: {
+        labels: figures.labels,
+        datasets: figures.lines.map((drawn) => ({
+          label: drawn.label,
+          data: drawn.values,
+          borderColor: drawn.colour,
+          backgroundColor: drawn.colour,
+          borderWidth: 2,
+          pointRadius: 0,
+          pointHitRadius: 12,
+          tension: 0.25,
+        })),
+      },
+      options: {
+        animation: false,
+        maintainAspectRatio: false,
+        interaction: { mode: "index", intersect: false },
+        plugins: {
+          legend: { display: false },
+          tooltip: { callbacks: { label: (point) => `${point.dataset.label}: ${figures.prefix}${point.parsed.y.toLocaleString("en")}${figures.suffix}` } },
+        },
+        scales: {
+          x: { grid: { display: false }, ticks: { color: words, maxRotation: 0, autoSkip: true, maxTicksLimit: 8 }, border: { color: line } },
+          y: {
+            beginAtZero: true,
+            grid: { color: line, lineWidth: 0.5 },
+            border: { display: false },
+            ticks: { color: words, maxTicksLimit: 5, callback: (value) => `${figures.prefix}${value.toLocaleString("en")}` },
+          },
+        },
+      },
+    });
+  }
+});

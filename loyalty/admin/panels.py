@@ -1,0 +1,79 @@
+"""What loyalty puts on the member pages: the tier in the head, a tab with its history, a column and a filter of the list."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import DropdownFilter
+
+from loyalty.admin.badges import tier_badge
+from loyalty.admin.wording import change_sentence, keep_sentence, rise_sentence
+from loyalty.models import Tier, TierChange, TierStanding
+from loyalty.queries import progress_of
+from loyalty.refusals import NoLadder
+from members.admin import panels
+from members.admin.keyset import page_of
+from members.models import Member
+
+_ICONS = {"risen": "trending_up", "kept": "check", "fallen": "trending_down", "undone": "undo"}
+
+
+def _percent(part: int, whole: int) -> int:
+    return 100 if whole <= 0 else max(0, min(100, part * 100 // whole))
+
+
+def _head(member: Member, at: datetime) -> dict[str, Any]:
+    try:
+        progress = progress_of(member.pk, at)
+    except NoLadder:
+        return {"progress": None}
+    return {
+        "progress": progress,
+        "badge": tier_badge(progress.tier),
+        "rise": rise_sentence(progress),
+        "rise_percent": _percent(progress.credits, progress.rise_needed) if progress.rise_needed else None,
+        "keep": keep_sentence(progress),
+        "keep_percent": _percent(progress.keep_credits or 0, progress.keep_needed or 0) if progress.valid_until else None,
+    }
+
+
+def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    changes = TierChange.objects.filter(member_id=member.pk).select_related("from_tier", "to_tier")
+    page = page_of(changes, by=("happened_at", "number"), cursor=request.GET.get("cursor", ""))
+    told = [{"sentence": change_sentence(change), "icon": _ICONS[change.reason], "happened_at": change.happened_at} for change in page.rows]
+    return {**_head(member, at), "page": page, "changes": told}
+
+
+def _column(member_ids: Sequence[int]) -> Mapping[int, SafeString]:
+    held = TierStanding.objects.filter(member_id__in=member_ids).select_related("tier")
+    badges = {standing.member_id: tier_badge(standing.tier) for standing in held}
+    lowest = Tier.objects.order_by("rank").first()
+    start = tier_badge(lowest) if lowest else ""
+    return {member_id: badges.get(member_id, start) for member_id in member_ids}
+
+
+class TierFilter(DropdownFilter):
+    """Members who hold a tier. Without a standing they hold the lowest one."""
+
+    title = _("tier")
+    parameter_name = "tier"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(tier.code, tier.name) for tier in Tier.objects.order_by("rank")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Member]) -> QuerySet[Member]:
+        tier = Tier.objects.filter(code=self.value()).first() if self.value() else None
+        if tier is None:
+            return queryset
+        holds = Q(standing__tier=tier)
+        return queryset.filter(holds if Tier.objects.filter(rank__lt=tier.rank).exists() else holds | Q(standing__isnull=True))
+
+
+panels.register_header("tier", order=10, template="portal/member/tier_head.html", context=_head)
+panels.register_tab("tier", label=_("Tier"), order=30, template="portal/member/tier.html", context=_tab)
+panels.register_list_column("tier", label=_("tier"), order=10, load=_column)
+panels.register_list_filter(TierFilter)

@@ -1,0 +1,74 @@
+"""The ladder to everybody, and a member's place on it."""
+
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from loyalty.api.serializers import LadderQuery, LadderSerializer, TierStandingSerializer, ladder_rows
+from loyalty.periods import day_bounds
+from loyalty.queries import ladder_book, progress_of, tiers
+from loyalty.refusals import NoLadder
+from members.api.authentication import MemberAuthentication
+from members.api.base import ApiView, caller_member, cacheable
+from members.api.permissions import IsMember, Public
+from members.api.queries import query_values
+from members.queries import programme
+
+_CACHE_SECONDS = 300
+
+
+class TiersView(ApiView):
+    """The ladder: tiers, what they take, what they give."""
+
+    is_cacheable = True
+    authentication_classes = ()
+    permission_classes = (Public,)
+    refusals = {"get": (NoLadder,)}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="list_tiers",
+        summary="The tier ladder",
+        description="The version in force on a day: today, or any day, also a future one whose ladder is published already.",
+        tags=["Program"],
+        parameters=[LadderQuery],
+        responses=LadderSerializer,
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        current = programme()
+        day = query_values(LadderQuery, request).get("on")
+        moment = timezone.now() if day is None else day_bounds(day, current.tz)[0]
+        ladder = ladder_book().at(moment)
+        data = LadderSerializer(
+            {
+                "version": ladder.number,
+                "valid_from": ladder.valid_from,
+                "valid_to": ladder.valid_to,
+                "currency": current.currency,
+                "credits_per_unit": ladder.credits_per_unit,
+                "qualifying_months": ladder.qualifying_months,
+                "validity_months": ladder.validity_months,
+                "soft_landing": ladder.soft_landing,
+                "tiers": ladder_rows(ladder.steps, {tier.pk: tier for tier in tiers()}),
+            }
+        ).data
+        return cacheable(request, data, seconds=_CACHE_SECONDS)
+
+
+class MyTierView(ApiView):
+    """A member's tier: progress, the gap up, what it takes to keep it."""
+
+    authentication_classes = (MemberAuthentication,)
+    permission_classes = (IsMember,)
+
+    @extend_schema(
+        operation_id="get_my_tier",
+        summary="My tier",
+        description="Tier, progress to the next one, and what the next review asks for.",
+        tags=["Me"],
+        responses=TierStandingSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        member = caller_member(request)
+        return Response(TierStandingSerializer(progress_of(member.pk, timezone.now())).data)

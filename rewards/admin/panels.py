@@ -1,0 +1,82 @@
+"""What rewards puts on the member pages: the balance in the head, tabs of points, vouchers and orders, a column of the list."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from members.admin import panels
+from members.admin.base import store_scope
+from members.figures import grouped
+from members.admin.keyset import page_of
+from members.models import Member
+from rewards.admin.points import NUMBERED
+from rewards.explanation import explain
+from rewards.ledger import currency_id
+from rewards.models import PointsAccount, PurchaseLine, PurchaseReturn, ReturnLine, VoucherEvent
+from rewards.queries import balance_of, earned_by, entries_of, open_lots_of, points_in_trace, purchases_of, vouchers_of
+
+SOON = timedelta(days=30)
+_MOST_LOTS = 50
+_MOST_UNLINKED = 20
+
+
+def _head(member: Member, at: datetime) -> dict[str, Any]:
+    balance = balance_of(member.pk, at)
+    return {"balance": balance, "expiring_soon": balance.expiring_before(at + SOON)}
+
+
+def _points_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    page = page_of(entries_of(member.pk), by=("seq",), cursor=request.GET.get("cursor", ""))
+    entries = [
+        {
+            "entry": entry,
+            "kind": entry.transaction.get_kind_display(),
+            "number": entry.transaction.natural_key if entry.transaction.kind in NUMBERED else "",
+            "why": explain(entry.transaction.trace),
+        }
+        for entry in page.rows
+    ]
+    lots = list(open_lots_of(member.pk)[: _MOST_LOTS + 1]) if page.is_first else []
+    return {"page": page, "entries": entries, "lots": lots[:_MOST_LOTS], "has_more_lots": len(lots) > _MOST_LOTS, "at": at}
+
+
+def _vouchers_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    events = VoucherEvent.objects.select_related("store").order_by("happened_at", "id")
+    held = vouchers_of(member.pk).defer("code_hmac").select_related("template", "redemption__reward")
+    held = held.prefetch_related(Prefetch("events", events, to_attr="told"))
+    page = page_of(held, by=("issued_at", "id"), cursor=request.GET.get("cursor", ""))
+    return {"page": page, "at": at}
+
+
+def _orders_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    scope = store_scope(request)
+    bought = purchases_of(member.pk).defer("fingerprint")
+    came_back = PurchaseReturn.objects.defer("fingerprint").order_by("returned_at", "id")
+    came_back = came_back.prefetch_related(Prefetch("lines", ReturnLine.objects.order_by("line_no")))
+    if scope is not None:
+        bought, came_back = bought.filter(store__in=scope), came_back.filter(store__in=scope)
+    bought = bought.prefetch_related(
+        Prefetch("lines", PurchaseLine.objects.order_by("line_no")), Prefetch("returns", came_back, to_attr="brought_back")
+    )
+    page = page_of(bought, by=("ordered_at", "id"), cursor=request.GET.get("cursor", ""))
+    earned = earned_by(page.rows) if page.rows else {}
+    orders = [{"purchase": purchase, "points": points_in_trace(earned.get(purchase.pk))} for purchase in page.rows]
+    unlinked = came_back.filter(member=member, purchase__isnull=True).order_by("-returned_at")[:_MOST_UNLINKED] if page.is_first else []
+    return {"page": page, "orders": orders, "unlinked": list(unlinked)}
+
+
+def _column(member_ids: Sequence[int]) -> Mapping[int, str]:
+    accounts = PointsAccount.objects.filter(member_id__in=member_ids, currency_id=currency_id())
+    available = dict(accounts.values_list("member_id", "available"))
+    return {member_id: grouped(available.get(member_id, 0)) for member_id in member_ids}
+
+
+panels.register_header("points", order=20, template="portal/member/points_head.html", context=_head)
+panels.register_tab("points", label=_("Points"), order=20, template="portal/member/points.html", context=_points_tab)
+panels.register_tab("vouchers", label=_("Vouchers"), order=40, template="portal/member/vouchers.html", context=_vouchers_tab)
+panels.register_tab("orders", label=_("Orders"), order=50, template="portal/member/orders.html", context=_orders_tab)
+panels.register_list_column("points", label=_("available points"), order=20, load=_column)

@@ -1,0 +1,278 @@
+"""Answers about points, rewards, redemptions and vouchers."""
+
+from datetime import date, datetime
+
+from rest_framework import serializers
+
+from loyalty.api.serializers import TierSerializer
+from loyalty.periods import business_date, last_day_before
+from members.api.fields import Instant, Money, Ref
+from members.api.serializers import MemberSerializer, StoreSerializer
+from members.identifiers import REDEMPTION, REWARD, VOUCHER
+from members.queries import programme
+from rewards.models import LedgerEntry, LedgerTransaction, LotMove, Reward, Voucher, VoucherTemplate
+from rewards.queries import Expiring
+
+_LAST_DAY = "The last day on which they can be spent, in the programme's zone."
+
+
+def last_day(until: datetime) -> date:
+    """Return the last business day before a moment at which something ends."""
+    return last_day_before(until, programme().tz)
+
+
+class CurrencyField(serializers.CharField):
+    """The programme's currency, beside amounts of money."""
+
+    def __init__(self) -> None:
+        super().__init__(read_only=True, help_text="ISO 4217 code of the amounts beside it.")
+
+    def get_attribute(self, instance: object) -> str:
+        return programme().currency
+
+
+class ExpiringSerializer(serializers.Serializer):
+    """Points that expire together."""
+
+    points = serializers.IntegerField()
+    expires_at = Instant()
+    expires_on = serializers.SerializerMethodField(help_text=_LAST_DAY)
+
+    def get_expires_on(self, part: Expiring) -> date:
+        return last_day(part.expires_at)
+
+
+class PointsSerializer(serializers.Serializer):
+    """A balance. What is past its expiry is not counted as available."""
+
+    available = serializers.IntegerField(help_text="Can be spent now.")
+    pending = serializers.IntegerField(help_text="Earned, and not spendable yet.")
+    held = serializers.IntegerField(help_text="Set aside for something under way.")
+    arrears = serializers.IntegerField(source="debt", help_text="Owed after returns; the next points earned pay them first.")
+    expiring = ExpiringSerializer(many=True, help_text="Available points that expire, soonest first.")
+    as_of = serializers.SerializerMethodField()
+
+    def get_as_of(self, _balance: object) -> datetime:
+        moment: datetime = self.context["at"]
+        return moment
+
+
+class SummaryPointsSerializer(serializers.Serializer):
+    """A balance in short."""
+
+    available = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    arrears = serializers.IntegerField(source="debt")
+    expiring_next = ExpiringSerializer(allow_null=True, help_text="The points that expire soonest.")
+
+
+class SummaryTierSerializer(TierSerializer):
+    """A tier, with how far it is to the next one."""
+
+    credits = serializers.IntegerField()
+    next_tier = TierSerializer(allow_null=True)
+    credits_to_next = serializers.IntegerField(allow_null=True)
+    sentence = serializers.CharField()
+
+
+class SummarySerializer(serializers.Serializer):
+    """What the home screen of a mini-program shows."""
+
+    member = MemberSerializer()
+    tier = SummaryTierSerializer()
+    points = SummaryPointsSerializer()
+    vouchers_usable = serializers.IntegerField()
+
+
+class EntrySerializer(serializers.Serializer):
+    """One change of a balance."""
+
+    id = serializers.SerializerMethodField()
+    kind = serializers.SerializerMethodField(help_text="earn, release, redeem, return or expire; more may come.")
+    kind_label = serializers.CharField(source="transaction.get_kind_display")
+    available_change = serializers.IntegerField(source="d_available")
+    pending_change = serializers.IntegerField(source="d_pending")
+    arrears_change = serializers.IntegerField(source="d_debt")
+    available_after = serializers.IntegerField()
+    reference = serializers.SerializerMethodField(help_text="Number of the order or return; null for others.")
+    happened_at = Instant()
+    happened_on = serializers.SerializerMethodField(help_text="The day of it, in the programme's zone.")
+
+    def get_id(self, entry: LedgerEntry) -> str:
+        return entry_ref(entry)
+
+    def get_kind(self, entry: LedgerEntry) -> str:
+        return LedgerTransaction.Kind(entry.transaction.kind).name.lower()
+
+    def get_reference(self, entry: LedgerEntry) -> str | None:
+        told = entry.transaction.kind in (LedgerTransaction.Kind.EARN, LedgerTransaction.Kind.RETURN)
+        return entry.transaction.natural_key if told else None
+
+    def get_happened_on(self, entry: LedgerEntry) -> date:
+        return business_date(entry.happened_at, programme().tz)
+
+
+def entry_ref(entry: LedgerEntry) -> str:
+    """Return the public id of an entry: its number within the member's account, which only they can ask for."""
+    return f"ent_{entry.seq}"
+
+
+class ExplainedLineSerializer(serializers.Serializer):
+    """One line of points with its reason."""
+
+    kind = serializers.CharField(help_text="base, tier or promotion; more may come.")
+    label = serializers.CharField()
+    points = serializers.IntegerField()
+
+
+class NotAppliedSerializer(serializers.Serializer):
+    """An offer that gave nothing, and why."""
+
+    label = serializers.CharField()
+    code = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class ExplanationSerializer(serializers.Serializer):
+    """Why the points are what they are."""
+
+    lines = ExplainedLineSerializer(many=True)
+    not_applied = NotAppliedSerializer(many=True)
+    notes = serializers.ListField(child=serializers.CharField())
+
+
+class LotChangeSerializer(serializers.Serializer):
+    """What an entry did to points that were earned together."""
+
+    points_change = serializers.IntegerField(source="d_remaining")
+    expires_at = Instant(source="lot.expires_at", allow_null=True)
+    expires_on = serializers.SerializerMethodField(help_text=_LAST_DAY)
+
+    def get_expires_on(self, move: LotMove) -> date | None:
+        return last_day(move.lot.expires_at) if move.lot.expires_at else None
+
+
+class EntryDetailSerializer(EntrySerializer):
+    """One change of a balance, explained."""
+
+    explanation = ExplanationSerializer()
+    lots = LotChangeSerializer(many=True)
+
+
+class VoucherTemplateSerializer(serializers.Serializer):
+    """What a voucher is worth."""
+
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=VoucherTemplate.Kind.choices)
+    kind_label = serializers.CharField(source="get_kind_display")
+    off_amount = Money(allow_null=True, help_text="Null for an exchange voucher.")
+    min_spend_amount = Money()
+    currency = CurrencyField()
+    terms = serializers.CharField()
+
+
+class VoucherSerializer(serializers.Serializer):
+    """A voucher of a member, without its code."""
+
+    id = Ref(VOUCHER, source="public_id")
+    template = VoucherTemplateSerializer()
+    state = serializers.SerializerMethodField(help_text="issued, used or expired; more may come.")
+    state_label = serializers.SerializerMethodField()
+    issued_at = Instant()
+    expires_at = Instant()
+    expires_on = serializers.SerializerMethodField(help_text="The last day on which it can be used, in the programme's zone.")
+
+    def get_state(self, voucher: Voucher) -> str:
+        return state_of(voucher, self.context["at"])
+
+    def get_state_label(self, voucher: Voucher) -> str:
+        return str(Voucher.State(state_of(voucher, self.context["at"])).label)
+
+    def get_expires_on(self, voucher: Voucher) -> date:
+        return last_day(voucher.expires_at)
+
+
+def state_of(voucher: Voucher, at: datetime) -> str:
+    """Return the state of a voucher at a moment: past its end it is expired, before the task has noted so."""
+    is_over = voucher.state == Voucher.State.ISSUED and voucher.expires_at <= at
+    return Voucher.State.EXPIRED.value if is_over else voucher.state
+
+
+class VoucherUseSerializer(serializers.Serializer):
+    """Where a voucher was used."""
+
+    used_at = Instant(source="happened_at")
+    store = StoreSerializer(allow_null=True)
+    external_order_no = serializers.CharField()
+
+
+class VoucherDetailSerializer(VoucherSerializer):
+    """A voucher with the code that the till reads. Only its owner sees it."""
+
+    code = serializers.CharField(allow_null=True, help_text="Null once it can not be used any more.")
+    use = VoucherUseSerializer(allow_null=True)
+
+
+class RewardTermsSerializer(VoucherTemplateSerializer):
+    """The voucher that a reward gives."""
+
+    validity_days = serializers.IntegerField(help_text="Days from the redemption.")
+
+
+class RewardSerializer(serializers.Serializer):
+    """A reward on the shelf. With a member's token, also whether they can afford it."""
+
+    id = Ref(REWARD, source="public_id")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    price_points = serializers.IntegerField()
+    stock_left = serializers.IntegerField(source="stock", allow_null=True, help_text="Null: without limit.")
+    per_member_limit = serializers.IntegerField(allow_null=True)
+    valid_from = Instant()
+    valid_to = Instant(allow_null=True)
+    voucher = RewardTermsSerializer(source="template")
+    affordable = serializers.SerializerMethodField(help_text="Null without a token.")
+    missing_points = serializers.SerializerMethodField(help_text="Null without a token.")
+
+    def get_affordable(self, reward: Reward) -> bool | None:
+        missing = self.get_missing_points(reward)
+        return None if missing is None else missing == 0
+
+    def get_missing_points(self, reward: Reward) -> int | None:
+        available: int | None = self.context.get("available")
+        return None if available is None else max(0, reward.price_points - available)
+
+
+class RedeemedRewardSerializer(serializers.Serializer):
+    """The reward of a redemption."""
+
+    id = Ref(REWARD, source="public_id")
+    name = serializers.CharField()
+
+
+class RedemptionSerializer(serializers.Serializer):
+    """Points given for a reward. The voucher's code is at /me/vouchers/{id}."""
+
+    id = Ref(REDEMPTION, source="public_id")
+    reward = RedeemedRewardSerializer()
+    points = serializers.IntegerField(source="price_points")
+    redeemed_at = Instant()
+    voucher = VoucherSerializer()
+
+
+class RedemptionReceiptSerializer(serializers.Serializer):
+    """A redemption just made. The voucher's code is at /me/vouchers/{id}."""
+
+    id = Ref(REDEMPTION, source="redemption.public_id")
+    reward = RedeemedRewardSerializer(source="redemption.reward")
+    points = serializers.IntegerField(source="redemption.price_points")
+    redeemed_at = Instant(source="redemption.redeemed_at")
+    voucher = VoucherSerializer(source="redemption.voucher")
+    points_available = serializers.IntegerField(source="available", help_text="Left after it.")
+    already_processed = serializers.BooleanField(source="already_recorded")
+
+
+class RedeemSerializer(serializers.Serializer):
+    """What to redeem."""
+
+    reward = Ref(REWARD)

@@ -1,0 +1,169 @@
+"""Import orders from a file."""
+
+import hashlib
+from argparse import ArgumentParser
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from tqdm import tqdm
+
+from loyalty.services.standing import review_due_tiers
+from members import timeline
+from members.actors import Actor
+from members.queries import programme
+from rewards.models import OrderImport
+from rewards.services.expiry import expire_due_lots, release_pending_lots
+from rewards.services.imports.describing import describe
+from rewards.services.imports.drafts import read_drafts, write_rejected
+from rewards.services.imports.files import read_rows
+from rewards.services.imports.mapping import OrderMapping, load_mapping_arguments
+from rewards.services.imports.mapping_values import MappingError
+from rewards.services.imports.orders import DraftReport
+from rewards.services.imports.posting import PostingReport, post_drafts
+from rewards.services.imports.refused import OrderFileError, Rejected
+
+
+class Command(BaseCommand):
+    help = (
+        "Read order lines from a csv, xlsx or JSON-lines file and record the orders, with points and tiers as if they "
+        "had come in live. Running it again changes nothing and resumes what broke off. Messages are not sent."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--map", action="append", default=[], metavar="NAME|FILE|KEY=COLUMN",
+            help="a ready mapping (cdnow, online_retail, starbucks), a .toml or .json file, or key=column; may be repeated",
+        )  # fmt: skip
+        parser.add_argument("--encoding", help="of a csv file; found out when not given")
+        parser.add_argument("--sheet", help="of an xlsx file; the first when not given")
+        parser.add_argument("--dry-run", action="store_true", help="read and check everything, record nothing")
+        parser.add_argument("--rejected", type=Path, help="where rejected rows go (default: FILE.rejected.csv beside the file)")
+        when = parser.add_mutually_exclusive_group()
+        when.add_argument("--as-of", metavar="DATE", help="post as if it were this day: expiry and tier reviews are run up to it")
+        when.add_argument(
+            "--shift-dates", action="store_true", help="move all dates by whole weeks, so that the last order is of this week"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        at = self._as_of(options["as_of"], now)
+        path: Path = options["file"]
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}.")
+        try:
+            mapping = load_mapping_arguments(options["map"])
+            self.stdout.write("\n".join(describe(mapping)))
+            report = self._read(path, mapping, at, options)
+        except (MappingError, OrderFileError) as error:
+            raise CommandError(str(error)) from error
+        if options["dry_run"]:
+            self._say(report, None)
+            self._write_rejected(path, options["rejected"], report, [])
+            self.stdout.write("Dry run: nothing was recorded.")
+            return
+        posted = self._post(path, mapping, report, at, now)
+        self._say(report, posted)
+        self._write_rejected(path, options["rejected"], report, posted.rejected)
+
+    def _as_of(self, text: str | None, now: datetime) -> datetime:
+        if not text:
+            return now
+        day = parse_date(text)
+        if day is not None:
+            return datetime(day.year, day.month, day.day, tzinfo=programme().tz).astimezone(UTC) + timedelta(days=1)
+        moment = parse_datetime(text)
+        if moment is None or moment.tzinfo is None:
+            raise CommandError("--as-of takes a date (2011-12-10) or a moment with its zone (2011-12-10T12:00:00+08:00).")
+        return moment
+
+    def _read(self, path: Path, mapping: OrderMapping, at: datetime, options: dict[str, Any]) -> DraftReport:
+        rows = read_rows(path, encoding=options["encoding"], sheet=options["sheet"])
+        quiet = options["verbosity"] == 0
+        report = read_drafts(
+            tqdm(rows, desc="reading", unit=" rows", disable=quiet or None),
+            mapping,
+            programme_currency=programme().currency,
+            not_after=None if options["shift_dates"] else at,
+        )
+        if options["shift_dates"] and report.last_at is not None:
+            weeks = (at - report.last_at) // timedelta(weeks=1)
+            report = report.moved(timedelta(weeks=weeks))
+            self.stdout.write(f"All dates are moved by {weeks} weeks.")
+        return report
+
+    def _post(self, path: Path, mapping: OrderMapping, report: DraftReport, at: datetime, now: datetime) -> PostingReport:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        run = OrderImport.objects.create(
+            file_name=path.name, file_sha256=digest, source=mapping.source, started_at=now, rows_read=report.rows_read,
+            rows_ignored=report.rows_ignored,
+        )  # fmt: skip
+        by = Actor("import", run.pk)
+        try:
+            with tqdm(total=report.lines, desc="posting", unit=" lines", disable=None) as bar:
+                posted = post_drafts(report.drafts, mapping, by=by, at=at, progress=bar.update)
+            self._bring_up_to_date(at, by)
+        except MappingError as error:
+            self._close(run, OrderImport.State.FAILED, error=str(error))
+            raise CommandError(str(error)) from error
+        except BaseException as error:
+            self._close(run, OrderImport.State.FAILED, error=f"{type(error).__name__}: {error}")
+            raise
+        run.rows_rejected = len(report.rejected) + len(posted.rejected)
+        for name in ("orders_new", "orders_known", "returns_new", "returns_known", "members_new", "points"):
+            setattr(run, name, getattr(posted, name))
+        self._close(run, OrderImport.State.DONE)
+        while timeline.relay(at=timezone.now()):
+            pass
+        return posted
+
+    def _close(self, run: OrderImport, state: OrderImport.State, error: str = "") -> None:
+        run.state = state
+        run.error = error[:2000]
+        run.finished_at = timezone.now()
+        run.save()
+
+    def _bring_up_to_date(self, at: datetime, by: Actor) -> None:
+        """What beat would have done until `at`: release, expire, review."""
+        release_pending_lots(at=at, by=by)
+        expired = expire_due_lots(at=at, by=by)
+        if expired.points:
+            self.stdout.write(f"{expired.points} points of {expired.members} members were past their expiry and are booked as expired.")
+        after = 0
+        while True:
+            chunk = review_due_tiers(at=at, by=by, after_member_id=after, quiet=True)
+            if chunk.done:
+                break
+            after = chunk.last_member_id
+
+    def _say(self, report: DraftReport, posted: PostingReport | None) -> None:
+        currency = programme().currency
+        self.stdout.write(
+            f"Read {report.rows_read} rows ({report.rows_ignored} are no orders, {report.rows_empty} have no value): "
+            f"{report.sales} sales of {report.sale_amount} {currency}, {report.returns} returns of {report.return_amount} {currency}."
+        )
+        if posted:
+            self.stdout.write(
+                f"Recorded {posted.orders_new} orders and {posted.returns_new} returns, {posted.points} points; "
+                f"known already: {posted.orders_known} orders, {posted.returns_known} returns; new members: {posted.members_new}."
+            )
+
+    def _write_rejected(self, path: Path, target: Path | None, report: DraftReport, more: list[Rejected]) -> None:
+        if not report.rejected and not more:
+            self.stdout.write("No row was rejected.")
+            return
+        target = target or path.with_name(path.name + ".rejected.csv")
+        wanted = {rejected.row_no: rejected for rejected in more}
+        rows = list(report.rejected)
+        header: list[str] = []
+        for row_no, cells in read_rows(path):
+            header = header or list(cells)
+            if row_no in wanted:
+                rows.append(Rejected(row_no, dict(cells), wanted[row_no].code, wanted[row_no].params))
+        count = write_rejected(target, sorted(rows, key=lambda row: row.row_no), header)
+        self.stdout.write(self.style.WARNING(f"{count} rows were rejected; they are in {target}, each with its reason."))

@@ -1,0 +1,41 @@
+"""What runs by itself: shipped with the database, and every schedule has work to do."""
+
+import pytest
+from django_celery_beat.models import PeriodicTask
+
+from config.celery import app
+
+SCHEDULES = {
+    "members.relay_timeline": "every 10 seconds",
+    "campaigns.deliver_due_messages": "every 15 seconds",
+    "rewards.expire_due_lots": "5 0",
+    "rewards.release_pending_lots": "0 *",
+    "rewards.expire_due_vouchers": "20 0",
+    "loyalty.review_due_tiers": "30 0",
+    "members.ensure_timeline_partitions": "0 3",
+    "members.forget_old_answers": "10 3",
+    "rewards.verify_ledger": "0 4",
+}
+
+
+@pytest.mark.django_db
+class TestSchedules:
+    def test_run_when_they_should(self) -> None:
+        found = {}
+        for schedule in PeriodicTask.objects.exclude(task__startswith="celery.").select_related("interval", "crontab"):
+            assert schedule.enabled
+            if schedule.interval:
+                found[schedule.task] = f"every {schedule.interval.every} {schedule.interval.period}"
+                assert schedule.expire_seconds
+            else:
+                assert str(schedule.crontab.timezone) == "Asia/Shanghai"
+                found[schedule.task] = f"{schedule.crontab.minute} {schedule.crontab.hour}"
+        assert found == SCHEDULES
+
+    def test_name_tasks_that_workers_know(self) -> None:
+        app.autodiscover_tasks(force=True)
+        assert set(SCHEDULES) <= set(app.tasks)
+
+    def test_can_be_told_apart_by_staff(self) -> None:
+        names = list(PeriodicTask.objects.exclude(task__startswith="celery.").values_list("name", flat=True))
+        assert all(" · " in name for name in names)

@@ -1,0 +1,208 @@
+"""Bulk posting gives what live posting gives: same rows, whatever the history."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campaigns.models import Promotion
+from loyalty.models import LadderVersion
+from members.actors import Actor
+from members.models import Channel, Member
+from rewards import queries
+from rewards.models import EarnRule, Product
+from rewards.services.bulk import post_history
+from rewards.services.purchases import Order, OrderLine, record_purchase
+from rewards.services.returns import Return, ReturnItem, record_return
+from rewards.services.verification import verify
+
+START = datetime(2025, 1, 1, 4, tzinfo=UTC)
+BY = Actor("import", 1)
+AT = datetime(2027, 1, 1, tzinfo=UTC)
+
+# What two databases are compared by: business columns only, no ids of their own.
+DUMPS = {
+    "accounts": "SELECT member_id, available, pending, held, debt, seq FROM rewards_pointsaccount WHERE seq > 0 ORDER BY 1",
+    "transactions": "SELECT kind, source, natural_key, member_id, actor_kind, happened_at, trace::text FROM rewards_ledgertransaction ORDER BY 1, 2, 3",
+    "entries": """SELECT t.kind, t.natural_key, e.member_id, e.seq, e.d_available, e.d_pending, e.d_held, e.d_debt, e.available_after,
+        e.pending_after, e.debt_after, e.contra, e.happened_at FROM rewards_ledgerentry e
+        JOIN rewards_ledgertransaction t ON t.id = e.transaction_id ORDER BY e.member_id, e.seq""",
+    "lots": """SELECT t.natural_key, l.member_id, l.amount, l.remaining, l.held, l.state, l.available_at, l.expires_at
+        FROM rewards_lot l JOIN rewards_ledgertransaction t ON t.id = l.transaction_id ORDER BY 1""",
+    "moves": """SELECT te.natural_key, te.kind, tl.natural_key, m.d_remaining FROM rewards_lotmove m
+        JOIN rewards_ledgerentry e ON e.id = m.entry_id JOIN rewards_ledgertransaction te ON te.id = e.transaction_id
+        JOIN rewards_lot l ON l.id = m.lot_id JOIN rewards_ledgertransaction tl ON tl.id = l.transaction_id ORDER BY 1, 2, 3""",
+    "purchases": """SELECT source, external_order_no, encode(fingerprint, 'hex'), member_id, store_id, ordered_at, total_amount,
+        eligible_amount FROM rewards_purchase ORDER BY 1, 2""",
+    "lines": """SELECT p.external_order_no, l.line_no, l.sku, l.product_id, l.quantity, l.unit_price, l.amount, l.earns
+        FROM rewards_purchaseline l JOIN rewards_purchase p ON p.id = l.purchase_id ORDER BY 1, 2""",
+    "returns": """SELECT r.external_return_no, encode(r.fingerprint, 'hex'), p.external_order_no, r.member_id, r.returned_at,
+        r.total_amount, r.eligible_amount, r.points, r.credits FROM rewards_purchasereturn r
+        LEFT JOIN rewards_purchase p ON p.id = r.purchase_id ORDER BY 1""",
+    "return lines": """SELECT r.external_return_no, l.line_no, l.sku, l.quantity, l.amount, l.earns FROM rewards_returnline l
+        JOIN rewards_purchasereturn r ON r.id = l.purchase_return_id ORDER BY 1, 2""",
+    "qualification": """SELECT member_id, kind, source_ref, credits, spend_amount, orders, happened_at
+        FROM loyalty_qualificationentry ORDER BY 1, 2, 3""",
+    "standings": "SELECT member_id, tier_id, since_at, valid_until FROM loyalty_tierstanding ORDER BY 1",
+    "tier changes": """SELECT member_id, number, reason, from_tier_id, to_tier_id, window_from, credits, needed_credits, returned_credits,
+        valid_until, cause, happened_at FROM loyalty_tierchange ORDER BY 1, 2""",
+    "promotion uses": "SELECT promotion_id, member_id, source, source_ref, points, happened_at FROM campaigns_promotionuse ORDER BY 1, 3, 4",
+    "timeline": """SELECT kind, member_id, happened_at, actor_kind,
+        (payload - 'purchase' - 'return' - 'quiet')::text FROM members_timelineentry ORDER BY 1, 2, 3, 5""",
+}
+
+
+def dump() -> dict[str, list[Any]]:
+    """Return every value table as plain rows."""
+    result = {}
+    with connection.cursor() as cursor:
+        for name, sql in DUMPS.items():
+            cursor.execute(sql)
+            result[name] = cursor.fetchall()
+    return result
+
+
+class Fact:
+    """One generated fact: a purchase of one or two lines, or a return of part of an earlier one."""
+
+    def __init__(self, number: int, member: int, hours: int, cents: int, kind: str, quantity: int) -> None:
+        self.number, self.member, self.at = number, member, START + timedelta(hours=hours)
+        self.amount, self.kind, self.quantity = Decimal(cents) / 100, kind, quantity
+
+
+facts = st.lists(
+    st.builds(
+        Fact,
+        number=st.just(0),
+        member=st.integers(0, 2),
+        hours=st.integers(0, 24 * 600),
+        cents=st.integers(1, 150_000),
+        kind=st.sampled_from(["sale", "sale", "sale", "return", "unlinked", "guest"]),
+        quantity=st.integers(1, 3),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+def told(facts: list[Fact], members: list[Member], channel: Channel) -> list[Order | Return]:
+    """Return orders and returns in order of time; a return takes up to what its purchase still has."""
+    told: list[Order | Return] = []
+    sales: list[tuple[Order, Decimal]] = []
+    for number, fact in enumerate(sorted(facts, key=lambda fact: fact.at)):
+        moment = fact.at + timedelta(seconds=number)
+        line = OrderLine("LATTE", "拿铁", Decimal(fact.quantity), fact.amount / fact.quantity, fact.amount)
+        if fact.kind in ("sale", "guest"):
+            post = OrderLine("POST", "邮费", Decimal(1), Decimal(8), Decimal(8))
+            member_id = members[fact.member].pk if fact.kind == "sale" else None
+            order = Order("shop", f"{number:04}", member_id, channel.pk, None, moment, (line, post))
+            told.append(order)
+            sales.append((order, Decimal(fact.quantity)))
+        elif fact.kind == "unlinked":
+            told.append(
+                Return("shop", f"R{number:04}", None, channel.pk, None, moment, member_id=members[fact.member].pk, lines=(line,))
+            )
+        elif sales:
+            index = fact.member * 7 % len(sales)
+            order, left = sales[index]
+            if left > 0:
+                back = min(left, Decimal(fact.quantity))
+                sales[index] = (order, left - back)
+                items = (ReturnItem(1, back),)
+                told.append(Return("shop", f"R{number:04}", order.external_order_no, channel.pk, None, moment, items))
+    return told
+
+
+def live(history: list[Order | Return]) -> None:
+    """Tell a history fact by fact."""
+    for fact in history:
+        if isinstance(fact, Order):
+            record_purchase(order=fact, by=BY, at=fact.ordered_at)
+        else:
+            record_return(ret=fact, by=BY, at=fact.returned_at)
+
+
+def bulk(history: list[Order | Return]) -> None:
+    """Tell a history at once."""
+    orders = [fact for fact in history if isinstance(fact, Order)]
+    returns = [fact for fact in history if isinstance(fact, Return)]
+    outcome = post_history(orders=orders, returns=returns, by=BY, at=AT, quiet=True)
+    assert outcome.refused == []
+    assert (outcome.orders_new, outcome.returns_new) == (len(orders), len(returns))
+
+
+@pytest.mark.django_db
+class TestBulk:
+    """Bulk posting …"""
+
+    @pytest.fixture
+    def people(self) -> tuple[list[Member], Channel]:
+        channel = Channel.objects.get(code="till")
+        Product.objects.create(sku="POST", name="邮费", earns=False)
+        Promotion.objects.create(
+            name="周末双倍", state="live", factor=2, starts_at=START, ends_at=START + timedelta(days=200), weekdays=[5, 6], min_spend_amount=100
+        )
+        return [Member.objects.create(joined_at=START, channel=channel) for _ in range(3)], channel
+
+    @pytest.mark.parametrize("pending_days", [0, 7])
+    def test_equals_live_posting_on_random_histories(self, people: tuple[list[Member], Channel], pending_days: int) -> None:
+        members, channel = people
+        EarnRule.objects.update(pending_days=pending_days)
+        LadderVersion.objects.update(validity_months=6)
+        queries.forget_rules()
+
+        @settings(max_examples=12)
+        @given(facts)
+        def check(generated: list[Fact]) -> None:
+            history = told(generated, members, channel)
+            dumps = []
+            for tell in (live, bulk):
+                with transaction.atomic():
+                    tell(history)
+                    assert [str(finding) for finding in verify(at=START)] == []
+                    dumps.append(dump())
+                    transaction.set_rollback(True)
+            for name in DUMPS:
+                assert dumps[0][name] == dumps[1][name], name
+
+        check()
+
+    def test_changes_nothing_the_second_time(self, people: tuple[list[Member], Channel]) -> None:
+        members, channel = people
+        line = OrderLine("LATTE", "拿铁", Decimal(1), Decimal(30), Decimal(30))
+        order = Order("shop", "1", members[0].pk, channel.pk, None, START, (line,))
+        ret = Return("shop", "R1", "1", channel.pk, None, START + timedelta(days=1))
+        post_history(orders=[order], returns=[ret], by=BY, at=AT, quiet=True)
+        before = dump()
+
+        outcome = post_history(orders=[order], returns=[ret], by=BY, at=AT, quiet=True)
+
+        assert (outcome.orders_new, outcome.orders_known, outcome.returns_new, outcome.returns_known) == (0, 1, 0, 1)
+        assert dump() == before
+
+    def test_refuses_a_known_number_with_another_content(self, people: tuple[list[Member], Channel]) -> None:
+        members, channel = people
+        line = OrderLine("LATTE", "拿铁", Decimal(1), Decimal(30), Decimal(30))
+        post_history(orders=[Order("shop", "1", members[0].pk, channel.pk, None, START, (line,))], returns=[], by=BY, at=AT, quiet=True)
+        before = dump()
+        other = Order("shop", "1", members[1].pk, channel.pk, None, START, (line,))
+
+        outcome = post_history(orders=[other], returns=[], by=BY, at=AT, quiet=True)
+
+        assert [(number, refusal.code) for number, refusal in outcome.refused] == [("1", "order_conflict")]
+        assert dump() == before
+
+    def test_refuses_orders_of_a_frozen_member_and_records_the_others(self, people: tuple[list[Member], Channel]) -> None:
+        members, channel = people
+        Member.objects.filter(pk=members[0].pk).update(status="frozen")
+        line = OrderLine("LATTE", "拿铁", Decimal(1), Decimal(30), Decimal(30))
+        orders = [Order("shop", str(index), member.pk, channel.pk, None, START, (line,)) for index, member in enumerate(members)]
+
+        outcome = post_history(orders=orders, returns=[], by=BY, at=AT, quiet=True)
+
+        assert [(number, refusal.code) for number, refusal in outcome.refused] == [("0", "member_frozen")]
+        assert outcome.orders_new == 2
