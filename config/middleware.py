@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from pghistory.middleware import HistoryMiddleware
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
@@ -34,4 +35,18 @@ class LanguageTagMiddleware:
         header = request.META.get("HTTP_ACCEPT_LANGUAGE")
         if header and "_" in header:
             request.META["HTTP_ACCEPT_LANGUAGE"] = header.replace("_", "-")
+        return self.get_response(request)
+
+
+class StaffHistoryMiddleware:
+    """Name the operator in the history of configuration, for what is changed in the admin. Other paths pay nothing."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.with_history = HistoryMiddleware(get_response)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/admin/"):
+            answer: HttpResponse = self.with_history(request)
+            return answer
         return self.get_response(request)

@@ -1,5 +1,7 @@
 """The app and what it registers with the floors below."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -7,3 +9,9 @@ from django.utils.translation import gettext_lazy as _
 class LoyaltyConfig(AppConfig):
     name = "loyalty"
     verbose_name = _("loyalty")
+
+    def ready(self) -> None:
+        """Keep the history of what staff configure."""
+        keep_history = import_module("members.history").keep_history
+        for name in ("tier", "ladderversion", "tierrule"):
+            keep_history(self.get_model(name))

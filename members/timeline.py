@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from celery import current_app
-from django.db import DatabaseError, connection, transaction
-from kombu.exceptions import OperationalError
+from django.db import OperationalError, connection, transaction
+from kombu.exceptions import OperationalError as BrokerError
 
 from members.actors import Actor
 from members.models import ParkedEntry, Subscription, TimelineEntry
@@ -104,7 +104,7 @@ def _send_nudge() -> None:
     _last_nudge = time.monotonic()
     try:
         current_app.send_task("members.relay_timeline", retry=False)
-    except (OperationalError, OSError):
+    except (BrokerError, OSError):
         logger.warning("the broker does not answer; beat will relay the timeline")
 
 
@@ -184,7 +184,13 @@ def _scan(subscription: Subscription) -> list[tuple[int, int, int, str]]:
             WHERE (epoch, xact, id) > (%s, %s, %s)
               AND (epoch, xact) < (
                   (SELECT max(epoch) FROM members_timelineentry),
-                  pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+                  -- The oldest transaction still running in this database; those of other databases do not matter.
+                  coalesce(
+                      (SELECT min(running::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS running
+                       WHERE NOT EXISTS (
+                           SELECT 1 FROM pg_stat_activity
+                           WHERE backend_xid = running::xid AND datname <> current_database())),
+                      pg_snapshot_xmax(pg_current_snapshot())::text::bigint))
             ORDER BY epoch, xact, id LIMIT %s
             """,
             [subscription.epoch, subscription.xact, subscription.entry_id, _SCAN_ROWS],
@@ -201,20 +207,17 @@ def _handle(subscriber: Subscriber, subscription: Subscription, entries: list[Ti
         with transaction.atomic():
             subscriber.handler(entries)
             return
-    except DatabaseError:
-        if len(entries) == 1 and connection.is_usable():
-            logger.exception("entry %s failed in %s", entries[0].pk, subscriber.name)
-        elif not connection.is_usable():
-            raise
+    except OperationalError:
+        raise  # a lost connection, a lock that was not to be had
     except Exception:
         logger.exception("a batch failed in %s; trying its entries one by one", subscriber.name)
     for entry in entries:
         try:
             with transaction.atomic():
                 subscriber.handler([entry])
+        except OperationalError:
+            raise
         except Exception as error:
-            if isinstance(error, DatabaseError) and not connection.is_usable():
-                raise
             logger.exception("entry %s is parked for %s", entry.pk, subscriber.name)
             ParkedEntry.objects.update_or_create(
                 subscription=subscription,

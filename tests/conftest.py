@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
-from config.management.commands.compile_translations import compile_catalogues
+from config.translations import CATALOGUES, compile_catalogues
 from config.trial.postgres import ensure_role
 from loyalty.queries import forget_ladder_book
 from members.queries import forget_programme
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_server_of_run] = ExitStack()
     if not hasattr(config, "workerinput"):
-        compile_catalogues([TESTS.parent / "config" / "locale"])
+        compile_catalogues([CATALOGUES])
     if not config.getoption("--prove") and any(path.is_relative_to(long) for path in _asked(config) for long in LONG):
         raise pytest.UsageError("The long proofs and benchmarks are run by ./run.sh prove NAME.")
 

@@ -9,8 +9,8 @@ from unfold.decorators import display
 
 from analytics.models import DayFigures
 from members.admin.base import HistoryAdmin
-from members.figures import grouped, money
 from members.admin.filters import DayRangeFilter
+from members.figures import grouped, money
 from members.queries import programme
 
 

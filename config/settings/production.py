@@ -5,7 +5,16 @@ from django.core.exceptions import ImproperlyConfigured
 from config.settings.base import *
 from config.settings.base import ALLOWED_HOSTS, CODE_SECRET, SECRET_KEY, env
 
-for _name, _value in (("SECRET_KEY", SECRET_KEY), ("CODE_SECRET", CODE_SECRET), ("ALLOWED_HOSTS", ALLOWED_HOSTS)):
+# Without EMAIL_URL letters to members would go to the log.
+_REQUIRED = {
+    "SECRET_KEY": SECRET_KEY,
+    "CODE_SECRET": CODE_SECRET,
+    "ALLOWED_HOSTS": ALLOWED_HOSTS,
+    "EMAIL_URL": env("EMAIL_URL", default=""),
+    "DATABASE_URL": env("DATABASE_URL", default=""),
+    "CELERY_BROKER_URL": env("CELERY_BROKER_URL", default=""),
+}
+for _name, _value in _REQUIRED.items():
     if not _value:
         raise ImproperlyConfigured(f"Set {_name} in the environment (README, Configuration).")
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -20,6 +21,12 @@ class Account:
     name: str
     uid: int
     gid: int
+
+
+class _Identity(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 def die_with_parent(signal_number: int, *, parent: int | None = None) -> Callable[[], None]:
@@ -64,7 +71,7 @@ def spawn(
         )
 
 
-def as_account(account: Account | None) -> dict[str, object]:
+def as_account(account: Account | None) -> _Identity:
     """Return the arguments that make `subprocess` run a child as `account`; none for the present account."""
     if account is None:
         return {}

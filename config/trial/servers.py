@@ -139,5 +139,5 @@ def _prepare_database(folder: DataFolder, cluster: Cluster, say: Say) -> bool:
         if folder.notes.get("demo_data") == "writing":
             say("The last start was stopped while it wrote the demo data: the database is made anew.")
             drop_database(connection, DATABASE)
-            folder.keep(demo_data="")
+            folder.keep(demo_data="", accounts={})
         return ensure_database(connection, DATABASE, OWNER_ROLE)

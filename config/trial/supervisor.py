@@ -1,5 +1,6 @@
 """`./run.sh`: the parent of everything that a trial of the portal needs, started and stopped in order."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from types import FrameType
 
+from config.translations import CATALOGUES, compile_catalogues
 from config.trial.folder import DataFolder, TrialRefused, port_is_free
 from config.trial.processes import Child, die_with_parent, fresh_log, spawn, tail
 from config.trial.servers import APP_ROLE, PROJECT, Servers, running_servers
@@ -97,16 +99,14 @@ class Supervisor:
 
     def _prepare(self, servers: Servers) -> bool:
         """Bring tables, rights and translations up to date; return True when the database holds no member yet."""
-        # The translations need no database, so they are compiled beside the migrations.
-        compiling = self._manage(["compile_translations"], servers.environment(self._folder), name="translations")
         role = APP_ROLE if servers.database_url != servers.database_owner_url else ""
         preparing = self._manage(
             ["prepare_database", *(["--role", role] if role else [])],
             servers.owner_environment(self._folder),
             name="migrate",
         )
+        _compile_translations()
         self._finish(preparing, "The tables could not be made")
-        self._finish(compiling, "The translations could not be compiled")
         say("Tables, rights and translations are up to date.")
         return preparing.log.read_text(encoding="utf-8").rstrip().endswith("no member yet")
 
@@ -137,6 +137,7 @@ class Supervisor:
     def _start_worker(self, servers: Servers) -> None:
         log = fresh_log(self._folder.logs, "worker")
         command = [sys.executable, "-m", "celery", "-A", "config.trial.worker", "worker", "-B", "-c", "2", "-l", "info"]
+        command += ["--without-mingle", "--without-gossip"]  # there is no other worker to find
         process = spawn(
             command,
             log=log,
@@ -150,10 +151,16 @@ class Supervisor:
         self._children.append(child)
 
     def _demo_accounts(self, servers: Servers) -> str:
-        """Set the passwords of the demo accounts anew and return a table of them."""
-        listing = self._manage(["seed_demo", "--accounts-only"], self._with_demo_password(servers), name="accounts")
-        self._finish(listing, "The demo accounts could not be made")
-        return listing.log.read_text(encoding="utf-8").strip()
+        """Return a table of the demo accounts, made or given the present password where that is not yet done."""
+        password = self._demo_password()
+        made_for = hashlib.sha256(f"{password} {servers.database_url}".encode()).hexdigest()
+        kept = self._folder.notes.get("accounts", {})
+        if kept.get("made_for") != made_for:
+            listing = self._manage(["seed_demo", "--accounts-only"], self._with_demo_password(servers), name="accounts")
+            self._finish(listing, "The demo accounts could not be made")
+            kept = {"made_for": made_for, "table": listing.log.read_text(encoding="utf-8").strip("\n")}
+            self._folder.keep(accounts=kept)
+        return str(kept["table"])
 
     def _wait_until_ready(self) -> None:
         worker_log = next(child.log for child in self._children if child.name == "The worker")
@@ -184,7 +191,7 @@ class Supervisor:
         home = self._folder.path
         say(
             f"""
-Demo accounts (password: {self._folder.demo_password(os.environ.get("PERENNIAL_DEMO_PASSWORD"))})
+Demo accounts (password: {self._demo_password()})
 {accounts}
 
 What to look at:
@@ -201,8 +208,10 @@ READY {self._url("/")}"""
         return f"http://{host}:{self._port}{path}"
 
     def _with_demo_password(self, servers: Servers) -> Mapping[str, str]:
-        password = self._folder.demo_password(os.environ.get("PERENNIAL_DEMO_PASSWORD"))
-        return {**servers.environment(self._folder), "PERENNIAL_DEMO_PASSWORD": password}
+        return {**servers.environment(self._folder), "PERENNIAL_DEMO_PASSWORD": self._demo_password()}
+
+    def _demo_password(self) -> str:
+        return self._folder.demo_password(os.environ.get("PERENNIAL_DEMO_PASSWORD"))
 
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(PROJECT / "manage.py"), *arguments]
@@ -227,6 +236,13 @@ READY {self._url("/")}"""
         for child in reversed(self._children):
             if child.name in {"The web server", "The worker"}:
                 child.stop()
+
+
+def _compile_translations() -> None:
+    try:
+        compile_catalogues([CATALOGUES])
+    except OSError as error:
+        raise TrialRefused(f"The translations could not be compiled: {error}") from error
 
 
 def say(sentence: str) -> None:

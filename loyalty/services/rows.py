@@ -164,7 +164,9 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
 def copy_facts(facts: Iterable[CountedFact]) -> None:
     """Write facts by COPY. Raises IntegrityError when one is there already."""
     columns = "member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at"
-    with connection.cursor() as cursor, cursor.copy(f"COPY loyalty_qualificationentry ({columns}) FROM STDIN") as copy:
+    statement = f"COPY loyalty_qualificationentry ({columns}) FROM STDIN"
+    # Django turns the driver's errors into its own for `execute` only.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         for fact in facts:
             copy.write_row(_row(fact))
 

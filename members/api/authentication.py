@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -80,13 +80,10 @@ class TillAuthentication(BearerAuthentication):
 
 
 def _bearer_secret(request: Request) -> str | None:
-    scheme, _space, secret = get_authorization_header(request).partition(b" ")
-    if scheme.lower() != b"bearer":
+    scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
         return None
-    try:
-        text = secret.strip().decode("ascii")
-    except UnicodeDecodeError:
-        text = ""
-    if not text or len(text) > _LONGEST_SECRET:
+    secret = secret.strip()
+    if not (secret.isascii() and 0 < len(secret) <= _LONGEST_SECRET):
         raise AuthenticationFailed(_("This token or key is not known."))
-    return text
+    return secret

@@ -1,7 +1,6 @@
 """The points of the days equal those of the ledger, whatever happened."""
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -79,7 +78,7 @@ class Shop:
         release_pending_lots(at=self.at, by=SYSTEM)
 
     def live(self, steps: int) -> None:
-        doings: list[Callable[[int], None]] = [self.buy] * 5 + [self.bring_back] * 2 + [self.redeem] * 2 + [self.night]
+        doings = (*[self.buy] * 5, *[self.bring_back] * 2, *[self.redeem] * 2, self.night)
         for number in range(steps):
             self.at += timedelta(hours=self.random.randrange(1, 90))
             doing = self.random.choice(doings)

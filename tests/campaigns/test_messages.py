@@ -162,7 +162,7 @@ class TestWords:
 @pytest.mark.django_db
 class TestDelivery:
     def queued(self, **person: str) -> Member:
-        member = a_member(**{"name": "Ann", "email": "ann@example.com", **person})  # type: ignore[arg-type]
+        member = a_member(**{"name": "Ann", "email": "ann@example.com", **person})
         queue_messages(entries=[a_rise(member)])
         return member
 

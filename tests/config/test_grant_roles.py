@@ -10,7 +10,7 @@ from config.management.commands.grant_roles import grant_role
 from members.history import append_only_tables
 
 
-def _attempt(url: str, statement: sql.Composable) -> None:
+def _attempt(url: str, statement: sql.SQL | sql.Composed) -> None:
     with psycopg.connect(url) as client:
         client.execute(statement)
 

@@ -16,7 +16,7 @@ from tests.harness.results import append_result, command_for
 def _rows(name: str) -> list[tuple[str, int]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_database(), count(*) FROM django_content_type WHERE app_label = %s", [name])
-        return cursor.fetchall()
+        return [(database, count) for database, count in cursor.fetchall()]
 
 
 def _add_content_type(name: str) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg import sql
 
 from config.trial.folder import free_port
@@ -154,5 +155,5 @@ def django_on(url: str) -> Iterator[None]:
 def _disconnect() -> None:
     connection = connections["default"]
     connection.close()
-    if connection.settings_dict["OPTIONS"].get("pool"):
+    if isinstance(connection, DatabaseWrapper) and connection.settings_dict["OPTIONS"].get("pool"):
         connection.close_pool()

@@ -83,7 +83,9 @@ def state_of(member_id: int) -> State:
 def path_of(member_id: int) -> list[str]:
     """Return a member's changes as `risen member>silver 2025-03-15 520/500 until 2026-04-01`, days in Shanghai."""
     lines = []
-    for change in TierChange.objects.filter(member_id=member_id).select_related("from_tier", "to_tier").order_by("number"):
+    for change in (
+        TierChange.objects.filter(member_id=member_id).select_related("from_tier", "to_tier").order_by("number")
+    ):
         until = f" until {change.valid_until.astimezone(SHANGHAI):%Y-%m-%d}" if change.valid_until else ""
         lines.append(
             f"{change.reason} {change.from_tier.code}>{change.to_tier.code} "

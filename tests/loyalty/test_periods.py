@@ -22,12 +22,12 @@ NEW_YORK = ZoneInfo("America/New_York")
 BEIRUT = ZoneInfo("Asia/Beirut")  # its clocks skip the midnight at which summer begins
 ZONES = [SHANGHAI, NEW_YORK, BEIRUT, ZoneInfo("Pacific/Chatham"), ZoneInfo("America/Havana"), ZoneInfo("UTC")]
 
-moments = st.datetimes(datetime(1995, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC))
+moments = st.datetimes(datetime(1995, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 class TestEndOfMonthAfter:
     @pytest.mark.parametrize(
-        "earned, months, ends",
+        ("earned", "months", "ends"),
         [
             ("2026-03-15 10:00", 12, "2027-04-01 00:00"),
             ("2026-03-01 00:00", 12, "2027-04-01 00:00"),
@@ -63,7 +63,7 @@ class TestEndOfMonthAfter:
 
 class TestMonthsBefore:
     @pytest.mark.parametrize(
-        "at, months, begins",
+        ("at", "months", "begins"),
         [
             ("2026-03-15 18:00", 12, "2025-03-15"),
             ("2026-03-31 18:00", 1, "2026-02-28"),

@@ -4,6 +4,7 @@ Silver takes 500 tier credits to rise and 400 to keep, gold 1,500 and 1,200, dia
 count, a tier is valid for twelve months to the end of the month, and a review lets fall by one step.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -16,6 +17,7 @@ from members.models import Member
 from tests.loyalty.stories import goods_back, local, path_of, purchase, review, tell
 
 Step = tuple[str, ...]
+Teller = Callable[[Member, list[Step]], None]
 
 
 @dataclass(frozen=True)
@@ -272,7 +274,7 @@ def _replay(member: Member, steps: list[Step]) -> None:
 @pytest.mark.parametrize("told", [_tell, _replay], ids=["service", "replay"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 class TestStory:
-    def test_leads_to_these_changes(self, member: Member, story: Story, told) -> None:  # type: ignore[no-untyped-def]
+    def test_leads_to_these_changes(self, member: Member, story: Story, told: Teller) -> None:
         if not story.soft_landing:
             LadderVersion.objects.update(soft_landing=False)
             forget_ladder_book()

@@ -71,7 +71,7 @@ class Copy:
         return self.output.read_text(encoding="utf-8", errors="replace")
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [PROJECT / "run.sh", "manage", *arguments]
+        command = [str(PROJECT / "run.sh"), "manage", *arguments]
         return subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=120, check=False)
 
     def get(self, path: str) -> tuple[int, bytes]:

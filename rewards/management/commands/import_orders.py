@@ -19,7 +19,7 @@ from rewards.models import OrderImport
 from rewards.services.expiry import expire_due_lots, release_pending_lots
 from rewards.services.imports.describing import describe
 from rewards.services.imports.drafts import read_drafts, write_rejected
-from rewards.services.imports.files import read_rows
+from rewards.services.imports.files import OrderRows, read_rows
 from rewards.services.imports.mapping import OrderMapping, load_mapping_arguments
 from rewards.services.imports.mapping_values import MappingError
 from rewards.services.imports.orders import DraftReport
@@ -40,6 +40,7 @@ class Command(BaseCommand):
             help="a ready mapping (cdnow, online_retail, starbucks), a .toml or .json file, or key=column; may be repeated",
         )  # fmt: skip
         parser.add_argument("--encoding", help="of a csv file; found out when not given")
+        parser.add_argument("--delimiter", help="between the cells of a csv file; found out when not given")
         parser.add_argument("--sheet", help="of an xlsx file; the first when not given")
         parser.add_argument("--dry-run", action="store_true", help="read and check everything, record nothing")
         parser.add_argument("--rejected", type=Path, help="where rejected rows go (default: FILE.rejected.csv beside the file)")
@@ -63,12 +64,15 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if options["dry_run"]:
             self._say(report, None)
-            self._write_rejected(path, options["rejected"], report, [])
+            self._write_rejected(path, options, report, [])
             self.stdout.write("Dry run: nothing was recorded.")
             return
         posted = self._post(path, mapping, report, at, now)
         self._say(report, posted)
-        self._write_rejected(path, options["rejected"], report, posted.rejected)
+        self._write_rejected(path, options, report, posted.rejected)
+
+    def _rows(self, path: Path, options: dict[str, Any]) -> OrderRows:
+        return read_rows(path, encoding=options["encoding"], delimiter=options["delimiter"], sheet=options["sheet"])
 
     def _as_of(self, text: str | None, now: datetime) -> datetime:
         if not text:
@@ -82,14 +86,10 @@ class Command(BaseCommand):
         return moment
 
     def _read(self, path: Path, mapping: OrderMapping, at: datetime, options: dict[str, Any]) -> DraftReport:
-        rows = read_rows(path, encoding=options["encoding"], sheet=options["sheet"])
-        quiet = options["verbosity"] == 0
-        report = read_drafts(
-            tqdm(rows, desc="reading", unit=" rows", disable=quiet or None),
-            mapping,
-            programme_currency=programme().currency,
-            not_after=None if options["shift_dates"] else at,
-        )
+        with tqdm(desc="reading", unit=" rows", disable=None) as bar:
+            report = read_drafts(
+                self._rows(path, options), mapping, programme_currency=programme().currency, not_after=at, progress=bar.update
+            )
         if options["shift_dates"] and report.last_at is not None:
             weeks = (at - report.last_at) // timedelta(weeks=1)
             report = report.moved(timedelta(weeks=weeks))
@@ -153,17 +153,16 @@ class Command(BaseCommand):
                 f"known already: {posted.orders_known} orders, {posted.returns_known} returns; new members: {posted.members_new}."
             )
 
-    def _write_rejected(self, path: Path, target: Path | None, report: DraftReport, more: list[Rejected]) -> None:
+    def _write_rejected(self, path: Path, options: dict[str, Any], report: DraftReport, more: list[Rejected]) -> None:
         if not report.rejected and not more:
             self.stdout.write("No row was rejected.")
             return
-        target = target or path.with_name(path.name + ".rejected.csv")
+        target = options["rejected"] or path.with_name(path.name + ".rejected.csv")
         wanted = {rejected.row_no: rejected for rejected in more}
-        rows = list(report.rejected)
-        header: list[str] = []
-        for row_no, cells in read_rows(path):
-            header = header or list(cells)
+        rejected = list(report.rejected)
+        rows = self._rows(path, options)
+        for row_no, cells in rows:
             if row_no in wanted:
-                rows.append(Rejected(row_no, dict(cells), wanted[row_no].code, wanted[row_no].params))
-        count = write_rejected(target, sorted(rows, key=lambda row: row.row_no), header)
+                rejected.append(Rejected(row_no, dict(cells), wanted[row_no].code, wanted[row_no].params))
+        count = write_rejected(target, sorted(rejected, key=lambda row: row.row_no), rows.columns)
         self.stdout.write(self.style.WARNING(f"{count} rows were rejected; they are in {target}, each with its reason."))
