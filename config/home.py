@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
-from analytics.handlers import DAYS
+from analytics.services.days import READER
 from analytics.metrics import METRICS, POINTS_OUTSTANDING, Metric, Unit
 from analytics.models import DayFigures
 from analytics.queries import DaySummary, day_series, points_outstanding, todo_counts
@@ -57,7 +57,7 @@ def home_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         context["cards"].append(_outstanding())
     context["yesterday"] = today - DAY
     context["sales_chart"], context["points_chart"] = _sales_chart(list(days.values())), _points_chart(list(days.values()))
-    reader = Subscription.objects.filter(name=DAYS).first()
+    reader = Subscription.objects.filter(name=READER).first()
     context["as_of"] = reader.advanced_at.astimezone(programme().tz) if reader and reader.advanced_at else None
     context["zone"] = programme().zone
     context["is_scoped"] = scope is not None

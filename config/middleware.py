@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from pghistory.middleware import HistoryMiddleware
 
@@ -46,7 +47,7 @@ class StaffHistoryMiddleware:
         self.with_history = HistoryMiddleware(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/admin/"):
+        if request.path.startswith(f"/{settings.ADMIN_PATH}"):
             answer: HttpResponse = self.with_history(request)
             return answer
         return self.get_response(request)

@@ -28,15 +28,6 @@ TITLES: Final[dict[str, Promise]] = {
     # of members
     "member_frozen": _("Membership frozen"),
     "member_closed": _("Membership closed"),
-    "phone_in_use": _("Phone number in use"),
-    "email_in_use": _("E-mail address in use"),
-    "invalid_phone": _("Phone number not valid"),
-    "invalid_email": _("E-mail address not valid"),
-    "already_frozen": _("Frozen already"),
-    "not_frozen": _("Not frozen"),
-    "reason_missing": _("Reason missing"),
-    "unknown_scope": _("Unknown scope"),
-    "key_revoked": _("Key revoked"),
     "wrong_store": _("Another store"),
     # of tiers
     "no_ladder": _("No tiers yet"),

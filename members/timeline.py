@@ -18,6 +18,7 @@ from django.db import OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
 from members.actors import Actor
+from members.copying import copy_rows
 from members.models import ParkedEntry, Subscription, TimelineEntry
 
 logger = logging.getLogger(__name__)
@@ -86,12 +87,7 @@ def record(entries: Sequence[NewEntry]) -> list[int]:
 
 def record_many(entries: Iterable[NewEntry]) -> int:
     """Write many entries by COPY, within the caller's transaction; return how many."""
-    count = 0
-    with connection.cursor() as cursor, cursor.copy(f"COPY members_timelineentry ({_COLUMNS}) FROM STDIN") as copy:
-        for entry in entries:
-            copy.write_row(entry.row())
-            count += 1
-    return count
+    return copy_rows(f"members_timelineentry ({_COLUMNS})", (entry.row() for entry in entries))
 
 
 _last_nudge = 0.0

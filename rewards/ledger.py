@@ -28,6 +28,7 @@ class InsufficientPoints(RewardsRefusal):
 class Posting:
     """What one posting did: the changes it made and the balances after it, in points.
 
+    `available` after earning or spending leaves out points past their expiry that are not yet booked as expired.
     `repeated` means the fact had been posted before and nothing changed now. `forgiven` are points of a return that had
     expired before they could be taken back.
     """

@@ -55,7 +55,7 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     is_long = collection_path in LONG and not config.getoption("--prove")
-    is_without_browser = collection_path == BROWSER and chromium() is None
+    is_without_browser = collection_path.is_relative_to(BROWSER) and chromium() is None
     return True if is_long or is_without_browser else None
 
 

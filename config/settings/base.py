@@ -159,7 +159,10 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 10  # one working day
 CSRF_COOKIE_SAMESITE = "Lax"
+# Where staff sign in; an installation may choose its own.
+ADMIN_PATH = env("ADMIN_PATH", default="admin/")
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"  # for who opens the sign-in page itself
 # The admin theme runs inline scripts and Alpine expressions; nothing may come from another host.
 SECURE_CSP = {
     "default-src": [CSP.SELF],

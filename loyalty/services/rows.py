@@ -11,6 +11,7 @@ from loyalty.assessment import Change, Standing
 from loyalty.course import CountedFact
 from loyalty.ladder import LadderBook, Sums, Window
 from loyalty.models import TierChange, TierStanding
+from members.copying import copy_rows
 
 MemberChange = tuple[int, Change]
 
@@ -164,11 +165,7 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
 def copy_facts(facts: Iterable[CountedFact]) -> None:
     """Write facts by COPY. Raises IntegrityError when one is there already."""
     columns = "member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at"
-    statement = f"COPY loyalty_qualificationentry ({columns}) FROM STDIN"
-    # Django turns the driver's errors into its own for `execute` only.
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for fact in facts:
-            copy.write_row(_row(fact))
+    copy_rows(f"loyalty_qualificationentry ({columns})", (_row(fact) for fact in facts))
 
 
 def _row(fact: CountedFact) -> tuple[Any, ...]:

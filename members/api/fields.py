@@ -10,7 +10,8 @@ from rest_framework import serializers
 
 from members.identifiers import NotFound, parse_ref, public_ref
 
-_NO_CONTROL_CHARACTERS = RegexValidator(r"[\x00-\x1f\x7f-\x9f]", _("Control characters are not allowed."), inverse_match=True)
+_ONE_LINE = RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f]*\Z", _("Control characters are not allowed."))
+_IN_ADDRESSES = RegexValidator(r"\A[^/\x00-\x1f\x7f-\x9f]+\Z", _("Slashes and control characters are not allowed here."))
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -74,9 +75,11 @@ class Money(serializers.DecimalField):
 class Text(serializers.CharField):
     """One line of text without control characters."""
 
+    allowed = _ONE_LINE
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.validators.append(_NO_CONTROL_CHARACTERS)
+        self.validators.append(self.allowed)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -87,6 +90,7 @@ class Text(serializers.CharField):
 class OrderNumber(Text):
     """A number that a till or a shop gave: up to 80 characters, no slash, because it stands in addresses."""
 
+    allowed = _IN_ADDRESSES
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=80, **kwargs)
-        self.validators.append(RegexValidator("/", _("A slash is not allowed here."), inverse_match=True))

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from members import timeline
 from members.actors import Actor
+from members.copying import copy_rows
 from members.names import clean_name, search_keys
 
 
@@ -34,22 +35,28 @@ def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime) -> list
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('members_member', 'id')) FROM generate_series(1, %s)", [len(members)])
         ids = [row[0] for row in cursor.fetchall()]
-        with cursor.copy("COPY members_member (id, joined_at, channel_id, home_store_id, language) FROM STDIN") as copy:
-            for pk, new in zip(ids, members, strict=True):
-                copy.write_row((pk, new.joined_at, new.channel_id, new.home_store_id, new.language))
-        columns = "member_id, full_name, name_pinyin, name_initials, phone, email, birthday"
-        with cursor.copy(f"COPY members_memberperson ({columns}) FROM STDIN") as copy:
-            for pk, new in zip(ids, members, strict=True):
-                name = clean_name(new.full_name)
-                copy.write_row((pk, name, *search_keys(name), new.phone, new.email, new.birthday))
-        with cursor.copy("COPY members_identity (member_id, kind, issuer, value, linked_at) FROM STDIN") as copy:
-            for pk, new in zip(ids, members, strict=True):
-                if new.identity is not None:
-                    copy.write_row((pk, "external", *new.identity, at))
+    pairs = list(zip(ids, members, strict=True))
+    copy_rows(
+        "members_member (id, joined_at, channel_id, home_store_id, language)",
+        ((pk, new.joined_at, new.channel_id, new.home_store_id, new.language) for pk, new in pairs),
+    )
+    copy_rows(
+        "members_memberperson (member_id, full_name, name_pinyin, name_initials, phone, email, birthday)",
+        (_person(pk, new) for pk, new in pairs),
+    )
+    copy_rows(
+        "members_identity (member_id, kind, issuer, value, linked_at)",
+        ((pk, "external", *new.identity, at) for pk, new in pairs if new.identity is not None),
+    )
     timeline.record_many(
         timeline.NewEntry(
             "members.enrolled.v1", pk, new.joined_at, by, {"channel": new.channel_id, "store": new.home_store_id, "quiet": True}
         )
-        for pk, new in zip(ids, members, strict=True)
+        for pk, new in pairs
     )
     return ids
+
+
+def _person(pk: int, new: NewMember) -> tuple[object, ...]:
+    name = clean_name(new.full_name)
+    return (pk, name, *search_keys(name), new.phone, new.email, new.birthday)

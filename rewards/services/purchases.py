@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -91,7 +91,7 @@ class Order:
 
     def fingerprint(self) -> bytes:
         """SHA-256 of what the order says; the same order has the same one however it arrives."""
-        parts = [str(self.member_id), str(self.store_id), self.ordered_at.isoformat()]
+        parts = [str(self.member_id), str(self.store_id), self.ordered_at.astimezone(UTC).isoformat()]
         for line in self.lines:
             parts += [line.sku, format(line.quantity.normalize(), "f"), format(line.amount.normalize(), "f")]
         return hashlib.sha256("\x1f".join(parts).encode()).digest()

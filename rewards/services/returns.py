@@ -7,7 +7,7 @@ takes what is left, to the point and to the cent.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.models import TierChange
 from loyalty.services.standing import Counted, CountedFact, count_fact
 from members import timeline
 from members.actors import Actor
@@ -77,7 +78,7 @@ class Return:
 
     def fingerprint(self) -> bytes:
         """SHA-256 of what the return says."""
-        parts = [str(self.external_order_no), str(self.member_id), self.returned_at.isoformat()]
+        parts = [str(self.external_order_no), str(self.member_id), self.returned_at.astimezone(UTC).isoformat()]
         parts += [f"{item.line_no}={format(item.quantity.normalize(), 'f')}" for item in self.items]
         parts += [f"{line.sku}={format(line.quantity.normalize(), 'f')}={format(line.amount.normalize(), 'f')}" for line in self.lines]
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
@@ -154,10 +155,13 @@ def record_return(*, ret: Return, by: Actor, at: datetime, dry_run: bool = False
 def _record(ret: Return, by: Actor, at: datetime) -> ReturnReceipt:
     if ret.returned_at > at + CLOCK_TOLERANCE:
         raise OrderInFuture(order_no=ret.external_return_no)
+    purchase = _lock_purchase(ret)
+    # Only after the lock: the same return may have been in flight, and would now look like one too many.
     known = PurchaseReturn.objects.filter(source=ret.source, external_return_no=ret.external_return_no).first()
     if known is not None:
         return _receipt_of_known(ret, known)
-    purchase = _lock_purchase(ret)
+    if purchase is None and ret.external_order_no is not None:
+        raise PurchaseNotFound(order_no=ret.external_order_no)
     lines = _lines_of_purchase(ret, purchase) if purchase else [as_returned(line) for line in ret.lines]
     eligible = sum((line.amount for line in lines if line.earns), Decimal(0))
     member_id = purchase.member_id if purchase else ret.member_id
@@ -213,13 +217,10 @@ def as_returned(line: OrderLine) -> ReturnedLine:
 
 
 def _lock_purchase(ret: Return) -> Purchase | None:
-    """Return the purchase, locked so that two returns of it cannot both take the last piece; None for an unlinked return."""
+    """Return the purchase, locked so that two returns of it cannot both take the last piece; None when unlinked or not known."""
     if ret.external_order_no is None:
         return None
-    found = Purchase.objects.select_for_update(no_key=True).filter(source=ret.source, external_order_no=ret.external_order_no).first()
-    if found is None:
-        raise PurchaseNotFound(order_no=ret.external_order_no)
-    return found
+    return Purchase.objects.select_for_update(no_key=True).filter(source=ret.source, external_order_no=ret.external_order_no).first()
 
 
 def _lines_of_purchase(ret: Return, purchase: Purchase) -> list[ReturnedLine]:
@@ -359,5 +360,13 @@ def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
         points_from_balance=-(entry.d_available + entry.d_pending) if entry else 0,
         points_to_arrears=entry.d_debt if entry else 0,
         credits=known.credits,
-        tier_changed_to="",
+        tier_changed_to=_tier_changed_to(known),
     )
+
+
+def _tier_changed_to(known: PurchaseReturn) -> str:
+    """Return the tier to which a recorded return took its member back (undoing a rise may leave one in between), or nothing."""
+    caused = TierChange.objects.filter(member_id=known.member_id, cause=f"{known.source}:{known.external_return_no}")
+    undone = caused.filter(reason=TierChange.Reason.UNDONE).first()
+    last = caused.filter(number__gte=undone.number).select_related("to_tier").order_by("number").last() if undone else None
+    return last.to_tier.code if last else ""

@@ -1,5 +1,6 @@
 """The portal in a real browser: a live server over a database of its own, and the Chromium of the system."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +11,8 @@ from tests.harness.browser import ARGUMENTS, chromium
 
 
 @pytest.fixture
-def live_portal(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def live_portal(committed_db: str) -> Iterator[str]:
     """The address of a running portal. What the test commits, before or meanwhile, is what the portal shows."""
-    # Playwright keeps an event loop in this thread, which Django would take for an asynchronous caller.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     server = LiveServer("localhost")
     try:
         yield server.url
@@ -24,6 +23,8 @@ def live_portal(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One headless Chromium for the whole run of a worker."""
+    # From here on Playwright keeps an event loop in this thread, which Django would take for an asynchronous caller.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         program = playwright.chromium.launch(executable_path=chromium(), headless=True, args=ARGUMENTS)
         yield program

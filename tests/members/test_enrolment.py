@@ -1,5 +1,6 @@
 """Joining, changing a profile, freezing: each fact once, whoever else is at it."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -102,14 +103,14 @@ class TestEnrollingAtOnce:
         assert Identity.objects.count() == TimelineEntry.objects.count() == 1
 
 
-def _at_once(act: "object") -> list[Member | MembersRefusal]:
+def _at_once(act: Callable[[], Member]) -> list[Member | MembersRefusal]:
     barrier = Barrier(8)
 
     def run() -> Member | MembersRefusal:
         try:
             connection.ensure_connection()
             barrier.wait(timeout=20)
-            return act()  # type: ignore[operator, no-any-return]
+            return act()
         except MembersRefusal as refusal:
             return refusal
         finally:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
@@ -23,7 +24,7 @@ from rewards.services.imports.files import OrderRows, read_rows
 from rewards.services.imports.mapping import OrderMapping, load_mapping_arguments
 from rewards.services.imports.mapping_values import MappingError
 from rewards.services.imports.orders import DraftReport
-from rewards.services.imports.posting import PostingReport, post_drafts
+from rewards.services.imports.posting import PostingReport, check_drafts, post_drafts
 from rewards.services.imports.refused import OrderFileError, Rejected
 
 
@@ -44,30 +45,39 @@ class Command(BaseCommand):
         parser.add_argument("--sheet", help="of an xlsx file; the first when not given")
         parser.add_argument("--dry-run", action="store_true", help="read and check everything, record nothing")
         parser.add_argument("--rejected", type=Path, help="where rejected rows go (default: FILE.rejected.csv beside the file)")
+        parser.add_argument(
+            "--language", choices=[code for code, _ in settings.LANGUAGES], default=settings.LANGUAGE_CODE,
+            help="of the reasons in the file of rejected rows (default: %(default)s)",
+        )  # fmt: skip
         when = parser.add_mutually_exclusive_group()
         when.add_argument("--as-of", metavar="DATE", help="post as if it were this day: expiry and tier reviews are run up to it")
         when.add_argument(
-            "--shift-dates", action="store_true", help="move all dates by whole weeks, so that the last order is of this week"
-        )
+            "--shift-dates", action="store_true",
+            help="move all dates by whole weeks, so that the last order is of the last seven days; by as many as before, if this file came before",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with translation.override(options["language"]):
+            self._import(options["file"], options)
+
+    def _import(self, path: Path, options: dict[str, Any]) -> None:
         now = timezone.now()
         at = self._as_of(options["as_of"], now)
-        path: Path = options["file"]
         if not path.is_file():
             raise CommandError(f"There is no file {path}.")
         try:
             mapping = load_mapping_arguments(options["map"])
             self.stdout.write("\n".join(describe(mapping)))
             report = self._read(path, mapping, at, options)
+            if options["dry_run"]:
+                self._say(report, None)
+                self._write_rejected(path, options, report, check_drafts(report.drafts, mapping))
+                self.stdout.write("Dry run: nothing was recorded.")
+                return
+            run = self._begin(path, mapping, report, now)
+            posted = self._post(run, mapping, report, at)
         except (MappingError, OrderFileError) as error:
             raise CommandError(str(error)) from error
-        if options["dry_run"]:
-            self._say(report, None)
-            self._write_rejected(path, options, report, [])
-            self.stdout.write("Dry run: nothing was recorded.")
-            return
-        posted = self._post(path, mapping, report, at, now)
         self._say(report, posted)
         self._write_rejected(path, options, report, posted.rejected)
 
@@ -86,33 +96,37 @@ class Command(BaseCommand):
         return moment
 
     def _read(self, path: Path, mapping: OrderMapping, at: datetime, options: dict[str, Any]) -> DraftReport:
+        self._weeks = 0
         with tqdm(desc="reading", unit=" rows", disable=None) as bar:
             report = read_drafts(
                 self._rows(path, options), mapping, programme_currency=programme().currency, not_after=at, progress=bar.update
             )
         if options["shift_dates"] and report.last_at is not None:
-            weeks = (at - report.last_at) // timedelta(weeks=1)
-            report = report.moved(timedelta(weeks=weeks))
-            self.stdout.write(f"All dates are moved by {weeks} weeks.")
+            self._weeks = self._weeks_before(path, mapping, (at - report.last_at) // timedelta(weeks=1))
+            report = report.moved(timedelta(weeks=self._weeks))
+            self.stdout.write(f"All dates are moved by {self._weeks} weeks.")
         return report
 
-    def _post(self, path: Path, mapping: OrderMapping, report: DraftReport, at: datetime, now: datetime) -> PostingReport:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-        run = OrderImport.objects.create(
-            file_name=path.name, file_sha256=digest, source=mapping.source, started_at=now, rows_read=report.rows_read,
-            rows_ignored=report.rows_ignored,
+    def _weeks_before(self, path: Path, mapping: OrderMapping, weeks: int) -> int:
+        """Return by how many weeks this file was moved when it came first: its orders must be the same ones again."""
+        runs = OrderImport.objects.filter(file_sha256=_sha256(path), source=mapping.source, mapping__weeks__gt=0)
+        first = runs.order_by("id").values_list("mapping__weeks", flat=True).first()
+        return weeks if first is None else first
+
+    def _begin(self, path: Path, mapping: OrderMapping, report: DraftReport, now: datetime) -> OrderImport:
+        return OrderImport.objects.create(
+            file_name=path.name[:200], file_sha256=_sha256(path), source=mapping.source, started_at=now, rows_read=report.rows_read,
+            rows_ignored=report.rows_ignored, mapping={"says": describe(mapping), "weeks": self._weeks},
         )  # fmt: skip
+
+    def _post(self, run: OrderImport, mapping: OrderMapping, report: DraftReport, at: datetime) -> PostingReport:
         by = Actor("import", run.pk)
         try:
             with tqdm(total=report.lines, desc="posting", unit=" lines", disable=None) as bar:
                 posted = post_drafts(report.drafts, mapping, by=by, at=at, progress=bar.update)
             self._bring_up_to_date(at, by)
-        except MappingError as error:
-            self._close(run, OrderImport.State.FAILED, error=str(error))
-            raise CommandError(str(error)) from error
         except BaseException as error:
-            self._close(run, OrderImport.State.FAILED, error=f"{type(error).__name__}: {error}")
+            self._close(run, OrderImport.State.FAILED, error=str(error) if isinstance(error, MappingError) else repr(error))
             raise
         run.rows_rejected = len(report.rejected) + len(posted.rejected)
         for name in ("orders_new", "orders_known", "returns_new", "returns_known", "members_new", "points"):
@@ -164,5 +178,13 @@ class Command(BaseCommand):
         for row_no, cells in rows:
             if row_no in wanted:
                 rejected.append(Rejected(row_no, dict(cells), wanted[row_no].code, wanted[row_no].params))
-        count = write_rejected(target, sorted(rejected, key=lambda row: row.row_no), rows.columns)
+        try:
+            count = write_rejected(target, sorted(rejected, key=lambda row: row.row_no), rows.columns)
+        except OSError as error:
+            raise CommandError(f"The rejected rows could not be written to {target}: {error.strerror}. Name a file with --rejected.") from error
         self.stdout.write(self.style.WARNING(f"{count} rows were rejected; they are in {target}, each with its reason."))
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

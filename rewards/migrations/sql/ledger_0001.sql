@@ -70,6 +70,7 @@ $$;
 
 -- Credits points as one lot. Points that are available at once first repay what the member owes.
 -- Outcome: posted | repeated (the fact was posted before; nothing changes).
+-- `available` is what can be spent after it: points past their expiry at p_at count no more, booked as expired or not.
 CREATE FUNCTION ledger_accrue(
     p_member bigint, p_currency smallint, p_points bigint, p_source text, p_key text,
     p_at timestamptz, p_available_at timestamptz, p_expires_at timestamptz,
@@ -111,11 +112,15 @@ BEGIN
             END IF;
         END IF;
     END IF;
-    available := v_account.available + d_available; pending := v_account.pending + d_pending; debt := v_account.debt + d_debt;
+    available := v_account.available + d_available - (
+        SELECT coalesce(sum(l.remaining), 0) FROM rewards_lot l
+            WHERE l.account_id = v_account.id AND l.remaining > 0 AND l.state = 2 AND l.expires_at <= p_at);
+    pending := v_account.pending + d_pending; debt := v_account.debt + d_debt;
 END $$;
 
 -- Spends points, earliest expiry first, from lots that are live at p_at.
 -- Outcome: posted | repeated | insufficient (then d_available holds what could be spent; the caller rolls back).
+-- `available` is what can be spent after it, as in ledger_accrue.
 CREATE FUNCTION ledger_burn(
     p_member bigint, p_currency smallint, p_points bigint, p_source text, p_key text, p_at timestamptz,
     p_actor_kind text, p_actor_id bigint, p_reason text, p_trace jsonb,
@@ -131,11 +136,11 @@ BEGIN
         3::smallint, p_source, p_key, p_member, NULL, p_actor_kind, p_actor_id, p_reason, p_at, p_trace);
     v_account := ledger_lock_account(p_member, p_currency);
     d_available := 0; d_pending := 0; d_debt := 0;
+    SELECT coalesce(sum(l.remaining), 0) INTO v_spendable FROM rewards_lot l
+        WHERE l.account_id = v_account.id AND l.remaining > 0 AND l.state = 2 AND (l.expires_at IS NULL OR l.expires_at > p_at);
     IF transaction_id IS NULL THEN
         outcome := 'repeated';
     ELSE
-        SELECT coalesce(sum(l.remaining), 0) INTO v_spendable FROM rewards_lot l
-            WHERE l.account_id = v_account.id AND l.remaining > 0 AND l.state = 2 AND (l.expires_at IS NULL OR l.expires_at > p_at);
         IF v_spendable < p_points THEN
             outcome := 'insufficient';
             d_available := v_spendable;
@@ -147,7 +152,7 @@ BEGIN
             PERFORM ledger_eat_lots(v_account.id, v_entry, p_points, p_at, NULL);
         END IF;
     END IF;
-    available := v_account.available + CASE WHEN outcome = 'posted' THEN d_available ELSE 0 END;
+    available := v_spendable - CASE WHEN outcome = 'posted' THEN p_points ELSE 0 END;
     pending := v_account.pending; debt := v_account.debt;
 END $$;
 

@@ -12,21 +12,21 @@ from datetime import datetime
 from django.db import connection
 
 from members.actors import Actor
-from members.models import Channel, Identity, Member, MemberPerson, Store
-from members.phones import InvalidPhone, parse_phone
-from members.queries import region
-from members.services.bulk_enrolment import NewMember, enrol_many
-from rewards.models import Purchase
-from rewards.refusals import RewardsRefusal
+from members.models import Channel, Store
+from members.queries import programme
+from members.services.bulk_enrolment import NewMember
 from rewards.services.bulk import BulkOutcome, post_history
+from rewards.services.imports.buyers import enrol_buyers, known_buyers, new_buyers
+from rewards.services.imports.linking import Links, link_returns
 from rewards.services.imports.mapping import OrderMapping
 from rewards.services.imports.mapping_values import MappingError
 from rewards.services.imports.orders import DraftLine, OrderDraft
-from rewards.services.imports.refused import Rejected
+from rewards.services.imports.refused import Params, Rejected
 from rewards.services.purchases import Order, OrderLine
-from rewards.services.returns import Return, ReturnItem, purchase_lines
+from rewards.services.returns import Return
 
 CHUNK_LINES = 5_000
+_TO_BE_MADE = 0  # stands for the id of a member whom a dry run does not make
 
 
 @dataclass(slots=True)
@@ -46,6 +46,24 @@ class PostingReport:
 class _Places:
     channel_id: int
     stores: dict[str, int]
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Drafts that can be posted, in order of time, and what they are posted with."""
+
+    mapping: OrderMapping
+    places: _Places
+    members: dict[str, int]
+    drafts: list[OrderDraft]
+    links: Links
+
+    def owner(self, draft: OrderDraft) -> int | None:
+        """Return the member a draft is posted to; None: a guest."""
+        if draft.original_order_no:
+            return self.links.owners[draft.order_no]
+        return self.members.get(draft.member_key)
 
 
 def post_drafts(
@@ -54,13 +72,31 @@ def post_drafts(
     """Post drafts (in order of time); `progress` is told the lines done. Raises MappingError for an unknown channel or store."""
     report = PostingReport()
     places = _places(mapping)
-    drafts = list(_of_known_stores(drafts, mapping, places, report, progress))
-    members = _members(drafts, mapping, places, report, by, at)
-    _note_products(drafts)
-    for chunk in _chunks(drafts):
-        _post_chunk(_placed(chunk, mapping, members, report), mapping, places, members, report, by, at)
+    placed = _of_known_stores(drafts, places, report)
+    members, makeable = _buyers(placed, mapping, places)
+    report.members_new = enrol_buyers(makeable.values(), by=by, at=at)
+    if makeable:
+        members |= known_buyers(list(makeable), mapping)
+    plan = _plan(placed, mapping, places, members, report)
+    progress(len(report.rejected))
+    _note_products(plan.drafts)
+    for chunk in _chunks(plan):
+        _post_chunk(chunk, plan, report, by, at)
         progress(sum(len(draft.lines) for draft in chunk))
     return report
+
+
+def check_drafts(drafts: Sequence[OrderDraft], mapping: OrderMapping) -> list[Rejected]:
+    """Return the rows whose store, member or sale is not known, as far as that can be said without recording anything.
+
+    Raises MappingError for an unknown channel or store.
+    """
+    report = PostingReport()
+    places = _places(mapping)
+    placed = _of_known_stores(drafts, places, report)
+    members, makeable = _buyers(placed, mapping, places)
+    _plan(placed, mapping, places, members | dict.fromkeys(makeable, _TO_BE_MADE), report)
+    return report.rejected
 
 
 def _places(mapping: OrderMapping) -> _Places:
@@ -71,105 +107,91 @@ def _places(mapping: OrderMapping) -> _Places:
     stores = dict(Store.objects.values_list("code", "id"))
     if mapping.store and mapping.store not in stores:
         raise MappingError("store", f"“{mapping.store}”")
-    return _Places(channel.pk, stores)
+    return _Places(channel.pk, stores, programme().currency)
 
 
-def _of_known_stores(
-    drafts: Sequence[OrderDraft], mapping: OrderMapping, places: _Places, report: PostingReport, progress: Callable[[int], object]
-) -> Iterator[OrderDraft]:  # fmt: skip
+def _of_known_stores(drafts: Sequence[OrderDraft], places: _Places, report: PostingReport) -> list[OrderDraft]:
+    known = []
     for draft in drafts:
         if not draft.store_code or draft.store_code in places.stores:
-            yield draft
+            known.append(draft)
         else:
             _reject(report, draft, "unknown_store", {"field": "store", "value": draft.store_code})
-            progress(len(draft.lines))
+    return known
 
 
-def _members(
-    drafts: Sequence[OrderDraft], mapping: OrderMapping, places: _Places, report: PostingReport, by: Actor, at: datetime
-) -> dict[str, int]:  # fmt: skip
-    """Return member ids by the keys of the file; make those unknown when the mapping says so (joined with their first order)."""
-    first: dict[str, OrderDraft] = {}
+def _buyers(
+    drafts: Sequence[OrderDraft], mapping: OrderMapping, places: _Places
+) -> tuple[dict[str, int], dict[str, NewMember]]:
+    """Return known members by the keys of the file, and those to be made, who joined with their first order."""
+    firsts: dict[str, OrderDraft] = {}
     for draft in drafts:
-        if draft.member_key:
-            first.setdefault(draft.member_key, draft)
-    found = _known_members(list(first), mapping)
+        if draft.member_key and not draft.original_order_no:
+            firsts.setdefault(draft.member_key, draft)
+    known = known_buyers(list(firsts), mapping)
     if mapping.unknown_members != "create":
-        return found
-    missing = [key for key in first if key not in found]
-    for start in range(0, len(missing), 5_000):
-        part = missing[start : start + 5_000]
-        new = [_new_member(first[key], mapping, places) for key in part]
-        made = enrol_many(members=[member for member in new if member is not None], by=by, at=at)
-        found.update(zip([key for key, member in zip(part, new, strict=True) if member is not None], made, strict=True))
-        report.members_new += len(made)
-    return found
+        return known, {}
+    unknown = {key: draft for key, draft in firsts.items() if key not in known}
+    return known, new_buyers(unknown, mapping, channel_id=places.channel_id, stores=places.stores)
 
 
-def _known_members(keys: Sequence[str], mapping: OrderMapping) -> dict[str, int]:
-    kind = mapping.identity_kind
-    if kind == "external":
-        rows = Identity.objects.filter(issuer=mapping.identity_issuer, value__in=keys).values_list("value", "member_id")
-        return dict(rows)
-    if kind == "member_no":
-        return dict(Member.objects.filter(member_no__in=keys).values_list("member_no", "pk"))
-    phones = {key: phone for key in keys if (phone := _phone(key)) is not None}
-    members = dict(MemberPerson.objects.filter(phone__in=set(phones.values())).values_list("phone", "member_id"))
-    return {key: members[phone] for key, phone in phones.items() if phone in members}
-
-
-def _phone(text: str) -> str | None:
-    try:
-        return parse_phone(text, region=region())
-    except InvalidPhone:
-        return None
-
-
-def _new_member(draft: OrderDraft, mapping: OrderMapping, places: _Places) -> NewMember | None:
-    kind = mapping.identity_kind
-    phone = _phone(draft.member_key) if kind == "phone" else None
-    if kind == "member_no" or (kind == "phone" and phone is None):
-        return None  # numbers are given by us; a phone that is none is refused with its rows
-    return NewMember(
-        joined_at=draft.ordered_at,
-        channel_id=places.channel_id,
-        home_store_id=places.stores.get(draft.store_code),
-        phone=phone,
-        identity=(mapping.identity_issuer, draft.member_key) if kind == "external" else None,
-    )
+def _plan(
+    drafts: Sequence[OrderDraft], mapping: OrderMapping, places: _Places, members: dict[str, int], report: PostingReport
+) -> _Plan:
+    """Return what can be posted; refuse drafts whose member or sale is not known."""
+    placed = []
+    for draft in drafts:
+        if draft.original_order_no or not draft.member_key or draft.member_key in members or mapping.unknown_members == "guest":
+            placed.append(draft)
+        else:
+            _reject(report, draft, "unknown_member", {"field": "member", "value": draft.member_key})
+    linked = [draft for draft in placed if draft.original_order_no]
+    links = link_returns(linked, [draft for draft in placed if draft.kind == "sale"], members, mapping)
+    for draft in linked:
+        if draft.order_no in links.refused:
+            _reject(report, draft, *links.refused[draft.order_no])
+    refused = set(links.refused)
+    drafts = [draft for draft in placed if not (draft.original_order_no and draft.order_no in refused)]
+    return _Plan(mapping, places, members, drafts, links)
 
 
 def _note_products(drafts: Sequence[OrderDraft]) -> None:
-    """Make products for article numbers met for the first time; those known keep their words."""
-    names: dict[str, DraftLine] = {}
+    """Make products for article numbers met for the first time, in a category of the file if there is one; others keep their words."""
+    first: dict[str, DraftLine] = {}
     for draft in drafts:
         for line in draft.lines:
-            if line.sku and (line.sku not in names or (line.description and not names[line.sku].description)):
-                names[line.sku] = line
+            if line.sku and (line.sku not in first or (line.description and not first[line.sku].description)):
+                first[line.sku] = line
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO rewards_product (sku, name, earns) SELECT s, n, e FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS t (s, n, e) "
-            "ORDER BY s ON CONFLICT (sku) DO NOTHING",
+            """
+            INSERT INTO rewards_product (sku, name, category_id, earns)
+            SELECT t.sku, t.name, c.id, t.earns
+            FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[]) AS t (sku, name, category, earns)
+            LEFT JOIN rewards_category c ON c.code = t.category
+            ORDER BY t.sku ON CONFLICT (sku) DO NOTHING
+            """,
             [
-                list(names),
-                [line.description or line.sku for line in names.values()],
-                [line.earns for line in names.values()],
+                list(first),
+                [line.description or line.sku for line in first.values()],
+                [line.category for line in first.values()],
+                [line.earns for line in first.values()],
             ],
         )
 
 
-def _chunks(drafts: Sequence[OrderDraft]) -> Iterator[list[OrderDraft]]:
+def _chunks(plan: _Plan) -> Iterator[list[OrderDraft]]:
     """Yield drafts so that one member's stand together, in order of time, about CHUNK_LINES lines to a chunk."""
-    by_member: dict[str, list[OrderDraft]] = defaultdict(list)
-    for draft in drafts:
-        by_member[draft.member_key].append(draft)
+    by_owner: dict[int | None, list[OrderDraft]] = defaultdict(list)
+    for draft in plan.drafts:
+        by_owner[plan.owner(draft)].append(draft)
     chunk: list[OrderDraft] = []
     lines = 0
-    for key, group in by_member.items():
+    for owner, group in by_owner.items():
         for draft in group:
             chunk.append(draft)
             lines += len(draft.lines)
-            if not key and lines >= CHUNK_LINES:
+            if owner is None and lines >= CHUNK_LINES:
                 yield chunk
                 chunk, lines = [], 0
         if lines >= CHUNK_LINES:
@@ -179,104 +201,45 @@ def _chunks(drafts: Sequence[OrderDraft]) -> Iterator[list[OrderDraft]]:
         yield chunk
 
 
-def _placed(
-    chunk: Sequence[OrderDraft], mapping: OrderMapping, members: dict[str, int], report: PostingReport
-) -> list[OrderDraft]:  # fmt: skip
-    """Return the drafts whose member is known, or who may pass as guests; refuse the others."""
-    placed = []
-    for draft in chunk:
-        if not draft.member_key or draft.member_key in members or mapping.unknown_members == "guest":
-            placed.append(draft)
-        else:
-            _reject(report, draft, "unknown_member", {"field": "member", "value": draft.member_key})
-    return placed
+def _post_chunk(chunk: Sequence[OrderDraft], plan: _Plan, report: PostingReport, by: Actor, at: datetime) -> None:
+    orders = [_order(draft, plan) for draft in chunk if draft.kind == "sale"]
+    returns = [_return(draft, plan) for draft in chunk if draft.kind == "return"]
+    _add(report, post_history(orders=orders, returns=returns, by=by, at=at, quiet=True), chunk)
 
 
-def _post_chunk(
-    chunk: Sequence[OrderDraft], mapping: OrderMapping, places: _Places, members: dict[str, int], report: PostingReport,
-    by: Actor, at: datetime,
-) -> None:  # fmt: skip
-    orders = [_order(draft, mapping, places, members) for draft in chunk if draft.kind == "sale"]
-    unlinked = [
-        _return(draft, mapping, places, members, ())
-        for draft in chunk
-        if draft.kind == "return" and not draft.original_order_no
-    ]
-    linked = [draft for draft in chunk if draft.kind == "return" and draft.original_order_no]
-    _add(report, post_history(orders=orders, returns=unlinked, by=by, at=at, quiet=True), chunk)
-    if linked:
-        returns = list(_linked_returns(linked, mapping, places, members, report))
-        _add(report, post_history(orders=[], returns=returns, by=by, at=at, quiet=True), chunk)
-
-
-def _order(draft: OrderDraft, mapping: OrderMapping, places: _Places, members: dict[str, int]) -> Order:
-    is_foreign = draft.rate != 1
+def _order(draft: OrderDraft, plan: _Plan) -> Order:
+    is_foreign = draft.currency != plan.places.currency
     return Order(
-        source=mapping.source,
+        source=plan.mapping.source,
         external_order_no=draft.order_no,
-        member_id=members.get(draft.member_key),
-        channel_id=places.channel_id,
-        store_id=places.stores.get(draft.store_code),
+        member_id=plan.owner(draft),
+        channel_id=plan.places.channel_id,
+        store_id=plan.places.stores.get(draft.store_code),
         ordered_at=draft.ordered_at,
-        lines=tuple(_line(line) for line in draft.lines),
+        lines=_lines(draft),
         original_currency=draft.currency if is_foreign else "",
         original_amount=draft.total_original_amount if is_foreign else None,
         exchange_rate=draft.rate if is_foreign else None,
     )
 
 
-def _line(line: DraftLine) -> OrderLine:
-    return OrderLine(line.sku, line.description, line.quantity, line.unit_price, line.amount, line.earns)
-
-
-def _return(
-    draft: OrderDraft, mapping: OrderMapping, places: _Places, members: dict[str, int], items: tuple[ReturnItem, ...]
-) -> Return:  # fmt: skip
+def _return(draft: OrderDraft, plan: _Plan) -> Return:
     is_linked = bool(draft.original_order_no)
     return Return(
-        source=mapping.source,
+        source=plan.mapping.source,
         external_return_no=draft.order_no,
         external_order_no=draft.original_order_no or None,
-        channel_id=places.channel_id,
-        store_id=places.stores.get(draft.store_code),
+        channel_id=plan.places.channel_id,
+        store_id=plan.places.stores.get(draft.store_code),
         returned_at=draft.ordered_at,
-        items=items,
-        member_id=None if is_linked else members.get(draft.member_key),
-        lines=() if is_linked else tuple(_line(line) for line in draft.lines),
+        items=plan.links.items[draft.order_no] if is_linked else (),
+        member_id=None if is_linked else plan.owner(draft),
+        lines=() if is_linked else _lines(draft),
     )
 
 
-def _linked_returns(
-    drafts: Sequence[OrderDraft], mapping: OrderMapping, places: _Places, members: dict[str, int], report: PostingReport
-) -> Iterator[Return]:  # fmt: skip
-    """Yield returns whose sale the file names, each line matched to a line of the sale with the same article."""
-    numbers = {draft.original_order_no for draft in drafts}
-    sales = dict(
-        Purchase.objects.filter(source=mapping.source, external_order_no__in=numbers).values_list(
-            "external_order_no", "pk"
-        )
-    )
-    lines = purchase_lines(list(sales.values()))
-    for draft in drafts:
-        sale = sales.get(draft.original_order_no)
-        if sale is None:
-            _reject(report, draft, "unknown_order", {"field": "original_order_no", "value": draft.original_order_no})
-            continue
-        items: dict[int, ReturnItem] = {}
-        for line in draft.lines:
-            number = next((no for no, sold in lines[sale].items() if sold.sku == line.sku and no not in items), None)
-            if number is None:
-                break
-            items[number] = ReturnItem(number, line.quantity)
-        if len(items) < len(draft.lines):
-            _reject(
-                report,
-                draft,
-                "line_not_in_order",
-                {"field": "sku", "value": line.sku, "order": draft.original_order_no},
-            )
-        else:
-            yield _return(draft, mapping, places, members, tuple(items.values()))
+def _lines(draft: OrderDraft) -> tuple[OrderLine, ...]:
+    return tuple(OrderLine(line.sku, line.description, line.quantity, line.unit_price, line.amount, line.earns) for line in draft.lines)
 
 
 def _add(report: PostingReport, outcome: BulkOutcome, chunk: Sequence[OrderDraft]) -> None:
@@ -288,13 +251,8 @@ def _add(report: PostingReport, outcome: BulkOutcome, chunk: Sequence[OrderDraft
     if outcome.refused:
         by_number = {draft.order_no: draft for draft in chunk}
         for number, refusal in outcome.refused:
-            _reject(report, by_number[number], "not_recorded", {"reason": _words(refusal)})
+            _reject(report, by_number[number], "not_recorded", {"reason": refusal.sentence()})
 
 
-def _words(refusal: RewardsRefusal) -> str:
-    return refusal.sentence()
-
-
-def _reject(report: PostingReport, draft: OrderDraft, code: str, params: dict[str, str | int]) -> None:
-    for line in draft.lines:
-        report.rejected.append(Rejected(line.row_no, {}, code, params))
+def _reject(report: PostingReport, draft: OrderDraft, code: str, params: Params) -> None:
+    report.rejected += [Rejected(line.row_no, {}, code, params) for line in draft.lines]
