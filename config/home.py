@@ -11,10 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
-from analytics.services.days import READER
 from analytics.metrics import METRICS, POINTS_OUTSTANDING, Metric, Unit
 from analytics.models import DayFigures
 from analytics.queries import DaySummary, day_series, points_outstanding, todo_counts
+from analytics.services.days import READER
 from loyalty.models import LadderVersion
 from members.admin.base import store_scope
 from members.figures import compact, grouped, money

@@ -68,4 +68,6 @@ class ProblemKindView(ApiView):
     def get(self, request: Request, code: str) -> HttpResponseBase:
         if code not in TITLES:
             raise Http404
-        return cacheable(request, ProblemKindSerializer({"code": code, "title": str(TITLES[code])}).data, seconds=_CACHE_SECONDS)
+        return cacheable(
+            request, ProblemKindSerializer({"code": code, "title": str(TITLES[code])}).data, seconds=_CACHE_SECONDS
+        )

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -37,7 +36,9 @@ def problem_details(exc: Exception, context: Mapping[str, Any]) -> Response | No
         answer = _of_refusal(request, exc)
     elif isinstance(exc, exceptions.ValidationError):
         where = "parameter" if isinstance(exc, BadQuery) else "pointer"
-        answer = _answer(request, 400, "validation_error", _("Please check what was sent."), errors=_errors(exc.detail, where))
+        answer = _answer(
+            request, 400, "validation_error", _("Please check what was sent."), errors=_errors(exc.detail, where)
+        )
     elif isinstance(exc, exceptions.APIException):
         answer = _of_api_exception(request, exc)
     elif isinstance(exc, Http404):
@@ -59,7 +60,7 @@ def _of_refusal(request: HttpRequest, refusal: Refusal) -> Response:
     if refusal.status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="perennial", error="invalid_token"'
     if refusal.code == "request_in_progress":
-        answer.headers.update(_WAIT)
+        answer.headers["Retry-After"] = _WAIT["Retry-After"]
     return answer
 
 
@@ -167,7 +168,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         is_large = isinstance(exception, RequestDataTooBig)
         status, code = (413, "payload_too_large") if is_large else (400, "malformed_request")
         return _problem_response(request, status, code, _("The request can not be read."))
-    return defaults.bad_request(request, exception if isinstance(exception, SuspiciousOperation) else SuspiciousOperation())
+    return defaults.bad_request(
+        request, exception if isinstance(exception, SuspiciousOperation) else SuspiciousOperation()
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

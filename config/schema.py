@@ -37,7 +37,7 @@ class ProblemSerializer(serializers.Serializer):
     instance = serializers.CharField(help_text="Path of the request.")
     code = serializers.CharField(help_text="Stable name of this kind of problem.")
     request_id = serializers.CharField()
-    errors = ProblemErrorSerializer(many=True, required=False)
+    errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
 class _Ellipses(dict[str, str]):
@@ -50,14 +50,18 @@ class _Ellipses(dict[str, str]):
 class PortalSchema(AutoSchema):
     """Adds to each operation what all of them have in common: problems, languages, idempotency, ETags."""
 
-    def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> dict[str, Any] | None:
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
+    ) -> dict[str, Any] | None:
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None:
             return None
         responses = operation["responses"]
         if getattr(self.view, "is_cacheable", False):
             responses["304"] = {"description": "Not modified: what the caller has is current."}
-            responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "For `If-None-Match`."}}
+            responses["200"]["headers"] = {
+                "ETag": {"schema": {"type": "string"}, "description": "For `If-None-Match`."}
+            }
         if self._is_keyed():
             replayed = {"schema": {"type": "string", "enum": ["true"]}, "description": "Present on a repeated answer."}
             for status in list(responses):
@@ -76,7 +80,9 @@ class PortalSchema(AutoSchema):
         parameters.append(OpenApiParameter("Accept-Language", str, OpenApiParameter.HEADER, description=language))
         if self._is_keyed():
             about = "Names this wish; a repeat with the same key gets the same answer."
-            parameters.append(OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description=about))
+            parameters.append(
+                OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description=about)
+            )
         if getattr(self.view, "is_cacheable", False):
             about = "The ETag of an earlier answer."
             parameters.append(OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description=about))
@@ -95,12 +101,12 @@ class PortalSchema(AutoSchema):
             if "requestBody" in operation or any(p["in"] == "query" for p in operation.get("parameters", ())):
                 found[400]["validation_error"] = "Please check what was sent."
             authenticators = self.view.get_authenticators()
-            if any(isinstance(one, BearerAuthentication) for one in authenticators):
-                found[401]["token_expired"] = str(TokenExpired.text)
-                if Public not in self.view.permission_classes:
-                    found[401]["authentication_required"] = "Authentication credentials were not provided."
-                    found[403]["insufficient_scope"] = "This key does not have the scope that is needed."
+            is_signed = any(isinstance(one, BearerAuthentication) for one in authenticators)
+            if is_signed and Public not in self.view.permission_classes:
+                found[401]["authentication_required"] = "Authentication credentials were not provided."
+                found[403]["insufficient_scope"] = "This key does not have the scope that is needed."
             if any(isinstance(one, MemberAuthentication) for one in authenticators):
+                found[401]["token_expired"] = str(TokenExpired.text)
                 found[403][MemberIsFrozen.code] = str(MemberIsFrozen.text)
             if "{" in self.path:
                 found[404]["not_found"] = "There is nothing at this address."
@@ -113,7 +119,9 @@ class PortalSchema(AutoSchema):
         content: dict[str, Any] = {"schema": schema}
         if examples:
             status = _status_of(examples, self._refusals())
-            content["examples"] = {code: {"value": _example(self.path, code, detail, status)} for code, detail in examples.items()}
+            content["examples"] = {
+                code: {"value": _example(self.path, code, detail, status)} for code, detail in examples.items()
+            }
         return {"description": description, "content": {PROBLEM: content}}
 
 
@@ -124,7 +132,11 @@ _STATUS_OF = {
 
 
 def _status_of(examples: dict[str, str], refusals: tuple[type[Refusal], ...]) -> int:
-    known = _STATUS_OF | {MemberIsFrozen.code: MemberIsFrozen.status} | {refusal.code: refusal.status for refusal in refusals}
+    known = (
+        _STATUS_OF
+        | {MemberIsFrozen.code: MemberIsFrozen.status}
+        | {refusal.code: refusal.status for refusal in refusals}
+    )
     return known[next(iter(examples))]
 
 

@@ -11,7 +11,13 @@ _SURNAMES = {
     "盖": "ge", "蓋": "ge", "缪": "miao", "繆": "miao", "乐": "yue", "樂": "yue", "覃": "qin", "员": "yun", "尉": "wei",
     "召": "shao", "种": "chong", "重": "chong", "纪": "ji", "紀": "ji", "黑": "he", "秘": "bi", "折": "she", "翟": "zhai",
 }  # fmt: skip
-_TWO_CHARACTER_SURNAMES = {"尉迟": ("yu", "chi"), "尉遲": ("yu", "chi"), "万俟": ("mo", "qi"), "澹台": ("tan", "tai"), "长孙": ("zhang", "sun")}
+_TWO_CHARACTER_SURNAMES = {
+    "尉迟": ("yu", "chi"),
+    "尉遲": ("yu", "chi"),
+    "万俟": ("mo", "qi"),
+    "澹台": ("tan", "tai"),
+    "长孙": ("zhang", "sun"),
+}
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _NOT_A_KEY = re.compile(r"[^a-z0-9]")
 PINYIN_LENGTH = 120
@@ -20,7 +26,9 @@ INITIALS_LENGTH = 20
 
 def clean_name(name: str) -> str:
     """Return a name without control characters and with single spaces; empty stays empty."""
-    visible = "".join(" " if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") else character for character in name)
+    visible = "".join(
+        " " if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") else character for character in name
+    )
     return " ".join(visible.split())
 
 

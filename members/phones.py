@@ -6,7 +6,17 @@ from django.utils.translation import gettext_lazy as _
 from members.refusals import MembersRefusal
 
 # Where a number without a country code is at home, by the programme's currency.
-_REGION_OF_CURRENCY = {"CNY": "CN", "HKD": "HK", "TWD": "TW", "MOP": "MO", "SGD": "SG", "MYR": "MY", "JPY": "JP", "GBP": "GB", "USD": "US"}
+_REGION_OF_CURRENCY = {
+    "CNY": "CN",
+    "HKD": "HK",
+    "TWD": "TW",
+    "MOP": "MO",
+    "SGD": "SG",
+    "MYR": "MY",
+    "JPY": "JP",
+    "GBP": "GB",
+    "USD": "US",
+}
 _DEFAULT_REGION = "CN"
 _LONGEST_INPUT = 40
 

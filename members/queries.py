@@ -70,7 +70,9 @@ def member_by_email(email: str) -> Member | None:
 def member_by_identity(issuer: str, value: str) -> Member | None:
     """Return the member whom another system knows under this name, or None."""
     identity = (
-        Identity.objects.select_related("member").filter(kind=Identity.Kind.EXTERNAL, issuer=issuer, value=value).first()
+        Identity.objects.select_related("member")
+        .filter(kind=Identity.Kind.EXTERNAL, issuer=issuer, value=value)
+        .first()
     )
     return identity.member if identity else None
 
@@ -111,4 +113,3 @@ def members_matching(text: str) -> QuerySet[Member]:
     if key:
         names |= Q(name_pinyin__startswith=key) | Q(name_initials__startswith=key)
     return Member.objects.filter(pk__in=people.filter(names))
-

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 class RewardsConfig(AppConfig):
     name = "rewards"
-    verbose_name = _("rewards")
+    verbose_name = _("points and vouchers")
 
     def ready(self) -> None:
         """Keep the history of what staff configure."""

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from members.actors import Actor
 from members.timeline import NewEntry
@@ -63,7 +64,7 @@ def voucher_expired(*, voucher_id: int, member_id: int, happened_at: datetime, b
 
 
 def _entry(
-    kind: str, member_id: int | None, happened_at: datetime, by: Actor, payload: dict[str, object], quiet: bool = False, subject: str = ""
+    kind: str, member_id: int | None, happened_at: datetime, by: Actor, payload: dict[str, Any], quiet: bool = False, subject: str = ""
 ) -> NewEntry:
     if quiet:
         payload["quiet"] = True

@@ -101,6 +101,12 @@ def lock_accounts(*, member_ids: Sequence[int]) -> None:
         )
 
 
+def lock_purchases(*, purchase_ids: Sequence[int]) -> None:
+    """Lock purchases, ascending, until the end of the transaction, against other returns. Before any account."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_lock_purchases(%s)", [list(purchase_ids)])
+
+
 def accrue(
     *, member_id: int, points: int, source: str, natural_key: str, at: datetime,
     available_at: datetime, expires_at: datetime | None, by: Actor, trace: dict[str, Any],

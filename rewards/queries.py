@@ -85,7 +85,7 @@ def balance_of(member_id: int, at: datetime) -> Balance:
         .annotate(points=Sum("remaining"))
         .order_by("expires_at")
     )
-    expiring = [Expiring(row["expires_at"], row["points"]) for row in rows]
+    expiring = [Expiring(row["expires_at"], row["points"]) for row in rows if row["expires_at"]]
     overdue = sum(part.points for part in expiring if part.expires_at <= at)
     return Balance(
         available=account.available - overdue,

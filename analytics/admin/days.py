@@ -18,6 +18,7 @@ from members.queries import programme
 class DayFiguresAdmin(HistoryAdmin):
     """Figures by business day and store, the latest first. Rebuilt from the timeline, never typed in."""
 
+    is_nameless = True
     list_display = (
         "date", "place", "members_joined", "members_active", "member_orders", "member_sales", "guest_sales", "issued", "redeemed", "expired",
     )  # fmt: skip

@@ -118,6 +118,7 @@ class PeriodicTaskAdmin(StaffAdmin):
     """What runs by itself."""
 
     form = ScheduleForm
+    is_nameless = True
     list_display = ("title", "when", "enabled", "last_run_at", "total_run_count")
     list_select_related = ("interval", "crontab")
     list_display_links = ("title",)

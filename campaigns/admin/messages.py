@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
@@ -17,7 +16,7 @@ from campaigns.models import Message, MessageTemplate
 from campaigns.notes import note_sentence
 from campaigns.placeholders import PLACEHOLDERS, unknown_placeholders
 from campaigns.services.messages import retry_message
-from members.admin.base import StaffAdmin, actor_of
+from members.admin.base import Badge, TranslatedAdmin, actor_of
 from members.admin.dialogs import ConfirmDialog, carry_out
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
@@ -47,7 +46,7 @@ class MessageTemplateForm(forms.ModelForm):
 
 
 @admin.register(MessageTemplate)
-class MessageTemplateAdmin(StaffAdmin, TabbedTranslationAdmin):
+class MessageTemplateAdmin(TranslatedAdmin):
     """Words for each occasion, in each language."""
 
     form = MessageTemplateForm
@@ -68,13 +67,14 @@ class MessageTemplateAdmin(StaffAdmin, TabbedTranslationAdmin):
 class MessageAdmin(FactAdmin):
     """The outbox, newest first. A message carries no text: it is written when it is sent."""
 
+    is_nameless = True
     list_display = ("created_at", "member_page", "template", "channel", "state_badge", "reason", "sent_at")
     list_select_related = ("member", "template")
     list_filter = (("state", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     ordering = ("-created_at", "-id")
     fields = ("created_at", "member", "template", "channel", "state_badge", "reason", "attempts", "next_attempt_at", "sent_at")
     readonly_fields = ("state_badge", "reason")
-    actions_row = actions_detail = ("try_again",)
+    actions_detail = ("try_again",)
     empty_sentence = _("No message yet. Members are congratulated when they rise to a tier.")
 
     @display(description=_("member"))
@@ -82,12 +82,17 @@ class MessageAdmin(FactAdmin):
         return member_link(message.member)
 
     @display(description=_("state"), label={"queued": "info", "sent": "success", "failed": "danger", "skipped": "warning"})
-    def state_badge(self, message: Message) -> tuple[str, Any]:
-        return message.state, message.get_state_display()
+    def state_badge(self, message: Message) -> Badge:
+        return Badge(message.state, message.get_state_display())
 
     @display(description=_("why"))
     def reason(self, message: Message) -> str:
         return note_sentence(message.note) or "–"
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int | str) -> list[Any]:
+        """Offer another try for what was given up."""
+        given_up = Message.objects.filter(pk=object_id, state__in=[Message.State.FAILED, Message.State.SKIPPED])
+        return super().get_actions_detail(request, object_id) if given_up.exists() else []
 
     def has_retry_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("campaigns.change_message")  # type: ignore[union-attr]

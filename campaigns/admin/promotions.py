@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -19,7 +18,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from campaigns.models import Promotion
 from campaigns.queries import promotion_sentence
 from campaigns.services.promotions import end_promotion, launch_promotion, pause_promotion, resume_promotion
-from members.admin.base import StaffAdmin, actor_of
+from members.admin.base import Badge, TranslatedAdmin, actor_of
 from members.admin.dialogs import ConfirmDialog, carry_out
 
 _TERMS = ("factor", "starts_at", "ends_at", "weekdays", "stores", "min_tier", "min_spend_amount")
@@ -29,7 +28,7 @@ class PromotionForm(forms.ModelForm):
     """A promotion with its weekdays as boxes to tick."""
 
     weekdays = forms.TypedMultipleChoiceField(
-        label=_("weekdays"),
+        label=_("Weekdays"),
         choices=list(WEEKDAYS.items()),
         coerce=int,
         required=False,
@@ -44,7 +43,7 @@ class PromotionForm(forms.ModelForm):
 
 
 @admin.register(Promotion)
-class PromotionAdmin(StaffAdmin, TabbedTranslationAdmin):
+class PromotionAdmin(TranslatedAdmin):
     """Promotions on purchases, the latest first."""
 
     form = PromotionForm
@@ -55,11 +54,16 @@ class PromotionAdmin(StaffAdmin, TabbedTranslationAdmin):
     ordering = ("-starts_at", "-id")
     fields = ("name", "sentence", "state_badge", *_TERMS)
     autocomplete_fields = ("stores",)
-    actions_detail = actions_row = ("launch", "pause", "resume", "end")
+    actions_detail = ("launch", "pause", "resume", "end")
     empty_sentence = _("No promotion yet. Try double points for a weekend: it is a draft until you launch it.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Promotion]:
         return super().get_queryset(request).prefetch_related("stores")
+
+    def get_fields(self, request: HttpRequest, obj: Promotion | None = None) -> tuple[str, ...]:
+        """The terms while they can be changed; afterwards the sentence says them."""
+        head = ("name", "sentence", "state_badge")
+        return (*head, *_TERMS) if obj is None or obj.state == Promotion.State.DRAFT else (*head, "starts_at", "ends_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Promotion | None = None) -> tuple[str, ...]:
         is_draft = obj is None or obj.state == Promotion.State.DRAFT
@@ -70,13 +74,19 @@ class PromotionAdmin(StaffAdmin, TabbedTranslationAdmin):
         return promotion_sentence(promotion) if promotion.pk else "–"
 
     @display(description=_("state"), label={"draft": "info", "live": "success", "paused": "warning", "planned": "info", "over": "danger"})
-    def state_badge(self, promotion: Promotion) -> tuple[str, Any]:
+    def state_badge(self, promotion: Promotion) -> Badge:
         now = timezone.now()
         if promotion.pk and promotion.state != Promotion.State.DRAFT and promotion.ends_at <= now:
-            return "over", _("over")
+            return Badge("over", _("over"))
         if promotion.pk and promotion.state == Promotion.State.LIVE and promotion.starts_at > now:
-            return "planned", _("planned")
-        return promotion.state, promotion.get_state_display()
+            return Badge("planned", _("planned"))
+        return Badge(promotion.state, promotion.get_state_display())
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int | str) -> list[Any]:
+        """Offer what can be done to the promotion as it is now."""
+        promotion = Promotion.objects.filter(pk=object_id).first()
+        possible = _possible(promotion) if promotion else set()
+        return [offer for offer in super().get_actions_detail(request, object_id) if offer.method.original_function_name in possible]
 
     def has_run_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("campaigns.change_promotion")  # type: ignore[union-attr]
@@ -140,6 +150,15 @@ class PromotionAdmin(StaffAdmin, TabbedTranslationAdmin):
     )
     def end(self, request: HttpRequest, form: ConfirmDialog, object_id: int) -> HttpResponse:
         return _run(request, object_id, end_promotion, _("The promotion has ended."))
+
+
+def _possible(promotion: Promotion) -> set[str]:
+    now = timezone.now()
+    if promotion.ends_at <= now:
+        return set()
+    if promotion.state == Promotion.State.DRAFT:
+        return {"launch"}
+    return {"pause" if promotion.state == Promotion.State.LIVE else "resume"} | ({"end"} if promotion.starts_at < now else set())
 
 
 def _run(request: HttpRequest, object_id: int, service: Callable[..., None], done: Any) -> HttpResponse:

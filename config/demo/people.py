@@ -15,11 +15,11 @@ PREFIXES = ["130", "131", "132", "135", "136", "137", "138", "139", "150", "151"
 
 # share of members, visits a week, weeks until the habit halves, chance of an online order
 HABITS = [
-    (6, 2.6, 200.0, 0.25),  # every working day, nearly
-    (18, 0.9, 120.0, 0.20),
-    (36, 0.32, 60.0, 0.20),
-    (25, 0.12, 40.0, 0.30),
-    (15, 0.05, 8.0, 0.35),  # came once or twice
+    (4, 1.9, 200.0, 0.25),  # every third day
+    (12, 0.65, 120.0, 0.20),
+    (32, 0.22, 60.0, 0.20),
+    (30, 0.08, 40.0, 0.30),
+    (22, 0.03, 8.0, 0.35),  # came once or twice
 ]
 WEEKDAY_WEIGHT = [1.05, 1.0, 1.0, 1.02, 1.15, 1.25, 1.12]
 SEASON = [0.94, 0.82, 0.98, 1.0, 1.04, 1.02, 0.98, 0.96, 1.02, 1.06, 1.05, 1.12]  # by month; spring festival is slow
@@ -113,6 +113,6 @@ def basket(random: Random, *, online: bool) -> list[tuple[Article, int, Decimal]
 
 
 def guests_of_day(day: date, members_orders: float, random: Random) -> int:
-    """Return how many orders people who are not members make on a day: about half as many as members do, and steady."""
-    mean = max(4.0, members_orders * 0.5) * WEEKDAY_WEIGHT[day.weekday()]
+    """Return how many orders people who are not members make on a day: a little fewer than half as many as members do."""
+    mean = max(4.0, members_orders * 0.45) * WEEKDAY_WEIGHT[day.weekday()]
     return max(0, round(random.gauss(mean, math.sqrt(mean))))

@@ -1,12 +1,13 @@
-"""Tell eighteen months of the demo's business, three days at a time, through the services of live traffic.
+"""Tell eighteen months of the demo's business, a week at a time, through the services of live traffic.
 
 Purchases and returns go through the bulk posting that is proven equal to live posting (tests/rewards/test_bulk.py);
 redemptions, vouchers, expiry and tier reviews through the services themselves.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
 from random import Random
@@ -29,7 +30,7 @@ from rewards.services.vouchers import expire_due_vouchers, use_voucher
 
 SEED = 20_240_501
 MONTHS = 18
-STEP = timedelta(days=3)
+STEP = timedelta(days=7)
 CHUNK_ORDERS = 4_000
 TILL, WEB = "till", "mini-program"
 
@@ -66,34 +67,37 @@ class Story:
         self.joined = 0
         self.orders = 0
         self.wallets: list[_Wallet] = []
-        self.pending_returns: list[Return] = []
-        self.last_month = self.start.astimezone(self.tz).month
+        self.pending_returns: list[tuple[int | None, Return]] = []
 
     def tell(self, progress: Callable[[int], object]) -> None:
         """Tell the whole story; `progress` is told the days done."""
         start = self.start
         while start < self.now:
-            end = min(start + STEP, self.now)
+            end = min(start + STEP, self._next_month(start), self.now)
             self._step(start, end)
             progress(max(1, (end - start).days))
             start = end
+
+    def _next_month(self, start: datetime) -> datetime:
+        """Return the first moment of the month after `start`: points expire there, so a step ends there."""
+        first = start.astimezone(self.tz).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        return (first + timedelta(days=32)).replace(day=1).astimezone(UTC)
 
     def _step(self, start: datetime, end: datetime) -> None:
         self._enrol(start, end)
         active = [person for person in self.people[: self.joined] if person.joined_at < end and person.lapses_at > start]
         orders = [order for person in active for order in self._orders_of(person, start, end)]
         guests = self._guest_orders(start, end, len(orders))
-        due = [ret for ret in self.pending_returns if ret.returned_at < end]
-        self.pending_returns = [ret for ret in self.pending_returns if ret.returned_at >= end]
+        due = [pair for pair in self.pending_returns if pair[1].returned_at < end]
+        self.pending_returns = [pair for pair in self.pending_returns if pair[1].returned_at >= end]
         self._post([*orders, *guests], due)
         self._plan_returns([*orders, *guests])
-        last_evening = (end - timedelta(hours=1)).astimezone(self.tz).date()
-        self._redeem(last_evening, end)
+        self._redeem(orders, start, end)
         self._use_vouchers(end)
         self._nightly(end)
 
     def _enrol(self, start: datetime, end: datetime) -> None:
-        new = []
+        new: list[Person] = []
         while self.joined + len(new) < len(self.people) and self.people[self.joined + len(new)].joined_at < end:
             new.append(self.people[self.joined + len(new)])
         ids = enrol_many(
@@ -155,41 +159,57 @@ class Story:
                     result.append(self._order(moment, None, store))
         return result
 
-    def _post(self, orders: Sequence[Order], returns: Sequence[Return]) -> None:
-        for at in range(0, len(orders), CHUNK_ORDERS):
-            # Orders stand member by member; a chunk's border inside a member only splits a time-ordered list.
-            post_history(orders=orders[at : at + CHUNK_ORDERS], returns=[], by=self.by, at=self.now, quiet=True)
-        if returns:
-            post_history(orders=[], returns=returns, by=self.by, at=self.now, quiet=True)
+    def _post(self, orders: Sequence[Order], returns: Sequence[tuple[int | None, Return]]) -> None:
+        """Post a step's facts, one member's in one call."""
+        told: dict[int | None, tuple[list[Order], list[Return]]] = defaultdict(lambda: ([], []))
+        for order in orders:
+            told[order.member_id][0].append(order)
+        for member_id, ret in returns:
+            told[member_id][1].append(ret)
+        chunk_orders: list[Order] = []
+        chunk_returns: list[Return] = []
+        for own_orders, own_returns in told.values():
+            chunk_orders += own_orders
+            chunk_returns += own_returns
+            if len(chunk_orders) >= CHUNK_ORDERS:
+                post_history(orders=chunk_orders, returns=chunk_returns, by=self.by, at=self.now, quiet=True)
+                chunk_orders, chunk_returns = [], []
+        post_history(orders=chunk_orders, returns=chunk_returns, by=self.by, at=self.now, quiet=True)
 
     def _plan_returns(self, orders: Sequence[Order]) -> None:
-        """One order in sixty comes back within a week, half of those in part."""
+        """One order in sixty comes back in the second week, half of those in part."""
         for order in orders:
             if self.random.random() >= 1 / 60:
                 continue
             items = () if len(order.lines) == 1 or self.random.random() < 0.5 else (ReturnItem(1, order.lines[0].quantity),)
-            self.pending_returns.append(
-                Return(
-                    source=order.source,
-                    external_return_no=f"R-{order.external_order_no}",
-                    external_order_no=order.external_order_no,
-                    channel_id=order.channel_id,
-                    store_id=order.store_id,
-                    returned_at=order.ordered_at + timedelta(hours=self.random.uniform(0.5, 150)),
-                    items=items,
-                )
+            day = (order.ordered_at + timedelta(days=self.random.randint(7, 12))).astimezone(self.tz).date()
+            ret = Return(
+                source=order.source,
+                external_return_no=f"R-{order.external_order_no}",
+                external_order_no=order.external_order_no,
+                channel_id=order.channel_id,
+                store_id=order.store_id,
+                returned_at=moment_of(day, self.random, self.tz),
+                items=items,
             )
+            self.pending_returns.append((order.member_id, ret))
 
-    def _redeem(self, day: date, end: datetime) -> None:
-        """Members with enough points now and then redeem; the thrifty save for dearer rewards."""
+    def _redeem(self, orders: Sequence[Order], start: datetime, end: datetime) -> None:
+        """Members with enough points now and then redeem, most right after they bought; the thrifty save for dearer rewards."""
         by_id = {person.member_id: person for person in self.people[: self.joined]}
+        last_order = {order.member_id: order.ordered_at for order in sorted(orders, key=lambda order: order.ordered_at)}
         cheapest = min(reward.price_points for reward in self.business.rewards)
         rich = PointsAccount.objects.filter(available__gte=cheapest, member_id__in=by_id).order_by("member_id")
         for member_id, available in rich.values_list("member_id", "available"):
-            if self.random.random() > 0.035:
+            bought_at = last_order.get(member_id)
+            if self.random.random() > (0.16 if bought_at else 0.025):
                 continue
-            moment = moment_of(day, self.random, self.tz)
-            if moment < end:
+            if bought_at:
+                moment = bought_at + timedelta(minutes=self.random.randint(1, 40))
+            else:
+                day = start + timedelta(days=self.random.randrange(max(1, (end - start).days)))
+                moment = moment_of(day.astimezone(self.tz).date(), self.random, self.tz)
+            if start <= moment < end:
                 self._redeem_one(by_id[member_id], available, moment)
 
     def _redeem_one(self, person: Person, available: int, moment: datetime) -> None:
@@ -207,8 +227,8 @@ class Story:
             return  # as in life
         voucher = receipt.redemption.voucher
         if self.random.random() < 0.72:
-            days = min(voucher.template.validity_days - 1, self.random.expovariate(1 / 9))
-            use_at = moment + timedelta(days=days, minutes=self.random.randint(5, 600))
+            days = min(voucher.template.validity_days - 3, self.random.expovariate(1 / 9))
+            use_at = moment_of((moment + timedelta(days=1 + days)).astimezone(self.tz).date(), self.random, self.tz)
             heappush(
                 self.wallets,
                 _Wallet(use_at, voucher.pk, receipt.code, person.store, voucher.template.min_spend_amount),

@@ -6,9 +6,8 @@ import environ
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
-from config.settings.unfold import UNFOLD  # noqa: F401
-
 from config.settings.api import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from config.settings.unfold import UNFOLD  # noqa: F401
 
 env = environ.Env()
 
@@ -26,7 +25,7 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 INSTALLED_APPS = [
     "config.apps.RoofConfig",
     "modeltranslation",
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the admin site is ours, below
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.inlines",

@@ -17,3 +17,4 @@ CELERY_BROKER_URL = "memory://"
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_USE_FINDERS = True
 LOGGING_CONFIG = None
+STATIC_ROOT = None  # files are served from where the apps keep them

@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import takewhile
 from pathlib import Path
 
 from config.trial.folder import DataFolder, FolderInUse, TrialRefused
 from config.trial.processes import die_with_parent
-from config.trial.servers import APP_ROLE, PROJECT, Say, Servers, announced_servers, running_servers
+from config.trial.servers import PROJECT, Say, Servers, announced_servers, running_servers
 
 # These change tables or rights, so they run as the owner of the tables.
 _OWNER_COMMANDS = frozenset({"migrate", "prepare_database", "grant_roles", "flush", "pgtrigger"})
@@ -51,11 +52,11 @@ def test(arguments: Sequence[str]) -> int:
 def prove(arguments: Sequence[str]) -> int:
     """Run the long proofs and benchmarks, or those whose names are given; return the exit status.
 
-    Raises `TrialRefused` for an unknown name, with the names there are.
+    Names come first, options of pytest after them. Raises `TrialRefused` for an unknown name, with the names there are.
     """
     known = _proofs()
-    wanted = [argument for argument in arguments if not argument.startswith("-")]
-    options = [argument for argument in arguments if argument.startswith("-")]
+    wanted = list(takewhile(lambda argument: not argument.startswith("-"), arguments))
+    options = list(arguments[len(wanted) :])
     unknown = [name for name in wanted if name not in known and name != PROPERTIES]
     if unknown:
         raise TrialRefused(f"There is no proof '{unknown[0]}'. There are: {', '.join([*sorted(known), PROPERTIES])}.")
@@ -101,7 +102,7 @@ def _as_owner(folder: DataFolder, arguments: Sequence[str], stack: ExitStack, sa
     servers = stack.enter_context(running_servers(folder, say=say))
     if servers.is_new_database and arguments[:1] != ["migrate"]:
         say("Making the tables …")
-        status = _run(folder, servers, ["prepare_database", "--role", APP_ROLE])
+        status = _run(folder, servers, ["prepare_database", "--role", servers.application_role])
         if status != 0:
             return status
     servers.announce(folder)
@@ -115,10 +116,11 @@ def _run(folder: DataFolder, servers: Servers, arguments: Sequence[str]) -> int:
     """Run one command in the foreground of the terminal; after a migration give the application its rights."""
     as_owner = bool(arguments) and arguments[0] in _OWNER_COMMANDS
     environment = servers.owner_environment(folder) if as_owner else servers.environment(folder)
+    if as_owner:
+        folder.keep(prepared_for="")  # the next start looks at the tables again
     status = _foreground([sys.executable, str(PROJECT / "manage.py"), *arguments], environment)
-    has_app_role = servers.database_url != servers.database_owner_url
-    if status == 0 and has_app_role and arguments and arguments[0] == "migrate":
-        return _run(folder, servers, ["grant_roles", "--role", APP_ROLE])
+    if status == 0 and servers.application_role and arguments and arguments[0] == "migrate":
+        return _run(folder, servers, ["grant_roles", "--role", servers.application_role])
     return status
 
 

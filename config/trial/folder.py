@@ -74,7 +74,10 @@ class DataFolder:
 
     def keep(self, **notes: object) -> None:
         """Write `notes` beside those already kept, so that a crash leaves the old file or the new one."""
-        self.notes.update(notes)
+        self._write_notes({**self._read_notes(), **notes})
+
+    def _write_notes(self, notes: dict[str, Any]) -> None:
+        self.notes = notes
         file = self.path / NOTES
         draft = file.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -118,8 +121,7 @@ class DataFolder:
             if folder.exists():
                 raise TrialRefused(f"{folder} could not be removed. It may belong to another account.")
         (self.path / DEMO_PASSWORD).unlink(missing_ok=True)
-        self.notes = {}
-        self.keep()  # the empty notes still say that the folder is ours
+        self._write_notes({})  # the empty notes still say that the folder is ours
         self._prepare()
 
     @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 
@@ -25,13 +26,24 @@ Say = Callable[[str], None]
 
 @dataclass
 class Servers:
-    """The servers of a trial while they run: their addresses for the commands, and the children among them."""
+    """The servers of a trial while they run: their addresses for the commands, and the children among them.
+
+    The database is new when it was made just now, kept when it is the embedded one and was there before; one that the
+    environment names is neither, since others may change it.
+    """
 
     database_url: str
     database_owner_url: str
     broker_url: str
     children: list[Child] = field(default_factory=list)
     is_new_database: bool = False
+    is_kept_database: bool = False
+
+    @property
+    def application_role(self) -> str:
+        """The database role of the application; empty when it is the one that owns the tables."""
+        application, owner = urlsplit(self.database_url).username, urlsplit(self.database_owner_url).username
+        return "" if application == owner else unquote(application or "")
 
     def environment(self, folder: DataFolder) -> dict[str, str]:
         """Return the environment in which every command of the trial runs, as the application's database role."""
@@ -108,6 +120,7 @@ def _start_database(folder: DataFolder, servers: Servers, stack: ExitStack, say:
     servers.children.append(cluster.child)
     folder.keep(postgres_port=cluster.port)
     servers.is_new_database = _prepare_database(folder, cluster, say)
+    servers.is_kept_database = not servers.is_new_database
     servers.database_url = cluster.url(DATABASE, user=APP_ROLE, password=folder.notes["app_password"])
     owner_url = cluster.url(DATABASE, user=OWNER_ROLE, password=folder.notes["owner_password"])
     servers.database_owner_url = owner_url + _OWNER_OPTIONS

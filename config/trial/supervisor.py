@@ -14,7 +14,7 @@ from types import FrameType
 from config.translations import CATALOGUES, compile_catalogues
 from config.trial.folder import DataFolder, TrialRefused, port_is_free
 from config.trial.processes import Child, die_with_parent, fresh_log, spawn, tail
-from config.trial.servers import APP_ROLE, PROJECT, Servers, running_servers
+from config.trial.servers import PROJECT, Servers, running_servers
 
 _POLL_SECONDS = 0.2
 _READY_PATIENCE_SECONDS = 90.0
@@ -99,14 +99,20 @@ class Supervisor:
 
     def _prepare(self, servers: Servers) -> bool:
         """Bring tables, rights and translations up to date; return True when the database holds no member yet."""
-        role = APP_ROLE if servers.database_url != servers.database_owner_url else ""
+        _compile_translations()
+        fingerprint = _fingerprint_of_the_code()
+        kept = self._folder.notes
+        if servers.is_kept_database and kept.get("prepared_for") == fingerprint and kept.get("demo_data") == "written":
+            say("Tables and rights are those of the last start: the code has not changed.")
+            return False
+        role = servers.application_role
         preparing = self._manage(
             ["prepare_database", *(["--role", role] if role else [])],
             servers.owner_environment(self._folder),
             name="migrate",
         )
-        _compile_translations()
         self._finish(preparing, "The tables could not be made")
+        self._folder.keep(prepared_for=fingerprint)
         say("Tables, rights and translations are up to date.")
         return preparing.log.read_text(encoding="utf-8").rstrip().endswith("no member yet")
 
@@ -236,6 +242,15 @@ READY {self._url("/")}"""
         for child in reversed(self._children):
             if child.name in {"The web server", "The worker"}:
                 child.stop()
+
+
+def _fingerprint_of_the_code() -> str:
+    """Return a hash of everything that tables, rights and permissions are made from."""
+    digest = hashlib.sha256((PROJECT / "requirements.lock").read_bytes())
+    for app in sorted(path.parent for path in PROJECT.glob("*/apps.py")):
+        for source in sorted(app.rglob("*.py")):
+            digest.update(str(source.relative_to(PROJECT)).encode() + source.read_bytes())
+    return digest.hexdigest()
 
 
 def _compile_translations() -> None:

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
 from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminColorInputWidget
@@ -17,11 +16,11 @@ from unfold.widgets import UnfoldAdminColorInputWidget
 from loyalty.admin.badges import tier_badge
 from loyalty.models import LadderVersion, Tier, TierRule
 from loyalty.queries import forget_ladder_book
-from members.admin.base import StaffAdmin
+from members.admin.base import Badge, StaffAdmin, TranslatedAdmin
 
 
 @admin.register(Tier)
-class TierAdmin(StaffAdmin, TabbedTranslationAdmin):
+class TierAdmin(TranslatedAdmin):
     """The tiers. What it takes to reach them is in the ladder."""
 
     list_display = ("badge", "code", "rank")
@@ -56,6 +55,7 @@ class TierRuleInline(TabularInline):
     """What each tier takes and gives under a version."""
 
     model = TierRule
+    show_title = False
     extra = 0
     fields = ("tier", "rise_credits", "keep_credits", "points_multiplier")
 
@@ -72,6 +72,7 @@ class TierRuleInline(TabularInline):
 class LadderVersionAdmin(StaffAdmin):
     """Versions of the ladder. To change it, add a version that begins later."""
 
+    is_nameless = True
     list_display = ("title", "valid_from", "valid_to", "tiers", "state")
     ordering = ("-number",)
     inlines = (TierRuleInline,)
@@ -90,13 +91,13 @@ class LadderVersionAdmin(StaffAdmin):
         return version.rule_count
 
     @display(description=_("state"), label={"planned": "info", "in_force": "success", "over": "warning"})
-    def state(self, version: LadderVersion) -> tuple[str, Any]:
+    def state(self, version: LadderVersion) -> Badge:
         now = timezone.now()
         if version.valid_from > now:
-            return "planned", _("planned")
+            return Badge("planned", _("planned"))
         if version.valid_to and version.valid_to <= now:
-            return "over", _("over")
-        return "in_force", _("in force")
+            return Badge("over", _("over"))
+        return Badge("in_force", _("in force"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: LadderVersion | None = None) -> tuple[str, ...]:
         """Of a version in force only its end can be set, so that another one may follow."""

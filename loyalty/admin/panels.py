@@ -74,6 +74,6 @@ class TierFilter(DropdownFilter):
 
 
 panels.register_header("tier", order=10, template="portal/member/tier_head.html", context=_head)
-panels.register_tab("tier", label=_("Tier"), order=30, template="portal/member/tier.html", context=_tab)
+panels.register_tab("tier", label=_("Tier"), order=30, template="portal/member/tier.html", context=_tab, permission="loyalty.view_tierchange")
 panels.register_list_column("tier", label=_("tier"), order=10, load=_column)
 panels.register_list_filter(TierFilter)

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from loyalty import events
 from loyalty.models import Tier
-from members.figures import grouped
 from members.admin.timeline import Names, register_sentence
+from members.figures import grouped
 
 Payload = Mapping[str, Any]
 

@@ -1,6 +1,5 @@
 """Pages of who holds which tier, and of every change with the numbers it was decided on."""
 
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,7 +12,7 @@ from unfold.decorators import display
 from loyalty.admin.badges import tier_badge
 from loyalty.admin.wording import change_sentence
 from loyalty.models import TierChange, TierStanding
-from members.admin.base import HistoryAdmin
+from members.admin.base import Badge, HistoryAdmin
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 
@@ -22,6 +21,7 @@ from members.admin.links import member_link
 class TierStandingAdmin(HistoryAdmin):
     """Members whose tier will be reviewed, the next ones first."""
 
+    is_nameless = True
     list_display = ("member_page", "badge", "since_at", "valid_until")
     list_select_related = ("member", "tier")
     list_filter = (("tier", RelatedDropdownFilter), ("valid_until", DayRangeFilter))
@@ -45,6 +45,7 @@ class TierStandingAdmin(HistoryAdmin):
 class TierChangeAdmin(HistoryAdmin):
     """Every decision about a tier, newest first."""
 
+    is_nameless = True
     list_display = ("happened_at", "member_page", "sentence", "reason_badge")
     list_select_related = ("member", "from_tier", "to_tier")
     list_filter = (("reason", ChoicesDropdownFilter), ("to_tier", RelatedDropdownFilter), ("happened_at", DayRangeFilter))
@@ -65,5 +66,5 @@ class TierChangeAdmin(HistoryAdmin):
         return change_sentence(change)
 
     @display(description=_("reason"), label={"risen": "success", "kept": "info", "fallen": "warning", "undone": "danger"})
-    def reason_badge(self, change: TierChange) -> tuple[str, Any]:
-        return change.reason, change.get_reason_display()
+    def reason_badge(self, change: TierChange) -> Badge:
+        return Badge(change.reason, change.get_reason_display())

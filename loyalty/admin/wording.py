@@ -1,24 +1,11 @@
 """Tier changes and tier progress in words, with their numbers."""
 
-from datetime import datetime, timedelta
-
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from loyalty.models import TierChange
 from loyalty.queries import TierProgress
+from members.admin.days import last_day, local_day
 from members.figures import grouped
-from members.queries import programme
-
-
-def local_day(moment: datetime) -> str:
-    """Return the day of a moment in the programme's zone."""
-    return date_format(moment.astimezone(programme().tz).date(), "DATE_FORMAT")
-
-
-def last_day(until: datetime) -> str:
-    """Return the last day that lies wholly before `until`: a tier valid until midnight of the 1st is held to the day before."""
-    return local_day(until - timedelta(microseconds=1))
 
 
 def change_sentence(change: TierChange) -> str:

@@ -18,7 +18,7 @@ class TierSerializer(serializers.Serializer):
     """A tier by its code, with its name."""
 
     code = serializers.CharField()
-    label = serializers.CharField(source="name", help_text="Name in the asked language.")
+    label = serializers.CharField(source="name", help_text="Name in the asked language.")  # type: ignore[assignment]
     rank = serializers.IntegerField(help_text="0 is the tier everybody starts in.")
     colour = serializers.CharField(help_text="For badges, like #c9a227.")
 
@@ -26,8 +26,12 @@ class TierSerializer(serializers.Serializer):
 class LadderTierSerializer(TierSerializer):
     """A tier on the ladder: what it takes, and what it gives."""
 
-    rise_credits = serializers.IntegerField(help_text="Tier credits within the qualifying period that lift a member here at once.")
-    keep_credits = serializers.IntegerField(help_text="Tier credits within the qualifying period that a review asks for.")
+    rise_credits = serializers.IntegerField(
+        help_text="Tier credits within the qualifying period that lift a member here at once."
+    )
+    keep_credits = serializers.IntegerField(
+        help_text="Tier credits within the qualifying period that a review asks for."
+    )
     points_multiplier = serializers.DecimalField(max_digits=4, decimal_places=2)
 
 
@@ -65,9 +69,13 @@ class TierStandingSerializer(serializers.Serializer):
     next_tier = TierSerializer(allow_null=True, help_text="Null at the top.")
     next_tier_credits = serializers.IntegerField(source="rise_needed", allow_null=True)
     credits_to_next = serializers.IntegerField(source="gap", allow_null=True)
-    keep_credits = serializers.IntegerField(source="keep_needed", allow_null=True, help_text="What the review will ask for.")
+    keep_credits = serializers.IntegerField(
+        source="keep_needed", allow_null=True, help_text="What the review will ask for."
+    )
     credits_to_keep = serializers.IntegerField(source="keep_gap", allow_null=True)
-    valid_until = Instant(allow_null=True, help_text="The review is due at this moment; null for a tier that does not end.")
+    valid_until = Instant(
+        allow_null=True, help_text="The review is due at this moment; null for a tier that does not end."
+    )
     valid_until_on = serializers.SerializerMethodField(help_text="The last day before it, in the programme's zone.")
     sentence = serializers.SerializerMethodField(help_text="The same in words.")
 

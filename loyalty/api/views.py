@@ -11,7 +11,7 @@ from loyalty.periods import day_bounds
 from loyalty.queries import ladder_book, progress_of, tiers
 from loyalty.refusals import NoLadder
 from members.api.authentication import MemberAuthentication
-from members.api.base import ApiView, caller_member, cacheable
+from members.api.base import ApiView, cacheable, caller_member
 from members.api.permissions import IsMember, Public
 from members.api.queries import query_values
 from members.queries import programme
@@ -25,7 +25,7 @@ class TiersView(ApiView):
     is_cacheable = True
     authentication_classes = ()
     permission_classes = (Public,)
-    refusals = {"get": (NoLadder,)}  # noqa: RUF012
+    refusals = {"get": (NoLadder,)}
 
     @extend_schema(
         operation_id="list_tiers",

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Field, Model, QuerySet
 from django.forms import Field as FormField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from modeltranslation.admin import TranslationAdmin
+from modeltranslation.utils import build_localized_fieldname
+from unfold.admin import ModelAdmin, TabularInline
 
 from members.actors import Actor
 from members.admin.paging import CappedPaginator, PortalChangeList
@@ -35,6 +39,16 @@ def say_refusal(request: HttpRequest, refusal: Refusal) -> None:
     messages.error(request, refusal.sentence())
 
 
+class Badge(tuple[Any, Any]):
+    """A state for a coloured label: its key, which chooses the colour, and its text, which forms show without colour."""
+
+    def __new__(cls, key: Any, text: Any) -> "Badge":
+        return super().__new__(cls, (key, text))
+
+    def __str__(self) -> str:
+        return str(self[1])
+
+
 class StaffAdmin(ModelAdmin):
     """A page of the portal. Nothing is deleted here; related rows are not made in pop-ups; lists stay bounded."""
 
@@ -52,6 +66,8 @@ class StaffAdmin(ModelAdmin):
     empty_sentence: ClassVar[str | Promise] = _("Nothing here yet.")
     #: The path to the store by which the view of store staff is limited.
     store_path: ClassVar[str] = ""
+    #: Whether a row has no name that means something to staff, only numbers of the database.
+    is_nameless: ClassVar[bool] = False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PortalChangeList]:
         return PortalChangeList
@@ -67,12 +83,46 @@ class StaffAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context: dict[str, Any] = {"show_save_and_add_another": False, **(extra_context or {})}
+        if self.is_nameless:
+            context["original"] = ""  # the heading then ends with the list
+        return super().changeform_view(request, object_id, form_url, context)
+
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> FormField | None:
         formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
         if formfield and isinstance(formfield.widget, RelatedFieldWidgetWrapper):
             widget = formfield.widget
             widget.can_add_related = widget.can_change_related = False
             widget.can_delete_related = widget.can_view_related = False
+        return formfield
+
+
+class TranslatedAdmin(StaffAdmin, TranslationAdmin):
+    """A page of texts in three languages: a tab for each language, beside what needs no translation."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        translated = [name for name in self.get_fields(request, obj) if name in self.trans_opts.all_fields]
+        plain = [name for name in self.get_fields(request, obj) if name not in translated]
+        tabs = [
+            (label, {"fields": [build_localized_fieldname(name, language) for name in translated], "classes": ["tab"]})
+            for language, label in settings.LANGUAGES
+        ]
+        return [(None, {"fields": plain}), *tabs]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return self.fields or ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return tuple(self.readonly_fields)
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> FormField | None:
+        formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
+        original = getattr(db_field, "translated_field", None)
+        if formfield and original is not None:
+            formfield.label = capfirst(original.verbose_name)  # the tab names the language
         return formfield
 
 
@@ -96,6 +146,7 @@ class ReadOnlyInline(TabularInline):
     max_num = 0
     can_delete = False
     show_change_link = False
+    show_title = False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.admin_site.get_model_admin(self.parent_model).has_view_permission(request, obj)
@@ -109,5 +160,3 @@ class ReadOnlyInline(TabularInline):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-
-__all__ = ["HistoryAdmin", "ReadOnlyInline", "StackedInline", "StaffAdmin", "actor_of", "say_refusal", "store_scope"]

@@ -14,11 +14,19 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from members.admin.base import HistoryAdmin, actor_of, say_refusal
+from members.admin.base import Badge, HistoryAdmin, actor_of, say_refusal
 from members.admin.dialogs import ReasonDialog, carry_out
 from members.models import ApiKey
 from members.refusals import Refusal
-from members.services.keys import MEMBERS_RESOLVE, ORDERS_READ, ORDERS_WRITE, SCOPES, VOUCHERS_REDEEM, issue_key, revoke_key
+from members.services.keys import (
+    MEMBERS_RESOLVE,
+    ORDERS_READ,
+    ORDERS_WRITE,
+    SCOPES,
+    VOUCHERS_REDEEM,
+    issue_key,
+    revoke_key,
+)
 
 
 class IssueKeyForm(forms.ModelForm):
@@ -47,7 +55,7 @@ class ApiKeyAdmin(HistoryAdmin):
     list_select_related = ("store",)
     ordering = ("-created_at", "-id")
     autocomplete_fields = ("store",)
-    actions_row = actions_detail = ("revoke",)
+    actions_detail = ("revoke",)
     store_path = "store"
     empty_sentence = _("No till has a key yet. Issue one for each till; it is shown once.")
 
@@ -70,8 +78,8 @@ class ApiKeyAdmin(HistoryAdmin):
         return ", ".join(str(SCOPES.get(scope, scope)) for scope in key.scopes)
 
     @display(description=_("state"), label={"live": "success", "revoked": "danger"})
-    def state(self, key: ApiKey) -> tuple[str, Any]:
-        return ("revoked", _("revoked")) if key.revoked_at else ("live", _("in use"))
+    def state(self, key: ApiKey) -> Badge:
+        return Badge("revoked", _("revoked")) if key.revoked_at else Badge("live", _("in use"))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Issue a key. The page that answers is the only place where its secret is ever seen."""
@@ -101,6 +109,11 @@ class ApiKeyAdmin(HistoryAdmin):
         answer = render(request, "portal/key_issued.html", context)
         answer["Cache-Control"] = "no-store"
         return answer
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int | str) -> list[Any]:
+        """Offer to revoke a key that is in use."""
+        in_use = ApiKey.objects.filter(pk=object_id, revoked_at__isnull=True).exists()
+        return super().get_actions_detail(request, object_id) if in_use else []
 
     def has_revoke_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("members.change_apikey")  # type: ignore[union-attr]

@@ -45,16 +45,16 @@ SEE_PERSONAL_DATA = "members.view_personal_data"
 class ProfileForm(forms.Form):
     """What staff may change about a member."""
 
-    full_name = forms.CharField(label=_("name"), max_length=80, required=False, widget=UnfoldAdminTextInputWidget)
+    full_name = forms.CharField(label=_("Name"), max_length=80, required=False, widget=UnfoldAdminTextInputWidget)
     phone = forms.CharField(
-        label=_("phone"), max_length=40, required=False, widget=UnfoldAdminTextInputWidget, help_text=_("Written in any usual way.")
+        label=_("Phone"), max_length=40, required=False, widget=UnfoldAdminTextInputWidget, help_text=_("Written in any usual way.")
     )
-    email = forms.EmailField(label=_("e-mail"), required=False, widget=UnfoldAdminEmailInputWidget)
-    birthday = forms.DateField(label=_("birthday"), required=False, widget=UnfoldAdminSingleDateWidget)
+    email = forms.EmailField(label=_("E-mail"), required=False, widget=UnfoldAdminEmailInputWidget)
+    birthday = forms.DateField(label=_("Birthday"), required=False, widget=UnfoldAdminSingleDateWidget)
     home_store = forms.ModelChoiceField(
-        label=_("home store"), queryset=Store.objects.none(), required=False, widget=UnfoldAdminSelectWidget, empty_label="–"
+        label=_("Home store"), queryset=Store.objects.none(), required=False, widget=UnfoldAdminSelectWidget, empty_label="–"
     )
-    language = forms.ChoiceField(label=_("language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget)
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -146,7 +146,7 @@ class MemberPage:
                     return HttpResponseRedirect(_address(member_id))
         else:
             form = ProfileForm(initial=self._initial(request, member, at))
-        return render(request, "portal/member/edit.html", {**self._page_context(request, member), "form": form})
+        return render(request, "portal/member/edit.html", {**self._page_context(request, member), "form": form, "media": self.model_admin.media + form.media})
 
     def freeze(self, request: HttpRequest, member_id: int) -> HttpResponse:
         """The dialog that freezes."""

@@ -7,10 +7,11 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import ManyToManyField, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -65,7 +66,18 @@ class OperatorAdmin(StaffAdmin, UserAdmin):
         (_("Roles and stores"), {"fields": ("groups", "stores")}),
         (_("Sign-in"), {"fields": ("last_login", "date_joined")}),
     )
+    empty_sentence = _("No operator with this role.")
     add_fieldsets = ((None, {"fields": ("username", "display_name", "groups", "stores", "password1", "password2")}),)
+
+    actions_detail = ("set_password",)
+
+    @action(description=_("Set a password"), url_path="set-password", permissions=["password"], icon="password")
+    def set_password(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Lead to the form of the password; nothing is changed here."""
+        return HttpResponseRedirect(reverse("admin:auth_user_password_change", args=[object_id]))
+
+    def has_password_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("members.change_operator")  # type: ignore[union-attr]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -75,7 +87,7 @@ class OperatorAdmin(StaffAdmin, UserAdmin):
             return RoleField(
                 queryset=Group.objects.order_by("pk"),
                 required=False,
-                label=_("roles"),
+                label=_("Roles"),
                 help_text=_("What the operator may see and do. Several roles add up."),
             )
         return super().formfield_for_manytomany(db_field, request, **kwargs)

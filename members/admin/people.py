@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 
 from members.admin import panels
-from members.admin.base import HistoryAdmin
+from members.admin.base import Badge, HistoryAdmin
 from members.admin.filters import DayRangeFilter
 from members.admin.member_page import MemberPage
 from members.models import Member, MemberPerson
@@ -84,8 +84,8 @@ class MemberAdmin(HistoryAdmin):
         return mask_phone(person.phone, region=region()) if person and person.phone else ""
 
     @display(description=_("status"), label=STATUS_COLOURS)
-    def status_badge(self, member: Member) -> tuple[str, str]:
-        return member.status, member.get_status_display()
+    def status_badge(self, member: Member) -> Badge:
+        return Badge(member.status, member.get_status_display())
 
     def get_urls(self) -> list[URLPattern]:
         page = MemberPage(self)

@@ -2,16 +2,15 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
-from members.admin.base import StaffAdmin
+from members.admin.base import Badge, TranslatedAdmin
 from members.models import Brand, Channel, Store
 
 
 @admin.register(Brand)
-class BrandAdmin(StaffAdmin, TabbedTranslationAdmin):
+class BrandAdmin(TranslatedAdmin):
     """Brands of the business."""
 
     list_display = ("name", "code")
@@ -21,7 +20,7 @@ class BrandAdmin(StaffAdmin, TabbedTranslationAdmin):
 
 
 @admin.register(Channel)
-class ChannelAdmin(StaffAdmin, TabbedTranslationAdmin):
+class ChannelAdmin(TranslatedAdmin):
     """Channels through which members meet us."""
 
     list_display = ("name", "code", "kind")
@@ -31,7 +30,7 @@ class ChannelAdmin(StaffAdmin, TabbedTranslationAdmin):
 
 
 @admin.register(Store)
-class StoreAdmin(StaffAdmin, TabbedTranslationAdmin):
+class StoreAdmin(TranslatedAdmin):
     """Stores. A store that closed stays, because purchases point at it."""
 
     list_display = ("name", "code", "city", "brand", "open_badge")
@@ -43,5 +42,5 @@ class StoreAdmin(StaffAdmin, TabbedTranslationAdmin):
     empty_sentence = _("No store yet. Add the first one; members and purchases can then name it.")
 
     @display(description=_("open"), label={True: "success", False: "info"}, ordering="is_open")
-    def open_badge(self, store: Store) -> tuple[bool, str]:
-        return store.is_open, _("open") if store.is_open else _("closed")
+    def open_badge(self, store: Store) -> Badge:
+        return Badge(store.is_open, _("open") if store.is_open else _("closed"))

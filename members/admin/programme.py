@@ -6,15 +6,14 @@ from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from modeltranslation.admin import TabbedTranslationAdmin
 
-from members.admin.base import StaffAdmin
+from members.admin.base import TranslatedAdmin
 from members.models import Programme
 from members.queries import forget_programme
 
 
 @admin.register(Programme)
-class ProgrammeAdmin(StaffAdmin, TabbedTranslationAdmin):
+class ProgrammeAdmin(TranslatedAdmin):
     """The one programme. Its list leads straight to it."""
 
     list_display = ("name", "zone", "currency")

@@ -31,6 +31,7 @@ def subscriber_name(name: str) -> str:
 class SubscriptionAdmin(HistoryAdmin):
     """Who reads the timeline, and when they last moved on."""
 
+    is_nameless = True
     list_display = ("reader", "advanced_at", "parked_count")
     ordering = ("name",)
     fields = ("reader", "advanced_at", "parked_count")
@@ -67,6 +68,7 @@ class WaitingFilter(DropdownFilter):
 class ParkedEntryAdmin(HistoryAdmin):
     """Entries that a reader failed on. When the cause is mended, they are given to it again."""
 
+    is_nameless = True
     list_display = ("reader", "error", "attempts", "parked_at", "replayed_at")
     list_filter = (WaitingFilter,)
     ordering = ("-parked_at", "-id")

@@ -11,7 +11,9 @@ from rest_framework import serializers
 from members.identifiers import NotFound, parse_ref, public_ref
 
 _ONE_LINE = RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f]*\Z", _("Control characters are not allowed."))
-_IN_ADDRESSES = RegexValidator(r"\A[^/\x00-\x1f\x7f-\x9f]+\Z", _("Slashes and control characters are not allowed here."))
+_IN_ADDRESSES = RegexValidator(
+    r"\A[^/\x00-\x1f\x7f-\x9f]+\Z", _("Slashes and control characters are not allowed here.")
+)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -25,7 +27,11 @@ class Ref(serializers.Field):
         self.prefix = prefix
         super().__init__(**kwargs)
         self._spectacular_annotation = {
-            "field": {"type": "string", "pattern": f"^{prefix}_[0-9a-z]{{26}}$", "examples": [f"{prefix}_{'7' + 'k3m9p2x4w8' * 3}"[:30]]}
+            "field": {
+                "type": "string",
+                "pattern": f"^{prefix}_[0-9a-z]{{26}}$",
+                "examples": [f"{prefix}_{'7' + 'k3m9p2x4w8' * 3}"[:30]],
+            }
         }
 
     def to_internal_value(self, data: Any) -> UUID:
@@ -60,8 +66,8 @@ class Instant(serializers.DateTimeField):
             self.fail("out_of_range")
         return moment
 
-    def to_representation(self, value: datetime | None) -> str | None:
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value is not None else None
+    def to_representation(self, value: datetime) -> str:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class Money(serializers.DecimalField):

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
+from members.api.base import caller_of
 from members.refusals import MembersRefusal
 from members.services.idempotency import (
     KEY_LENGTH,
@@ -75,7 +76,7 @@ def respond_once(request: Request, *, route: str, effect: Callable[[], Answer], 
     and the body as data, whatever its spacing and order of names.
     """
     answer = answer_once(
-        principal=request.user.principal,
+        principal=caller_of(request).principal,
         route=route,
         key=idempotency_key(request),
         fingerprint=fingerprint_of(request.get_full_path(), request.data),

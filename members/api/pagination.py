@@ -20,7 +20,9 @@ MOST = 100
 _LARGEST = 2**63 - 1
 
 CURSOR_PARAMETERS = (
-    OpenApiParameter("cursor", str, description="`next` or `previous` of an earlier answer; left out for the first page."),
+    OpenApiParameter(
+        "cursor", str, description="`next` or `previous` of an earlier answer; left out for the first page."
+    ),
     OpenApiParameter(
         "limit",
         {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT},
@@ -75,7 +77,9 @@ def page_serializer(item: type[serializers.Serializer], name: str) -> type[seria
     fields = {
         "items": item(many=True),
         "next": serializers.CharField(allow_null=True, help_text="Cursor of the next page; null on the last one."),
-        "previous": serializers.CharField(allow_null=True, help_text="Cursor of the page before; null on the first one."),
+        "previous": serializers.CharField(
+            allow_null=True, help_text="Cursor of the page before; null on the first one."
+        ),
     }
     return type(name, (serializers.Serializer,), fields)
 
@@ -100,7 +104,9 @@ def _read_cursor(request: Request, by: str) -> tuple[bool, tuple[Any, int] | Non
     if not text:
         return False, None
     try:
-        direction, field, place, pk = json.loads(base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)))
+        direction, field, place, pk = json.loads(
+            base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        )
         value = datetime.fromisoformat(place) if isinstance(place, str) else place
         is_sound = direction in ("n", "p") and field == by and type(pk) is int and abs(pk) <= _LARGEST
         is_moment = isinstance(value, datetime) and value.tzinfo is not None

@@ -12,7 +12,12 @@ class MemberTokenScheme(OpenApiAuthenticationExtension):
     name = "memberToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "mt_…", "description": "A member's token, valid for two hours."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "mt_…",
+            "description": "A member's token, valid for two hours.",
+        }
 
 
 class TillKeyScheme(OpenApiAuthenticationExtension):
@@ -22,4 +27,9 @@ class TillKeyScheme(OpenApiAuthenticationExtension):
     name = "tillKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "pk_live_…", "description": "A till's key, shown once when it is issued."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "pk_live_…",
+            "description": "A till's key, shown once when it is issued.",
+        }

@@ -61,5 +61,7 @@ class TokenSerializer(serializers.Serializer):
 def exactly_one(attrs: dict[str, str], *names: str) -> dict[str, str]:
     """Return the attributes when exactly one of the names is filled; raise `ValidationError` otherwise."""
     if sum(bool(attrs.get(name)) for name in names) != 1:
-        raise serializers.ValidationError(_("Give exactly one of: %(names)s.") % {"names": ", ".join(names)}, "exactly_one")
+        raise serializers.ValidationError(
+            _("Give exactly one of: %(names)s.") % {"names": ", ".join(names)}, "exactly_one"
+        )
     return attrs

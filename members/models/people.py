@@ -6,6 +6,7 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.models.places import Channel, Store
 
@@ -26,9 +27,9 @@ class Member(models.Model):
     personal_data: ClassVar[tuple[str, ...]] = ()
 
     class Status(models.TextChoices):
-        ACTIVE = "active", _("active")
+        ACTIVE = "active", pgettext_lazy("member", "active")
         FROZEN = "frozen", _("frozen")
-        CLOSED = "closed", _("closed")
+        CLOSED = "closed", pgettext_lazy("member", "closed")
 
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
     member_no = models.CharField(_("member number"), max_length=20, unique=True, editable=False, db_default=NextMemberNo())

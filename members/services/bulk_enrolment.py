@@ -33,7 +33,9 @@ def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime) -> list
     if not members:
         return []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('members_member', 'id')) FROM generate_series(1, %s)", [len(members)])
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('members_member', 'id')) FROM generate_series(1, %s)", [len(members)]
+        )
         ids = [row[0] for row in cursor.fetchall()]
     pairs = list(zip(ids, members, strict=True))
     copy_rows(
@@ -50,7 +52,11 @@ def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime) -> list
     )
     timeline.record_many(
         timeline.NewEntry(
-            "members.enrolled.v1", pk, new.joined_at, by, {"channel": new.channel_id, "store": new.home_store_id, "quiet": True}
+            "members.enrolled.v1",
+            pk,
+            new.joined_at,
+            by,
+            {"channel": new.channel_id, "store": new.home_store_id, "quiet": True},
         )
         for pk, new in pairs
     )

@@ -80,7 +80,10 @@ def enrol_member(
         birthday=birthday,
     )
     member = Member(
-        channel_id=channel_id, home_store_id=home_store_id, language=_known_language(language), joined_at=joined_at or at
+        channel_id=channel_id,
+        home_store_id=home_store_id,
+        language=_known_language(language),
+        joined_at=joined_at or at,
     )
     try:
         with transaction.atomic():

@@ -78,7 +78,18 @@ def issue_key(
             source=source,
             created_at=at,
         )
-        record([NewEntry("members.key_issued.v1", None, at, by, {"key": key.pk, "store": store_id, "scopes": key.scopes}, f"key:{key.pk}")])
+        record(
+            [
+                NewEntry(
+                    "members.key_issued.v1",
+                    None,
+                    at,
+                    by,
+                    {"key": key.pk, "store": store_id, "scopes": key.scopes},
+                    f"key:{key.pk}",
+                )
+            ]
+        )
         nudge()
     return IssuedKey(key, secret)
 

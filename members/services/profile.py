@@ -28,11 +28,11 @@ class ProfileChange:
     """What shall be different. Whatever is not named stays; None removes."""
 
     full_name: str | _Unchanged = UNCHANGED
-    phone: str | None | _Unchanged = UNCHANGED
-    email: str | None | _Unchanged = UNCHANGED
-    birthday: date | None | _Unchanged = UNCHANGED
+    phone: str | _Unchanged | None = UNCHANGED
+    email: str | _Unchanged | None = UNCHANGED
+    birthday: date | _Unchanged | None = UNCHANGED
     language: str | _Unchanged = UNCHANGED
-    home_store_id: int | None | _Unchanged = UNCHANGED
+    home_store_id: int | _Unchanged | None = UNCHANGED
 
 
 def change_profile(*, member_id: int, change: ProfileChange, by: Actor, at: datetime) -> list[str]:

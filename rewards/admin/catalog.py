@@ -7,20 +7,19 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
 from unfold.contrib.filters.admin import RangeNumericFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from members.admin.base import StaffAdmin
-from members.figures import grouped
+from members.admin.base import Badge, TranslatedAdmin
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 from members.admin.search import FactAdmin
+from members.figures import grouped
 from rewards.models import Redemption, Reward
 
 
 @admin.register(Reward)
-class RewardAdmin(StaffAdmin, TabbedTranslationAdmin):
+class RewardAdmin(TranslatedAdmin):
     """The catalogue: what points buy."""
 
     list_display = ("name", "price", "stock_left", "template", "shelf")
@@ -43,19 +42,20 @@ class RewardAdmin(StaffAdmin, TabbedTranslationAdmin):
         return _("without limit") if reward.stock is None else grouped(reward.stock)
 
     @display(description=_("shelf"), label={"planned": "info", "on": "success", "off": "warning", "sold": "danger"})
-    def shelf(self, reward: Reward) -> tuple[str, Any]:
+    def shelf(self, reward: Reward) -> Badge:
         now = timezone.now()
         if reward.valid_from > now:
-            return "planned", _("planned")
+            return Badge("planned", _("planned"))
         if reward.valid_to and reward.valid_to <= now:
-            return "off", _("taken off")
-        return ("sold", _("out of stock")) if reward.stock == 0 else ("on", _("on the shelf"))
+            return Badge("off", _("taken off"))
+        return Badge("sold", _("out of stock")) if reward.stock == 0 else Badge("on", _("on the shelf"))
 
 
 @admin.register(Redemption)
 class RedemptionAdmin(FactAdmin):
     """What members redeemed, newest first."""
 
+    is_nameless = True
     list_display = ("redeemed_at", "member_page", "reward", "price", "voucher_state")
     list_select_related = ("member", "reward", "voucher")
     list_filter = (("reward", RelatedDropdownFilter), ("redeemed_at", DayRangeFilter))
@@ -73,8 +73,8 @@ class RedemptionAdmin(FactAdmin):
         return grouped(redemption.price_points)
 
     @display(description=_("voucher"), label={"issued": "success", "used": "info", "expired": "warning"})
-    def voucher_state(self, redemption: Redemption) -> tuple[str, Any]:
-        return redemption.voucher.state, redemption.voucher.get_state_display()
+    def voucher_state(self, redemption: Redemption) -> Badge:
+        return Badge(redemption.voucher.state, redemption.voucher.get_state_display())
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("voucher__code_hmac")

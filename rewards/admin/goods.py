@@ -2,15 +2,14 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
-from members.admin.base import StaffAdmin
+from members.admin.base import StaffAdmin, TranslatedAdmin
 from rewards.models import Category, Product
 
 
 @admin.register(Category)
-class CategoryAdmin(StaffAdmin, TabbedTranslationAdmin):
+class CategoryAdmin(TranslatedAdmin):
     """Kinds of goods."""
 
     list_display = ("name", "code", "margin_rate")

@@ -1,6 +1,5 @@
 """The page of imports: what came in from files, and how much of it."""
 
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from members.admin.base import HistoryAdmin
+from members.admin.base import Badge, HistoryAdmin
 from members.figures import grouped
 from rewards.models import OrderImport
 
@@ -32,8 +31,8 @@ class OrderImportAdmin(HistoryAdmin):
         return super().get_queryset(request).defer("file_sha256", "mapping")
 
     @display(description=_("state"), label={"running": "info", "done": "success", "failed": "danger"})
-    def state_badge(self, run: OrderImport) -> tuple[str, Any]:
-        return run.state, run.get_state_display()
+    def state_badge(self, run: OrderImport) -> Badge:
+        return Badge(run.state, run.get_state_display())
 
     @display(description=_("rows read"))
     def rows(self, run: OrderImport) -> str:

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from members.admin import panels
 from members.admin.base import store_scope
-from members.figures import grouped
+from members.admin.days import last_day, local_day
 from members.admin.keyset import page_of
+from members.figures import grouped
 from members.models import Member
 from rewards.admin.points import NUMBERED
 from rewards.explanation import explain
@@ -20,7 +21,7 @@ from rewards.models import PointsAccount, PurchaseLine, PurchaseReturn, ReturnLi
 from rewards.queries import balance_of, earned_by, entries_of, open_lots_of, points_in_trace, purchases_of, vouchers_of
 
 SOON = timedelta(days=30)
-_MOST_LOTS = 50
+_MOST_LOTS = 500
 _MOST_UNLINKED = 20
 
 
@@ -40,8 +41,26 @@ def _points_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str,
         }
         for entry in page.rows
     ]
-    lots = list(open_lots_of(member.pk)[: _MOST_LOTS + 1]) if page.is_first else []
-    return {"page": page, "entries": entries, "lots": lots[:_MOST_LOTS], "has_more_lots": len(lots) > _MOST_LOTS, "at": at}
+    return {"page": page, "entries": entries, "lots": _lots_by_end(member.pk, at) if page.is_first else []}
+
+
+def _lots_by_end(member_id: int, at: datetime) -> list[dict[str, Any]]:
+    """Return what is left, by the moment it expires, in the order in which it is spent."""
+    groups: dict[tuple[datetime | None, int], dict[str, Any]] = {}
+    for lot in open_lots_of(member_id)[:_MOST_LOTS]:
+        group = groups.setdefault(
+            (lot.expires_at, lot.state),
+            {
+                "until": last_day(lot.expires_at) if lot.expires_at else "",
+                "is_over": lot.expires_at is not None and lot.expires_at <= at,
+                "state": lot.get_state_display(),
+                "points": 0,
+                "lots": [],
+            },
+        )
+        group["points"] += lot.remaining
+        group["lots"].append({"day": local_day(lot.transaction.happened_at), "points": lot.remaining, "of": lot.amount})
+    return list(groups.values())
 
 
 def _vouchers_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
@@ -76,7 +95,13 @@ def _column(member_ids: Sequence[int]) -> Mapping[int, str]:
 
 
 panels.register_header("points", order=20, template="portal/member/points_head.html", context=_head)
-panels.register_tab("points", label=_("Points"), order=20, template="portal/member/points.html", context=_points_tab)
-panels.register_tab("vouchers", label=_("Vouchers"), order=40, template="portal/member/vouchers.html", context=_vouchers_tab)
-panels.register_tab("orders", label=_("Orders"), order=50, template="portal/member/orders.html", context=_orders_tab)
+panels.register_tab(
+    "points", label=_("Points"), order=20, template="portal/member/points.html", context=_points_tab, permission="rewards.view_ledgerentry"
+)
+panels.register_tab(
+    "vouchers", label=_("Vouchers"), order=40, template="portal/member/vouchers.html", context=_vouchers_tab, permission="rewards.view_voucher"
+)
+panels.register_tab(
+    "orders", label=_("Orders"), order=50, template="portal/member/orders.html", context=_orders_tab, permission="rewards.view_purchase"
+)
 panels.register_list_column("points", label=_("available points"), order=20, load=_column)

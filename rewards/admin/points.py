@@ -1,6 +1,5 @@
 """The page of points entries: what every posting did, with its explanation."""
 
-from typing import Any
 
 from django.contrib import admin
 from django.utils.html import format_html, format_html_join
@@ -8,10 +7,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from members.figures import grouped, signed
+from members.admin.base import Badge
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 from members.admin.search import FactAdmin
+from members.figures import grouped, signed
 from rewards.explanation import explain
 from rewards.models import LedgerEntry, LedgerTransaction
 
@@ -24,6 +24,7 @@ NUMBERED = {LedgerTransaction.Kind.EARN: _("order"), LedgerTransaction.Kind.RETU
 class LedgerEntryAdmin(FactAdmin):
     """Points entries of all members, newest first. Filters by anything but the day would read the whole ledger."""
 
+    is_nameless = True
     list_display = ("happened_at", "member_page", "kind", "available_change", "pending_change", "after", "number")
     list_select_related = ("member", "transaction")
     list_filter = (("happened_at", DayRangeFilter),)
@@ -38,8 +39,8 @@ class LedgerEntryAdmin(FactAdmin):
         return member_link(entry.member)
 
     @display(description=_("kind"), label=KIND_COLOURS)
-    def kind(self, entry: LedgerEntry) -> tuple[int, Any]:
-        return entry.transaction.kind, entry.transaction.get_kind_display()
+    def kind(self, entry: LedgerEntry) -> Badge:
+        return Badge(entry.transaction.kind, entry.transaction.get_kind_display())
 
     @display(description=_("change (points)"))
     def available_change(self, entry: LedgerEntry) -> str:

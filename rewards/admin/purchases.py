@@ -11,10 +11,10 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from members.admin.base import ReadOnlyInline
-from members.figures import grouped, money
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 from members.admin.search import FactAdmin
+from members.figures import grouped, money
 from members.queries import programme
 from rewards.models import Purchase, PurchaseLine, PurchaseReturn, ReturnLine
 

@@ -1,16 +1,14 @@
 """Pages of the base earn rule. A version that has begun is history; a change is a new version."""
 
-from typing import Any
 
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
 from unfold.decorators import display
 
-from members.admin.base import StaffAdmin
+from members.admin.base import Badge, TranslatedAdmin
 from rewards.admin.wording import rule_sentence
 from rewards.models import EarnRule
 from rewards.queries import forget_rules
@@ -22,7 +20,7 @@ def has_begun(rule: EarnRule | None) -> bool:
 
 
 @admin.register(EarnRule)
-class EarnRuleAdmin(StaffAdmin, TabbedTranslationAdmin):
+class EarnRuleAdmin(TranslatedAdmin):
     """Versions of the earn rule."""
 
     list_display = ("name", "sentence", "valid_from", "valid_to", "state")
@@ -43,13 +41,13 @@ class EarnRuleAdmin(StaffAdmin, TabbedTranslationAdmin):
         return rule_sentence(rule) if rule.pk else "–"
 
     @display(description=_("state"), label={"planned": "info", "in_force": "success", "over": "warning"})
-    def state(self, rule: EarnRule) -> tuple[str, Any]:
+    def state(self, rule: EarnRule) -> Badge:
         now = timezone.now()
         if rule.valid_from > now:
-            return "planned", _("planned")
+            return Badge("planned", _("planned"))
         if rule.valid_to and rule.valid_to <= now:
-            return "over", _("over")
-        return "in_force", _("in force")
+            return Badge("over", _("over"))
+        return Badge("in_force", _("in force"))
 
     def save_model(self, request: HttpRequest, obj: EarnRule, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -7,8 +7,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from members.figures import grouped, money
 from members.admin.timeline import Names, register_sentence, store_names
+from members.figures import grouped, money
 from members.queries import programme
 from rewards.models import Reward, Voucher, VoucherTemplate
 

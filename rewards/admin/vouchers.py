@@ -1,17 +1,15 @@
 """Pages of voucher templates and of the vouchers that members hold. A voucher's code is never shown to staff."""
 
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TabbedTranslationAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from members.admin.base import ReadOnlyInline, StaffAdmin
+from members.admin.base import Badge, ReadOnlyInline, TranslatedAdmin
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 from members.admin.search import FactAdmin
@@ -22,7 +20,7 @@ STATE_COLOURS = {"issued": "success", "used": "info", "expired": "warning"}
 
 
 @admin.register(VoucherTemplate)
-class VoucherTemplateAdmin(StaffAdmin, TabbedTranslationAdmin):
+class VoucherTemplateAdmin(TranslatedAdmin):
     """What vouchers are worth."""
 
     list_display = ("name", "sentence", "code", "kind")
@@ -52,6 +50,7 @@ class VoucherEventInline(ReadOnlyInline):
 class VoucherAdmin(FactAdmin):
     """Vouchers, newest first."""
 
+    is_nameless = True
     list_display = ("issued_at", "member_page", "template", "state_badge", "expires_at")
     list_select_related = ("member", "template")
     list_filter = (("state", ChoicesDropdownFilter), ("template", RelatedDropdownFilter), ("issued_at", DayRangeFilter))
@@ -69,5 +68,5 @@ class VoucherAdmin(FactAdmin):
         return member_link(voucher.member)
 
     @display(description=_("state"), label=STATE_COLOURS)
-    def state_badge(self, voucher: Voucher) -> tuple[str, Any]:
-        return voucher.state, voucher.get_state_display()
+    def state_badge(self, voucher: Voucher) -> Badge:
+        return Badge(voucher.state, voucher.get_state_display())

@@ -5,6 +5,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import Model, QuerySet
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
 from loyalty.periods import day_bounds
@@ -40,7 +41,9 @@ class EntryFilter(django_filters.FilterSet):
 class RewardFilter(django_filters.FilterSet):
     """Rewards up to a price."""
 
-    max_points = django_filters.NumberFilter(field_name="price_points", lookup_expr="lte", min_value=1, max_value=2_000_000_000)
+    max_points = django_filters.NumberFilter(
+        field_name="price_points", lookup_expr="lte", min_value=1, max_value=2_000_000_000
+    )
 
     class Meta:
         model = Reward
@@ -73,7 +76,9 @@ def filtered[M: Model](
     asked = filters({**request.query_params.dict(), **known}, queryset=rows, request=request)
     if not asked.is_valid():
         problem = BadQuery("", "")
-        problem.detail = {name: [str(one) for one in found] for name, found in asked.errors.items()}  # type: ignore[assignment]
+        problem.detail = {
+            name: [ErrorDetail(str(one), "invalid") for one in found] for name, found in asked.errors.items()
+        }
         raise problem
     chosen: QuerySet[M] = asked.qs
     return chosen

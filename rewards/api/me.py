@@ -11,12 +11,13 @@ from rest_framework.response import Response
 from loyalty.api.serializers import sentence_of
 from loyalty.queries import progress_of
 from members.api.authentication import MemberAuthentication
-from members.api.base import ApiView, caller_member
+from members.api.base import ApiView, caller_member, caller_of
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import IsMember
 from members.identifiers import ENTRY, REDEMPTION, VOUCHER, NotFound, parse_ref
 from members.services.idempotency import Answer, fingerprint_of
+from rewards.api import examples
 from rewards.api.filters import EntryFilter, VoucherFilter, filtered
 from rewards.api.serializers import (
     EntryDetailSerializer,
@@ -49,6 +50,7 @@ class SummaryView(ApiView):
 
     @extend_schema(
         operation_id="get_my_summary",
+        examples=examples.SUMMARY,
         summary="My home screen",
         description="Member, tier with progress, points, and how many vouchers can be used, in one call.",
         tags=["Me"],
@@ -113,7 +115,9 @@ class EntriesView(ApiView):
         description="Every change of the balance, newest first.",
         tags=["Me"],
         parameters=[
-            OpenApiParameter("kind", str, enum=["earn", "release", "redeem", "return", "expire"], description="Only this kind."),
+            OpenApiParameter(
+                "kind", str, enum=["earn", "release", "redeem", "return", "expire"], description="Only this kind."
+            ),
             OpenApiParameter("since", {"type": "string", "format": "date"}, description=f"From this day, {_DAY}."),
             OpenApiParameter("until", {"type": "string", "format": "date"}, description=f"To this day, {_DAY}."),
             *CURSOR_PARAMETERS,
@@ -134,6 +138,7 @@ class EntryView(ApiView):
 
     @extend_schema(
         operation_id="get_my_points_entry",
+        examples=examples.GET_ENTRY,
         summary="One change of my points, explained",
         description="Why the points are what they are: line by line, with what did not apply and why, as the rules were then.",
         tags=["Me"],
@@ -174,6 +179,7 @@ class RedemptionsView(ApiView):
 
     @extend_schema(
         operation_id="redeem_reward",
+        examples=examples.REDEEM,
         summary="Redeem points for a reward",
         description="Points, stock and voucher in one step: all or nothing. The voucher's code is at `/me/vouchers/{voucher_id}`.",
         tags=["Me"],
@@ -192,7 +198,9 @@ class RedemptionsView(ApiView):
         request_id = f"api:{member.pk}:{fingerprint_of(key).hex()[:40]}"
 
         def redeem() -> Answer:
-            receipt = redeem_reward(member_id=member.pk, reward_id=reward, request_id=request_id, by=request.user.actor, at=at)
+            receipt = redeem_reward(
+                member_id=member.pk, reward_id=reward, request_id=request_id, by=caller_of(request).actor, at=at
+            )
             body = plain(RedemptionReceiptSerializer(receipt, context={"at": at}).data)
             return Answer(200 if receipt.already_recorded else 201, body)
 
@@ -252,6 +260,7 @@ class VoucherView(ApiView):
 
     @extend_schema(
         operation_id="get_my_voucher",
+        examples=examples.GET_VOUCHER,
         summary="One of my vouchers, with its code",
         description="The code that the till reads, as long as it can be used.",
         tags=["Me"],

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from loyalty.queries import standing_of, tiers
 from loyalty.refusals import FactFromFuture
 from members.api.authentication import TillAuthentication
-from members.api.base import ApiView, caller_key
+from members.api.base import ApiView, caller_key, caller_of
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.permissions import till_may
 from members.api.queries import query_values
@@ -22,6 +22,7 @@ from members.names import mask_name
 from members.queries import MemberNotFound, member_by_number, member_by_phone, member_by_public_id
 from members.services.idempotency import Answer
 from members.services.keys import MEMBERS_RESOLVE, ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM
+from rewards.api import examples
 from rewards.api.pos_serializers import (
     OrderReceiptSerializer,
     OrderSerializer,
@@ -74,6 +75,7 @@ class ResolveView(ApiView):
 
     @extend_schema(
         operation_id="resolve_member",
+        examples=examples.RESOLVE,
         summary="Find a member",
         description=(
             "By member number or by phone, exactly one of them. The name is masked. The short-lived member code (QR) "
@@ -118,6 +120,7 @@ class OrdersView(ApiView):
 
     @extend_schema(
         operation_id="record_order",
+        examples=examples.RECORD_ORDER,
         summary="Record an order",
         description=(
             "Credits the points, counts towards the tier, and answers what the receipt prints. The same order again, also "
@@ -137,7 +140,7 @@ class OrdersView(ApiView):
 
         def record() -> Answer:
             order = _order(key, asked.validated_data)
-            receipt = record_purchase(order=order, by=request.user.actor, at=at)
+            receipt = record_purchase(order=order, by=caller_of(request).actor, at=at)
             body = OrderReceiptSerializer(_receipt(order, asked.validated_data.get("member_ref"), receipt)).data
             return Answer(200 if receipt.already_recorded else 201, plain(body))
 
@@ -152,6 +155,7 @@ class OrderView(ApiView):
 
     @extend_schema(
         operation_id="get_order",
+        examples=examples.GET_ORDER,
         summary="What happened to an order",
         description="With its lines and returns. Balances are those of now.",
         tags=["POS"],
@@ -171,10 +175,13 @@ class ReturnsView(ApiView):
 
     authentication_classes = (TillAuthentication,)
     permission_classes = (till_may(ORDERS_WRITE),)
-    refusals: ClassVar = {"post": (*KEY_REFUSALS, WrongStore, PurchaseNotFound, OrderConflict, ReturnExceedsOrder, OrderInFuture)}
+    refusals: ClassVar = {
+        "post": (*KEY_REFUSALS, WrongStore, PurchaseNotFound, OrderConflict, ReturnExceedsOrder, OrderInFuture)
+    }
 
     @extend_schema(
         operation_id="record_return",
+        examples=examples.RECORD_RETURN,
         summary="Record a return",
         description=(
             "Takes back the points, tier credits and promotion points that belong to what came back; a rise of tier that "
@@ -199,7 +206,7 @@ class ReturnsView(ApiView):
 
         def give_back() -> Answer:
             ret = _return(key, purchase, asked.validated_data)
-            receipt = record_return(ret=ret, by=request.user.actor, at=at, dry_run=dry_run)
+            receipt = record_return(ret=ret, by=caller_of(request).actor, at=at, dry_run=dry_run)
             answer = {
                 "receipt": receipt,
                 "external_return_no": ret.external_return_no,
@@ -225,6 +232,7 @@ class VerifyVoucherView(ApiView):
 
     @extend_schema(
         operation_id="verify_voucher",
+        examples=examples.VERIFY_VOUCHER,
         summary="Check a voucher",
         description="Says what using it would give, and changes nothing.",
         tags=["POS"],
@@ -241,7 +249,7 @@ class VerifyVoucherView(ApiView):
             code=asked.validated_data["code"],
             store_id=key.store_id,
             spend_amount=asked.validated_data.get("spend_amount"),
-            by=request.user.actor,
+            by=caller_of(request).actor,
             at=at,
         )
         return Response(VoucherReceiptSerializer(receipt).data)
@@ -252,10 +260,13 @@ class RedeemVoucherView(ApiView):
 
     authentication_classes = (TillAuthentication,)
     permission_classes = (till_may(VOUCHERS_REDEEM),)
-    refusals: ClassVar = {"post": (*KEY_REFUSALS, WrongStore, VoucherNotUsable, VoucherUsed, VoucherExpired, MinSpendNotReached)}
+    refusals: ClassVar = {
+        "post": (*KEY_REFUSALS, WrongStore, VoucherNotUsable, VoucherUsed, VoucherExpired, MinSpendNotReached)
+    }
 
     @extend_schema(
         operation_id="use_voucher",
+        examples=examples.USE_VOUCHER,
         summary="Use a voucher",
         description="For one order, once. For the same order in the same store again, it answers with `already_processed`.",
         tags=["POS"],
@@ -277,7 +288,7 @@ class RedeemVoucherView(ApiView):
                 store_id=key.store_id,
                 external_order_no=order_no,
                 spend_amount=asked.validated_data.get("spend_amount"),
-                by=request.user.actor,
+                by=caller_of(request).actor,
                 at=at,
             )
             answer = {

@@ -11,7 +11,12 @@ from members.api.fields import Instant, Money, OrderNumber, Ref, Text
 from members.api.serializers import exactly_one
 from members.identifiers import MEMBER, PURCHASE, RETURN, VOUCHER
 from members.queries import programme
-from rewards.api.serializers import CurrencyField, ExplainedLineSerializer, NotAppliedSerializer, VoucherTemplateSerializer
+from rewards.api.serializers import (
+    CurrencyField,
+    ExplainedLineSerializer,
+    NotAppliedSerializer,
+    VoucherTemplateSerializer,
+)
 
 MOST_LINES = 200
 LARGEST_ORDER = Decimal("9999999.99")
@@ -23,7 +28,7 @@ class TierNameSerializer(serializers.Serializer):
     """A tier by its code, with its name."""
 
     code = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class ResolveSerializer(serializers.Serializer):
@@ -51,7 +56,9 @@ class ResolvedMemberSerializer(serializers.Serializer):
 class StoreOfTillMixin(serializers.Serializer):
     """A till may name its store, so that one with a foreign key is noticed."""
 
-    store = Text(required=False, max_length=30, help_text="Code of the till's store. Refused when the key belongs to another.")
+    store = Text(
+        required=False, max_length=30, help_text="Code of the till's store. Refused when the key belongs to another."
+    )
 
 
 class OrderLineSerializer(serializers.Serializer):
@@ -61,9 +68,15 @@ class OrderLineSerializer(serializers.Serializer):
     name = Text(max_length=200, required=False, default="", allow_blank=True)
     quantity = serializers.DecimalField(max_digits=9, decimal_places=3, validators=_POSITIVE)
     unit_price = serializers.DecimalField(
-        max_digits=12, decimal_places=4, min_value=Decimal(0), required=False, help_text="Amount divided by quantity when left out."
+        max_digits=12,
+        decimal_places=4,
+        min_value=Decimal(0),
+        required=False,
+        help_text="Amount divided by quantity when left out.",
     )
-    amount = Money(max_digits=9, min_value=Decimal(0), help_text="What was paid for the line, in the programme's currency.")
+    amount = Money(
+        max_digits=9, min_value=Decimal(0), help_text="What was paid for the line, in the programme's currency."
+    )
     earns = serializers.BooleanField(required=False, default=True, help_text="False for postage, fees and gift cards.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -77,15 +90,21 @@ class OrderSerializer(StoreOfTillMixin):
     """An order that was paid."""
 
     external_order_no = OrderNumber(help_text="The receipt's number, unique in the till's source.")
-    member_ref = Ref(MEMBER, required=False, allow_null=True, help_text="From /pos/members/resolve; left out for guests.")
+    member_ref = Ref(
+        MEMBER, required=False, allow_null=True, help_text="From /pos/members/resolve; left out for guests."
+    )
     ordered_at = Instant()
-    currency = serializers.CharField(required=False, max_length=3, help_text="The programme's; refused when it is another.")
-    lines = OrderLineSerializer(many=True, allow_empty=False, max_length=MOST_LINES)
+    currency = serializers.CharField(
+        required=False, max_length=3, help_text="The programme's; refused when it is another."
+    )
+    lines = OrderLineSerializer(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
 
     def validate_currency(self, value: str) -> str:
         expected = programme().currency
         if value != expected:
-            raise serializers.ValidationError(_("Amounts are in %(currency)s here.") % {"currency": expected}, "wrong_currency")
+            raise serializers.ValidationError(
+                _("Amounts are in %(currency)s here.") % {"currency": expected}, "wrong_currency"
+            )
         return value
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -111,7 +130,9 @@ class OrderReceiptSerializer(serializers.Serializer):
     currency = CurrencyField()
     points_earned = serializers.IntegerField(source="receipt.points")
     points_are_pending = serializers.BooleanField(source="receipt.pending", help_text="They can not be spent yet.")
-    explain = ExplainedLineSerializer(source="explanation.lines", many=True, help_text="The points line by line; they add up.")
+    explain = ExplainedLineSerializer(
+        source="explanation.lines", many=True, help_text="The points line by line; they add up."
+    )
     not_applied = NotAppliedSerializer(source="explanation.not_applied", many=True)
     tier = TierNameSerializer(allow_null=True, help_text="The tier after the order; null for guests.")
     tier_change = TierChangeSerializer(allow_null=True)
@@ -161,8 +182,12 @@ class ReturnSerializer(StoreOfTillMixin):
 
     external_return_no = OrderNumber(help_text="The return's number, unique in the till's source.")
     returned_at = Instant()
-    lines = ReturnLineSerializer(
-        many=True, required=False, allow_empty=False, max_length=MOST_LINES, help_text="Left out: all that has not come back yet."
+    lines = ReturnLineSerializer(  # type: ignore[call-arg]
+        many=True,
+        required=False,
+        allow_empty=False,
+        max_length=MOST_LINES,
+        help_text="Left out: all that has not come back yet.",
     )
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -175,7 +200,9 @@ class ReturnQuery(serializers.Serializer):
     """Whether to do it, or only to say what it would do."""
 
     dry_run = serializers.BooleanField(
-        required=False, default=False, help_text="Say what the return would do and change nothing; needs no `Idempotency-Key`."
+        required=False,
+        default=False,
+        help_text="Say what the return would do and change nothing; needs no `Idempotency-Key`.",
     )
 
 
@@ -203,7 +230,11 @@ class VoucherCodeSerializer(StoreOfTillMixin):
 
     code = Text(max_length=40, help_text="Spaces, hyphens and capitals do not matter.")
     spend_amount = Money(
-        max_digits=9, min_value=Decimal(0), required=False, allow_null=True, help_text="The order's total before the voucher."
+        max_digits=9,
+        min_value=Decimal(0),
+        required=False,
+        allow_null=True,
+        help_text="The order's total before the voucher.",
     )
 
 
@@ -227,4 +258,3 @@ class UsedVoucherSerializer(VoucherReceiptSerializer):
 
     external_order_no = serializers.CharField()
     already_processed = serializers.BooleanField(source="already_used_here")
-

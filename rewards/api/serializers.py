@@ -48,7 +48,9 @@ class PointsSerializer(serializers.Serializer):
     available = serializers.IntegerField(help_text="Can be spent now.")
     pending = serializers.IntegerField(help_text="Earned, and not spendable yet.")
     held = serializers.IntegerField(help_text="Set aside for something under way.")
-    arrears = serializers.IntegerField(source="debt", help_text="Owed after returns; the next points earned pay them first.")
+    arrears = serializers.IntegerField(
+        source="debt", help_text="Owed after returns; the next points earned pay them first."
+    )
     expiring = ExpiringSerializer(many=True, help_text="Available points that expire, soonest first.")
     as_of = serializers.SerializerMethodField()
 
@@ -121,14 +123,14 @@ class ExplainedLineSerializer(serializers.Serializer):
     """One line of points with its reason."""
 
     kind = serializers.CharField(help_text="base, tier or promotion; more may come.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     points = serializers.IntegerField()
 
 
 class NotAppliedSerializer(serializers.Serializer):
     """An offer that gave nothing, and why."""
 
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     code = serializers.CharField()
     reason = serializers.CharField()
 
@@ -180,7 +182,9 @@ class VoucherSerializer(serializers.Serializer):
     state_label = serializers.SerializerMethodField()
     issued_at = Instant()
     expires_at = Instant()
-    expires_on = serializers.SerializerMethodField(help_text="The last day on which it can be used, in the programme's zone.")
+    expires_on = serializers.SerializerMethodField(
+        help_text="The last day on which it can be used, in the programme's zone."
+    )
 
     def get_state(self, voucher: Voucher) -> str:
         return state_of(voucher, self.context["at"])

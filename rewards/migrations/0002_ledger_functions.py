@@ -32,6 +32,7 @@ DROP FUNCTION ledger_eat_lots(bigint, bigint, bigint, timestamptz, bigint);
 DROP FUNCTION ledger_accrue(bigint, smallint, bigint, text, text, timestamptz, timestamptz, timestamptz, text, bigint, text, jsonb);
 DROP FUNCTION ledger_write_entry(rewards_pointsaccount, bigint, smallint, text, text, bigint, bigint, bigint, bigint, smallint, timestamptz);
 DROP FUNCTION ledger_open_transaction(smallint, text, text, bigint, bigint, text, bigint, text, timestamptz, jsonb);
+DROP FUNCTION ledger_lock_purchases(bigint[]);
 DROP FUNCTION ledger_lock_account(bigint, smallint);
 DROP FUNCTION ledger_entry_hash(
     smallint, text, text, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, smallint, timestamptz);

@@ -15,8 +15,10 @@ class Category(models.Model):
     code = models.SlugField(_("code"), max_length=40, unique=True)
     name = models.CharField(_("category name"), max_length=80)
     margin_rate = models.DecimalField(
-        _("margin rate"), max_digits=4, decimal_places=3, null=True, blank=True, help_text=_("0.620 means 62 % of the price.")
-    )
+        _("margin rate"), max_digits=4, decimal_places=3, null=True, blank=True,
+        # xgettext:no-python-format
+        help_text=_("0.620 means 62 % of the price."),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("category")

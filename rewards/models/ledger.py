@@ -9,6 +9,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.models import Member
 
@@ -259,7 +260,7 @@ class Hold(models.Model):
     personal_data: ClassVar[tuple[str, ...]] = ()
 
     class State(models.IntegerChoices):
-        OPEN = 1, _("open")
+        OPEN = 1, pgettext_lazy("hold", "open")
         CAPTURED = 2, _("captured")
         RELEASED = 3, _("released")
         EXPIRED = 4, _("expired")

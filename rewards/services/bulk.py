@@ -90,6 +90,7 @@ def post_history(*, orders: Sequence[Order], returns: Sequence[Return], by: Acto
     new_returns = _new_returns(returns, outcome)
     member_ids = sorted({o.member_id for o, _ in inserted.values() if o.member_id} | {r.member_id for r in new_returns if r.member_id})
     bought = _referred(new_returns)
+    new_returns = _new_returns(new_returns, outcome)  # some may have been recorded until their purchases were locked
     member_ids = sorted({*member_ids, *(b.purchase.member_id for b in bought.values() if b.purchase.member_id)})
     ledger.lock_accounts(member_ids=member_ids)
     facts = sorted(_in_order(inserted.values(), new_returns), key=lambda item: item[:2])
@@ -160,7 +161,7 @@ def _new_returns(returns: Sequence[Return], outcome: BulkOutcome) -> list[Return
 
 
 def _referred(returns: Sequence[Return]) -> dict[tuple[str, str], _Bought]:
-    """Return the purchases that linked returns refer to, those of this call included (they are inserted already)."""
+    """Return the purchases that linked returns refer to, locked; those of this call included (they are inserted already)."""
     keys = {(ret.source, ret.external_order_no) for ret in returns if ret.external_order_no is not None}
     if not keys:
         return {}
@@ -171,6 +172,7 @@ def _referred(returns: Sequence[Return]) -> dict[tuple[str, str], _Bought]:
         )
         if (purchase.source, purchase.external_order_no) in keys
     ]
+    ledger.lock_purchases(purchase_ids=[purchase.pk for purchase in purchases])
     lines = purchase_lines([purchase.pk for purchase in purchases])
     earned = earned_by(purchases)
     before = bulk_rows.returned_amounts([purchase.pk for purchase in purchases])

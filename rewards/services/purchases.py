@@ -141,9 +141,9 @@ def record_purchase(*, order: Order, by: Actor, at: datetime) -> PurchaseReceipt
     quote = quote_order(order, order.member_id, inserted.eligible_amount, tier, _offers(order.ordered_at, order.ordered_at))
     posting = _post(order, order.member_id, quote, by)
     counted = _count(order, order.member_id, inserted.eligible_amount, by, at)
-    for use in uses_of(quote, order, order.member_id):
-        for contributor in earning.contributors():
-            contributor.commit([use])
+    uses = uses_of(quote, order, order.member_id)
+    for contributor in earning.contributors():
+        contributor.commit(uses)
     news = _news(order, inserted, quote.points, counted[0], pending=posting.d_pending > 0, by=by)
     timeline.record([*tier_news, news, *counted[1].news])
     return PurchaseReceipt(

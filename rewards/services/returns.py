@@ -220,7 +220,10 @@ def _lock_purchase(ret: Return) -> Purchase | None:
     """Return the purchase, locked so that two returns of it cannot both take the last piece; None when unlinked or not known."""
     if ret.external_order_no is None:
         return None
-    return Purchase.objects.select_for_update(no_key=True).filter(source=ret.source, external_order_no=ret.external_order_no).first()
+    found = Purchase.objects.filter(source=ret.source, external_order_no=ret.external_order_no).first()
+    if found is not None:
+        ledger.lock_purchases(purchase_ids=[found.pk])
+    return found
 
 
 def _lines_of_purchase(ret: Return, purchase: Purchase) -> list[ReturnedLine]:
@@ -366,6 +369,8 @@ def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
 
 def _tier_changed_to(known: PurchaseReturn) -> str:
     """Return the tier to which a recorded return took its member back (undoing a rise may leave one in between), or nothing."""
+    if known.member_id is None:
+        return ""
     caused = TierChange.objects.filter(member_id=known.member_id, cause=f"{known.source}:{known.external_return_no}")
     undone = caused.filter(reason=TierChange.Reason.UNDONE).first()
     last = caused.filter(number__gte=undone.number).select_related("to_tier").order_by("number").last() if undone else None

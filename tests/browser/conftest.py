@@ -1,6 +1,5 @@
 """The portal in a real browser: a live server over a database of its own, and the Chromium of the system."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -20,12 +19,12 @@ def live_portal(committed_db: str) -> Iterator[str]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One headless Chromium for the whole run of a worker."""
-    # From here on Playwright keeps an event loop in this thread, which Django would take for an asynchronous caller.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
+    """One headless Chromium for the browser tests."""
+    # While Playwright runs, it keeps an event loop in this thread, which Django would take for an asynchronous caller.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         program = playwright.chromium.launch(executable_path=chromium(), headless=True, args=ARGUMENTS)
         yield program
         program.close()

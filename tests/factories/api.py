@@ -59,7 +59,9 @@ class Caller:
         """POST JSON to a path under /api/v1, with an idempotency key when one is given."""
         if key is not None:
             headers["idempotency-key"] = key
-        return self.client.post(f"{API}{path}", json.dumps(body), content_type="application/json", headers=self._headers(headers))
+        return self.client.post(
+            f"{API}{path}", json.dumps(body), content_type="application/json", headers=self._headers(headers)
+        )
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         headers = {"accept-language": self.language, **{name.replace("_", "-"): value for name, value in more.items()}}
@@ -77,7 +79,13 @@ def make_till(store: Store | None = None, *, scopes: Iterable[str] = tuple(SCOPE
     """Return a till in a store, whose key has these scopes (all)."""
     store = store or make_store()
     issued = issue_key(
-        name=f"Till of {store.code}", store_id=store.pk, channel_id=make_channel().pk, source=source, scopes=scopes, by=SYSTEM, at=now()
+        name=f"Till of {store.code}",
+        store_id=store.pk,
+        channel_id=make_channel().pk,
+        source=source,
+        scopes=scopes,
+        by=SYSTEM,
+        at=now(),
     )
     return Till(secret=issued.secret, key=issued.key)
 

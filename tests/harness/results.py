@@ -30,5 +30,5 @@ def append_result(name: str, figures: Figures, *, command: str, at: datetime, bo
 
 def command_for(test_file: Path, arguments: list[str]) -> str:
     """Return the command that repeats a long test."""
-    own = [shlex.quote(argument) for argument in arguments if argument.startswith("-") and argument != "--prove"]
-    return " ".join(["./run.sh prove", test_file.stem.removeprefix("test_"), *own])
+    own = [argument for argument in arguments if argument != "--prove" and not argument.endswith(".py")]
+    return " ".join(["./run.sh prove", test_file.stem.removeprefix("test_"), *map(shlex.quote, own)])

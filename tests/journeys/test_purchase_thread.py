@@ -41,7 +41,13 @@ def today() -> DaySummary:
 @pytest.fixture
 def reward(committed_db: str) -> Reward:
     template = VoucherTemplate.objects.create(
-        code="ten", name="满30减10", name_en="Ten off", kind="amount", off_amount="10.00", min_spend_amount="30.00", validity_days=30
+        code="ten",
+        name="满30减10",
+        name_en="Ten off",
+        kind="amount",
+        off_amount="10.00",
+        min_spend_amount="30.00",
+        validity_days=30,
     )
     made = Reward.objects.create(
         name="十元券", name_en="Ten off", price_points=300, template=template, stock=1, per_member_limit=1,
@@ -77,7 +83,9 @@ class TestOnePurchase:
         assert answer.status_code == 201, answer.content
         return body, answer.json()
 
-    def test_earns_rises_tells_and_is_undone_by_a_return(self, till: Till, me: Caller, double_points: Promotion) -> None:
+    def test_earns_rises_tells_and_is_undone_by_a_return(
+        self, till: Till, me: Caller, double_points: Promotion
+    ) -> None:
         body, receipt = self.buy(till, "600.00")
 
         # The receipt: base and promotion; the tier's multiplier begins with the next purchase.
@@ -103,7 +111,11 @@ class TestOnePurchase:
 
         # The second purchase earns with the new tier's multiplier.
         second_body, second = self.buy(till, "100.00")
-        assert [(line["kind"], line["points"]) for line in second["explain"]] == [("base", 100), ("tier", 10), ("promotion", 100)]
+        assert [(line["kind"], line["points"]) for line in second["explain"]] == [
+            ("base", 100),
+            ("tier", 10),
+            ("promotion", 100),
+        ]
         assert (second["tier"]["code"], second["tier_change"]) == ("silver", None)
 
         # Both come back: points, credits, tier, figures.
@@ -132,13 +144,19 @@ class TestOnePurchase:
         assert redeemed.status_code == 201, redeemed.content
         assert redeemed.json()["points_available"] == 20
         assert me.post("/me/redemptions", {"reward": shelf[0]["id"]}, key="wish").json() == redeemed.json()
-        assert problem_of(me.post("/me/redemptions", {"reward": public_ref(REWARD, reward.public_id)}, key="again"))[0] == 409
+        assert (
+            problem_of(me.post("/me/redemptions", {"reward": public_ref(REWARD, reward.public_id)}, key="again"))[0]
+            == 409
+        )
 
         voucher = me.get(f"/me/vouchers/{redeemed.json()['voucher']['id']}").json()
         assert voucher["state"] == "issued"
         order, _receipt = self.buy(till, "45.00")
         use = {"code": voucher["code"], "external_order_no": order["external_order_no"], "spend_amount": "45.00"}
-        assert till.post("/pos/vouchers/verify", {"code": voucher["code"], "spend_amount": "45.00"}).json()["off_amount"] == "10.00"
+        assert (
+            till.post("/pos/vouchers/verify", {"code": voucher["code"], "spend_amount": "45.00"}).json()["off_amount"]
+            == "10.00"
+        )
         assert till.post("/pos/vouchers/redeem", use, key="use").json()["off_amount"] == "10.00"
         used = me.get(f"/me/vouchers/{voucher['id']}").json()
         assert (used["state"], used["use"]["external_order_no"]) == ("used", order["external_order_no"])

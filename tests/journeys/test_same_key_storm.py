@@ -63,7 +63,9 @@ def one_purchase_was_recorded(member: Member, points: int = 50) -> None:
 
 
 class TestTheSameOrderAtOnce:
-    def test_with_the_same_key_has_one_entry_and_one_answer(self, member: Member, till: Till, body: dict[str, Any]) -> None:
+    def test_with_the_same_key_has_one_entry_and_one_answer(
+        self, member: Member, till: Till, body: dict[str, Any]
+    ) -> None:
         def post(_number: int) -> Any:
             return Caller(secret=till.secret).post("/pos/orders", body, key="the-one")
 
@@ -108,7 +110,9 @@ class TestTheSameOrderAtOnce:
         )
         receipts = storm(lambda _number: record_purchase(order=order, by=SYSTEM, at=at))
         assert Counter(receipt.already_recorded for receipt in receipts) == {True: CALLS - 1, False: 1}
-        assert {(receipt.public_id, receipt.points, receipt.available) for receipt in receipts} == {(receipts[0].public_id, 50, 50)}
+        assert {(receipt.public_id, receipt.points, receipt.available) for receipt in receipts} == {
+            (receipts[0].public_id, 50, 50)
+        }
         one_purchase_was_recorded(member)
 
 

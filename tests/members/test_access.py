@@ -23,6 +23,7 @@ from members.services.keys import (
     ORDERS_READ,
     ORDERS_WRITE,
     SCOPES,
+    IssuedKey,
     KeyIsRevoked,
     UnknownScope,
     authenticate_key,
@@ -69,7 +70,7 @@ class TestKeys:
         assert all(str(label) for label in SCOPES.values())
 
     @staticmethod
-    def issue(scopes: list[str] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN205
+    def issue(scopes: list[str] | None = None) -> IssuedKey:
         return issue_key(
             name="Till 1", store_id=make_store().pk, channel_id=make_channel().pk, source="till",
             scopes=[ORDERS_READ] if scopes is None else scopes, by=STAFF, at=AT,
@@ -77,7 +78,9 @@ class TestKeys:
 
 
 def once(effect: Callable[[], Answer], *, key: str = "k", principal: str = "device:1", body: object = "b") -> Answer:
-    return answer_once(principal=principal, route="POST /x", key=key, fingerprint=fingerprint_of(body), effect=effect, at=AT)
+    return answer_once(
+        principal=principal, route="POST /x", key=key, fingerprint=fingerprint_of(body), effect=effect, at=AT
+    )
 
 
 def answers(status: int = 201, **body: object) -> Callable[[], Answer]:

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
-from members.actors import SYSTEM, Actor
+from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import Channel, Identity, Member, MemberPerson, MemberToken, TimelineEntry
 from members.phones import InvalidPhone
@@ -45,7 +45,12 @@ def channel(db: None) -> Channel:
 class TestEnrolling:
     def test_makes_a_member_with_search_keys_and_tells_it(self, channel: Channel) -> None:
         member = enrol_member(
-            channel_id=channel.pk, full_name=" 张 小丰 ", phone="138 0013 8000", email="Zhang@Example.COM", by=STAFF, at=AT
+            channel_id=channel.pk,
+            full_name=" 张 小丰 ",
+            phone="138 0013 8000",
+            email="Zhang@Example.COM",
+            by=STAFF,
+            at=AT,
         )
         person = MemberPerson.objects.get(member=member)
         assert member.member_no
@@ -53,7 +58,12 @@ class TestEnrolling:
         assert (person.full_name, person.name_pinyin, person.name_initials) == ("张 小丰", "zhangxiaofeng", "zxf")
         assert (person.phone, person.email) == ("+8613800138000", "Zhang@example.com")
         entry = TimelineEntry.objects.get(member=member)
-        assert (entry.kind, entry.happened_at, entry.actor_kind, entry.actor_id) == ("members.enrolled.v1", AT, "operator", 7)
+        assert (entry.kind, entry.happened_at, entry.actor_kind, entry.actor_id) == (
+            "members.enrolled.v1",
+            AT,
+            "operator",
+            7,
+        )
         assert entry.payload == {"channel": channel.pk, "store": None}
 
     def test_keeps_the_day_of_those_who_joined_before(self, channel: Channel) -> None:
@@ -133,7 +143,10 @@ class TestChangingAProfile:
 
     def test_without_a_difference_tells_nothing(self, channel: Channel) -> None:
         member = make_member(full_name="张三")
-        assert change_profile(member_id=member.pk, change=ProfileChange(full_name="张三", phone=None), by=STAFF, at=AT) == []
+        assert (
+            change_profile(member_id=member.pk, change=ProfileChange(full_name="张三", phone=None), by=STAFF, at=AT)
+            == []
+        )
         assert not TimelineEntry.objects.filter(kind="members.profile_changed.v1").exists()
 
     def test_refuses_what_belongs_to_another(self, channel: Channel) -> None:

@@ -22,7 +22,10 @@ class TestPublicIds:
         assert parse_ref(MEMBER, ref) == public_id
         assert parse_ref(MEMBER, ref.upper()) == public_id
 
-    @pytest.mark.parametrize("text", ["", "mem", "mem_", "mem_0", "ord_" + "0" * 26, "mem_8" + "0" * 25, "mem_" + "u" * 26, "mem-" + "0" * 26])
+    @pytest.mark.parametrize(
+        "text",
+        ["", "mem", "mem_", "mem_0", "ord_" + "0" * 26, "mem_8" + "0" * 25, "mem_" + "u" * 26, "mem-" + "0" * 26],
+    )
     def test_all_else_is_not_found(self, text: str) -> None:
         with pytest.raises(NotFound):
             parse_ref(MEMBER, text)
@@ -36,7 +39,9 @@ class TestPublicIds:
 
 
 class TestPhones:
-    @pytest.mark.parametrize("text", ["13800138000", "138 0013 8000", "+86 138-0013-8000", "0086 13800138000", "+8613800138000"])
+    @pytest.mark.parametrize(
+        "text", ["13800138000", "138 0013 8000", "+86 138-0013-8000", "0086 13800138000", "+8613800138000"]
+    )
     def test_are_kept_in_one_form(self, text: str) -> None:
         assert parse_phone(text) == "+8613800138000"
 

@@ -18,7 +18,7 @@ import pytest
 from config.trial.folder import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
-MEMBERS = 300
+MEMBERS = 60
 FIRST_START_SECONDS = 180.0
 SECOND_START_SECONDS = 15.0
 

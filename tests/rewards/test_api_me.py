@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.test.utils import CaptureQueriesContext
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Promotion
 from members.actors import SYSTEM
@@ -54,9 +54,20 @@ def buys(till: Till) -> Callable[..., dict[str, Any]]:
 def make_reward(**changes: Any) -> Reward:
     number = Reward.objects.count()
     template = VoucherTemplate.objects.create(
-        code=f"ten-{number}", name="Ten off", kind="amount", off_amount="10.00", min_spend_amount="30.00", validity_days=30
+        code=f"ten-{number}",
+        name="Ten off",
+        kind="amount",
+        off_amount="10.00",
+        min_spend_amount="30.00",
+        validity_days=30,
     )
-    values = {"name": f"Ten off {number}", "price_points": 40, "template": template, "stock": 3, "valid_from": now() - timedelta(days=1)}
+    values = {
+        "name": f"Ten off {number}",
+        "price_points": 40,
+        "template": template,
+        "stock": 3,
+        "valid_from": now() - timedelta(days=1),
+    }
     reward = Reward.objects.create(**values | changes)
     return Reward.objects.get(pk=reward.pk)
 
@@ -99,7 +110,9 @@ class TestPoints:
         assert sum(part["points"] for part in told["expiring"]) == 80
         assert told["as_of"].endswith("Z")
 
-    def test_expiry_is_told_as_a_moment_and_as_the_last_day(self, me: Caller, member: Member, buys: Callable[..., Any]) -> None:
+    def test_expiry_is_told_as_a_moment_and_as_the_last_day(
+        self, me: Caller, member: Member, buys: Callable[..., Any]
+    ) -> None:
         buys(member)
         part = me.get("/me/points").json()["expiring"][0]
         assert part["expires_at"].endswith("T16:00:00Z")  # local midnight at which the next month begins
@@ -193,7 +206,8 @@ class TestCatalogue:
     def test_pages_run_along_the_shelf(self) -> None:
         for order in (3, 1, 1, 2):
             make_reward(sort_order=order)
-        caller, cursor, names = Caller(), "", []
+        caller, names = Caller(), []
+        cursor: str | None = ""
         while cursor is not None:
             page = caller.get(f"/rewards?limit=1&cursor={cursor}").json()
             names += [reward["name"] for reward in page["items"]]
@@ -259,7 +273,9 @@ class TestRedeeming:
         assert again.headers["Idempotency-Replayed"] == "true"
         assert Redemption.objects.count() == 1
 
-    def test_a_late_repeat_is_answered_from_the_fact(self, me: Caller, member: Member, buys: Callable[..., Any]) -> None:
+    def test_a_late_repeat_is_answered_from_the_fact(
+        self, me: Caller, member: Member, buys: Callable[..., Any]
+    ) -> None:
         reward = make_reward()
         buys(member, "100.00")
         first = me.post("/me/redemptions", {"reward": ref(reward)}, key="k1").json()
@@ -294,7 +310,9 @@ class TestRedeeming:
         buys(member)
         voucher = me.post("/me/redemptions", {"reward": ref(make_reward())}, key="k").json()["voucher"]
         code = me.get(f"/me/vouchers/{voucher['id']}").json()["code"]
-        used = till.post("/pos/vouchers/redeem", {"code": code, "external_order_no": "T9", "spend_amount": "40.00"}, key="u")
+        used = till.post(
+            "/pos/vouchers/redeem", {"code": code, "external_order_no": "T9", "spend_amount": "40.00"}, key="u"
+        )
         assert used.status_code == 200
         told = me.get(f"/me/vouchers/{voucher['id']}").json()
         assert (told["state"], told["code"], told["use"]["external_order_no"]) == ("used", None, "T9")
@@ -332,7 +350,11 @@ class TestWhoMayCall:
         redemption = me.post("/me/redemptions", {"reward": ref(make_reward())}, key="k").json()
         other = make_member(phone="13900139000")
         stranger = sign_in(other)
-        for path in (f"/me/redemptions/{redemption['id']}", f"/me/vouchers/{redemption['voucher']['id']}", "/me/points/entries/ent_1"):
+        for path in (
+            f"/me/redemptions/{redemption['id']}",
+            f"/me/vouchers/{redemption['voucher']['id']}",
+            "/me/points/entries/ent_1",
+        ):
             assert me.get(path).status_code == 200
             assert problem_of(stranger.get(path)) == (404, "not_found")
         for path in ("/me/points/entries", "/me/redemptions", "/me/vouchers"):

@@ -62,7 +62,9 @@ class TestFindingAMember:
     def test_nobody_is_not_found(self, till: Till, asked: dict[str, str]) -> None:
         assert problem_of(till.post("/pos/members/resolve", asked)) == (404, "not_found")
 
-    @pytest.mark.parametrize("asked", [{}, {"phone": "13800138000", "member_no": "1"}, {"phone": ""}, {"phone": 13800138000}, [], None, "x"])
+    @pytest.mark.parametrize(
+        "asked", [{}, {"phone": "13800138000", "member_no": "1"}, {"phone": ""}, {"phone": 13800138000}, [], None, "x"]
+    )
     def test_anything_but_one_name_is_no_request(self, till: Till, asked: Any) -> None:
         assert problem_of(till.post("/pos/members/resolve", asked)) == (400, "validation_error")
 
@@ -94,7 +96,11 @@ class TestRecordingAnOrder:
     def test_belongs_to_the_store_channel_and_source_of_the_key(self, till: Till, member: Member) -> None:
         earned(till, member)
         purchase = Purchase.objects.get()
-        assert (purchase.store_id, purchase.channel_id, purchase.source) == (till.key.store_id, till.key.channel_id, till.key.source)
+        assert (purchase.store_id, purchase.channel_id, purchase.source) == (
+            till.key.store_id,
+            till.key.channel_id,
+            till.key.source,
+        )
 
     def test_a_guest_earns_nothing(self, till: Till) -> None:
         receipt = till.post("/pos/orders", order_body(), key="k").json()
@@ -123,13 +129,22 @@ class TestRecordingAnOrder:
 
     def test_the_key_with_another_body_is_refused(self, till: Till, member: Member) -> None:
         till.post("/pos/orders", order_body(ref(member)), key="k1")
-        assert problem_of(till.post("/pos/orders", order_body(ref(member)), key="k1")) == (422, "idempotency_key_reused")
+        assert problem_of(till.post("/pos/orders", order_body(ref(member)), key="k1")) == (
+            422,
+            "idempotency_key_reused",
+        )
         assert Purchase.objects.count() == 1
 
     def test_without_a_key_is_refused(self, till: Till, member: Member) -> None:
         assert problem_of(till.post("/pos/orders", order_body(ref(member)))) == (400, "idempotency_key_missing")
-        assert problem_of(till.post("/pos/orders", order_body(ref(member)), key='""')) == (400, "idempotency_key_missing")
-        assert problem_of(till.post("/pos/orders", order_body(ref(member)), key="k" * 121)) == (400, "idempotency_key_invalid")
+        assert problem_of(till.post("/pos/orders", order_body(ref(member)), key='""')) == (
+            400,
+            "idempotency_key_missing",
+        )
+        assert problem_of(till.post("/pos/orders", order_body(ref(member)), key="k" * 121)) == (
+            400,
+            "idempotency_key_invalid",
+        )
         assert not Purchase.objects.exists()
 
     def test_a_refused_key_may_be_tried_again(self, till: Till, member: Member) -> None:
@@ -154,7 +169,14 @@ class TestRecordingAnOrder:
         assert till.post("/pos/orders", order_body(ref(member), store="S01"), key="k").status_code == 201
 
     def test_a_balance_in_the_body_changes_nothing(self, till: Till, member: Member) -> None:
-        extra = {"points": 999999, "tier": "gold", "points_available": 1, "source": "other", "store_id": 7, "member_id": 1}
+        extra: dict[str, Any] = {
+            "points": 999999,
+            "tier": "gold",
+            "points_available": 1,
+            "source": "other",
+            "store_id": 7,
+            "member_id": 1,
+        }
         receipt = till.post("/pos/orders", order_body(ref(member), **extra), key="k").json()
         assert receipt["points_earned"] == 50
         assert Purchase.objects.get().source == till.key.source
@@ -209,7 +231,11 @@ class TestWhatIsNoOrder:
 
     def test_missing_fields_are_all_named(self, till: Till) -> None:
         answer = till.post("/pos/orders", {}, key="k")
-        assert [error["pointer"] for error in answer.json()["errors"]] == ["#/external_order_no", "#/ordered_at", "#/lines"]
+        assert [error["pointer"] for error in answer.json()["errors"]] == [
+            "#/external_order_no",
+            "#/ordered_at",
+            "#/lines",
+        ]
         assert {error["code"] for error in answer.json()["errors"]} == {"required"}
 
 
@@ -217,7 +243,9 @@ class TestAskingForAnOrder:
     def test_tells_lines_and_returns(self, till: Till, member: Member) -> None:
         body = earned(till, member)
         number = body["external_order_no"]
-        till.post(f"/pos/orders/{number}/returns", {"external_return_no": "R1", "returned_at": now().isoformat()}, key="r")
+        till.post(
+            f"/pos/orders/{number}/returns", {"external_return_no": "R1", "returned_at": now().isoformat()}, key="r"
+        )
         told = till.get(f"/pos/orders/{number}").json()
         assert told["points_earned"] == 50
         assert [(line["line_no"], line["amount"]) for line in told["lines"]] == [(1, "50.00")]
@@ -242,7 +270,11 @@ class TestAskingForAnOrder:
 class TestReturningGoods:
     def test_takes_the_points_back(self, till: Till, member: Member) -> None:
         number = earned(till, member)["external_order_no"]
-        body = {"external_return_no": "R1", "returned_at": now().isoformat(), "lines": [{"line_no": 1, "quantity": "1"}]}
+        body = {
+            "external_return_no": "R1",
+            "returned_at": now().isoformat(),
+            "lines": [{"line_no": 1, "quantity": "1"}],
+        }
         answer = till.post(f"/pos/orders/{number}/returns", body, key="r1")
         assert answer.status_code == 201, answer.content
         receipt = answer.json()
@@ -265,7 +297,11 @@ class TestReturningGoods:
 
     def test_more_than_was_bought_is_refused(self, till: Till, member: Member) -> None:
         number = earned(till, member)["external_order_no"]
-        body = {"external_return_no": "R1", "returned_at": now().isoformat(), "lines": [{"line_no": 1, "quantity": "2"}]}
+        body = {
+            "external_return_no": "R1",
+            "returned_at": now().isoformat(),
+            "lines": [{"line_no": 1, "quantity": "2"}],
+        }
         assert problem_of(till.post(f"/pos/orders/{number}/returns", body, key="r"))[1] == "return_exceeds_order"
         assert balance_of(member.pk, now()).available == 50
 
@@ -290,7 +326,12 @@ def reward() -> Reward:
         code="ten", name="Ten off", kind="amount", off_amount="10.00", min_spend_amount="30.00", validity_days=30
     )
     return Reward.objects.create(
-        name="Ten off", price_points=40, template=template, stock=3, per_member_limit=2, valid_from=now() - timedelta(days=1)
+        name="Ten off",
+        price_points=40,
+        template=template,
+        stock=3,
+        per_member_limit=2,
+        valid_from=now() - timedelta(days=1),
     )
 
 
@@ -321,7 +362,9 @@ class TestUsingAVoucher:
         assert problem_of(till.post("/pos/vouchers/verify", {"code": "0000"})) == (409, "voucher_not_usable")
 
     def test_too_small_an_order_is_told_what_is_needed(self, till: Till, code: str) -> None:
-        answer = till.post("/pos/vouchers/redeem", {"code": code, "external_order_no": "T9", "spend_amount": "5.00"}, key="v")
+        answer = till.post(
+            "/pos/vouchers/redeem", {"code": code, "external_order_no": "T9", "spend_amount": "5.00"}, key="v"
+        )
         assert problem_of(answer) == (409, "min_spend")
         assert answer.json()["required"] == "30.00"
         assert Voucher.objects.get().state == Voucher.State.ISSUED

@@ -17,7 +17,7 @@ window.addEventListener("DOMContentLoaded", () => {
           borderWidth: 2,
           pointRadius: 0,
           pointHitRadius: 12,
-          tension: 0.25,
+          cubicInterpolationMode: "monotone",
         })),
       },
       options: {

@@ -2,7 +2,7 @@
 
 import hashlib
 from argparse import ArgumentParser
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
+from loyalty.periods import RESOLUTION, day_bounds
 from loyalty.services.standing import review_due_tiers
 from members import timeline
 from members.actors import Actor
@@ -33,6 +34,9 @@ class Command(BaseCommand):
         "Read order lines from a csv, xlsx or JSON-lines file and record the orders, with points and tiers as if they "
         "had come in live. Running it again changes nothing and resumes what broke off. Messages are not sent."
     )
+
+    _moved: dict[str, int]
+    """By how many weeks the dates of the file are moved, when they are; kept with the run."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
@@ -89,34 +93,35 @@ class Command(BaseCommand):
             return now
         day = parse_date(text)
         if day is not None:
-            return datetime(day.year, day.month, day.day, tzinfo=programme().tz).astimezone(UTC) + timedelta(days=1)
+            return day_bounds(day, programme().tz)[1] - RESOLUTION
         moment = parse_datetime(text)
         if moment is None or moment.tzinfo is None:
             raise CommandError("--as-of takes a date (2011-12-10) or a moment with its zone (2011-12-10T12:00:00+08:00).")
         return moment
 
     def _read(self, path: Path, mapping: OrderMapping, at: datetime, options: dict[str, Any]) -> DraftReport:
-        self._weeks = 0
+        self._moved = {}
         with tqdm(desc="reading", unit=" rows", disable=None) as bar:
             report = read_drafts(
                 self._rows(path, options), mapping, programme_currency=programme().currency, not_after=at, progress=bar.update
             )
         if options["shift_dates"] and report.last_at is not None:
-            self._weeks = self._weeks_before(path, mapping, (at - report.last_at) // timedelta(weeks=1))
-            report = report.moved(timedelta(weeks=self._weeks))
-            self.stdout.write(f"All dates are moved by {self._weeks} weeks.")
+            weeks = self._weeks_before(path, mapping, (at - report.last_at) // timedelta(weeks=1))
+            report = report.moved(timedelta(weeks=weeks))
+            self._moved = {"weeks": weeks}
+            self.stdout.write(f"All dates are moved by {weeks} weeks.")
         return report
 
     def _weeks_before(self, path: Path, mapping: OrderMapping, weeks: int) -> int:
         """Return by how many weeks this file was moved when it came first: its orders must be the same ones again."""
-        runs = OrderImport.objects.filter(file_sha256=_sha256(path), source=mapping.source, mapping__weeks__gt=0)
+        runs = OrderImport.objects.filter(file_sha256=_sha256(path), source=mapping.source, mapping__has_key="weeks")
         first = runs.order_by("id").values_list("mapping__weeks", flat=True).first()
         return weeks if first is None else first
 
     def _begin(self, path: Path, mapping: OrderMapping, report: DraftReport, now: datetime) -> OrderImport:
         return OrderImport.objects.create(
             file_name=path.name[:200], file_sha256=_sha256(path), source=mapping.source, started_at=now, rows_read=report.rows_read,
-            rows_ignored=report.rows_ignored, mapping={"says": describe(mapping), "weeks": self._weeks},
+            rows_ignored=report.rows_ignored, mapping={"says": describe(mapping), **self._moved},
         )  # fmt: skip
 
     def _post(self, run: OrderImport, mapping: OrderMapping, report: DraftReport, at: datetime) -> PostingReport:

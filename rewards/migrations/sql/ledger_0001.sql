@@ -34,6 +34,14 @@ BEGIN
     RETURN v_account;
 END $$;
 
+-- Locks purchases, ascending, until the end of the transaction, so that two returns can not both take the last piece.
+-- Runs with the owner's rights: a row lock asks for the right to UPDATE, which the application's role has not on history.
+CREATE FUNCTION ledger_lock_purchases(p_purchases bigint[]) RETURNS void LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM 1 FROM rewards_purchase WHERE id = ANY (p_purchases) ORDER BY id FOR NO KEY UPDATE;
+END $$;
+
 -- Writes a transaction, or returns NULL when its fact is posted already (waiting for one in flight).
 CREATE FUNCTION ledger_open_transaction(
     p_kind smallint, p_source text, p_key text, p_member bigint, p_reverses bigint,

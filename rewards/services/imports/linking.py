@@ -44,7 +44,9 @@ def link_returns(
     if not wanted:
         return links
     recorded = dict(
-        Purchase.objects.filter(source=mapping.source, external_order_no__in=wanted).values_list("external_order_no", "member_id")
+        Purchase.objects.filter(source=mapping.source, external_order_no__in=wanted).values_list(
+            "external_order_no", "member_id"
+        )
     )
     owners = {draft.order_no: members.get(draft.member_key) for draft in sales if draft.order_no in wanted} | recorded
     sold = {
@@ -60,7 +62,10 @@ def link_returns(
         links.owners[draft.order_no] = owners[number]
         items, missing = _allocated(draft, sold[number])
         if missing:
-            links.refused[draft.order_no] = ("line_not_in_order", {"field": "sku", "value": missing[0], "order": number})
+            links.refused[draft.order_no] = (
+                "line_not_in_order",
+                {"field": "sku", "value": missing[0], "order": number},
+            )
         else:
             links.items[draft.order_no] = items
     return links

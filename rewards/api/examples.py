@@ -1,0 +1,244 @@
+"""Examples for the published description: one customer, one evening."""
+
+from typing import Any, Final
+
+from drf_spectacular.utils import OpenApiExample
+
+_MEMBER: Final = "mem_3t8v0m6d4q9j1x7k2c5n8r0w4z"
+_ORDER: Final = "ord_1q7w3e9r5t2y8v4p6a0s1d3f5g"
+_REWARD: Final = "rwd_5h1j7k3m9n2p4q6r8s0t1v3w5x"
+_VOUCHER: Final = "vch_2b4c6d8e0f1g3h5j7k9m1n3p5q"
+_GOLD: Final = {"code": "gold", "label": "Gold"}
+_TEN_OFF: Final = {
+    "name": "¥10 off",
+    "kind": "amount",
+    "kind_label": "money off",
+    "off_amount": "10.00",
+    "min_spend_amount": "30.00",
+    "currency": "CNY",
+    "terms": "One per order.",
+}
+
+
+def _request(name: str, value: dict[str, Any]) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True)
+
+
+def _answer(name: str, value: dict[str, Any], status: int = 200) -> OpenApiExample:
+    return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])
+
+
+RESOLVE = [
+    _request("By phone", {"phone": "138 0013 8000"}),
+    _request("By member number", {"member_no": "100000016"}),
+    _answer(
+        "A gold member",
+        {
+            "member_ref": _MEMBER,
+            "member_no": "100000016",
+            "name": "张*丰",
+            "identified_by": "phone",
+            "tier": _GOLD,
+            "points_available": 2340,
+            "vouchers_usable": 2,
+        },
+    ),
+]
+
+_RECEIPT: Final = {
+    "id": _ORDER,
+    "external_order_no": "S01-0007731",
+    "member_ref": _MEMBER,
+    "ordered_at": "2026-07-05T06:10:00Z",
+    "total_amount": "88.00",
+    "currency": "CNY",
+    "points_earned": 198,
+    "points_are_pending": False,
+    "explain": [
+        {"kind": "base", "label": "Points on purchases: 1 for each 1.00 of 88.00", "points": 88},
+        {"kind": "tier", "label": "Tier multiplier ×1.25", "points": 22},
+        {"kind": "promotion", "label": "Double points", "points": 88},
+    ],
+    "not_applied": [{"label": "Weekend bonus", "code": "weekday", "reason": "It does not apply on this weekday."}],
+    "tier": _GOLD,
+    "tier_change": {"to": _GOLD},
+    "tier_credits": 88,
+    "points_available": 2538,
+    "points_pending": 0,
+    "already_processed": False,
+}
+
+RECORD_ORDER = [
+    _request(
+        "Two lines",
+        {
+            "external_order_no": "S01-0007731",
+            "member_ref": _MEMBER,
+            "ordered_at": "2026-07-05T14:10:00+08:00",
+            "lines": [
+                {"sku": "LATTE-L", "name": "Latte", "quantity": "2", "unit_price": "32.00", "amount": "64.00"},
+                {"sku": "CROISSANT", "name": "Croissant", "quantity": "1", "unit_price": "24.00", "amount": "24.00"},
+            ],
+        },
+    ),
+    _answer("Recorded", _RECEIPT, 201),
+    _answer("Recorded before", _RECEIPT | {"already_processed": True}),
+]
+
+GET_ORDER = [
+    _answer(
+        "With a return",
+        {
+            **_RECEIPT,
+            "already_processed": True,
+            "lines": [
+                {
+                    "line_no": 1,
+                    "sku": "LATTE-L",
+                    "name": "Latte",
+                    "quantity": "2.000",
+                    "amount": "64.00",
+                    "earns": True,
+                },
+                {
+                    "line_no": 2,
+                    "sku": "CROISSANT",
+                    "name": "Croissant",
+                    "quantity": "1.000",
+                    "amount": "24.00",
+                    "earns": True,
+                },
+            ],
+            "returns": [
+                {
+                    "id": "ret_4n6p8q0r2s1t3v5w7x9y2z4a6b",
+                    "external_return_no": "S01-R0042",
+                    "returned_at": "2026-07-06T02:00:00Z",
+                    "amount": "24.00",
+                    "points": 54,
+                }
+            ],
+        },
+    )
+]
+
+_RETURN_RECEIPT: Final = {
+    "id": "ret_4n6p8q0r2s1t3v5w7x9y2z4a6b",
+    "external_return_no": "S01-R0042",
+    "external_order_no": "S01-0007731",
+    "amount": "24.00",
+    "currency": "CNY",
+    "points_taken_back": 54,
+    "points_from_balance": 54,
+    "points_to_arrears": 0,
+    "tier_credits": 24,
+    "tier_change": None,
+    "dry_run": False,
+    "already_processed": False,
+}
+
+RECORD_RETURN = [
+    _request(
+        "One line",
+        {
+            "external_return_no": "S01-R0042",
+            "returned_at": "2026-07-06T10:00:00+08:00",
+            "lines": [{"line_no": 2, "quantity": "1"}],
+        },
+    ),
+    _request("All that is left", {"external_return_no": "S01-R0042", "returned_at": "2026-07-06T10:00:00+08:00"}),
+    _answer("Recorded", _RETURN_RECEIPT, 201),
+    _answer("Dry run", _RETURN_RECEIPT | {"dry_run": True}),
+]
+
+_VOUCHER_VALUE: Final = {"id": _VOUCHER, "template": _TEN_OFF, "off_amount": "10.00", "currency": "CNY"}
+
+VERIFY_VOUCHER = [
+    _request("With the order's total", {"code": "7K3M-9P2X-4W8A-1B5C", "spend_amount": "45.00"}),
+    _answer("Usable", _VOUCHER_VALUE),
+]
+
+USE_VOUCHER = [
+    _request(
+        "For an order", {"code": "7K3M-9P2X-4W8A-1B5C", "external_order_no": "S01-0007732", "spend_amount": "45.00"}
+    ),
+    _answer("Used", {**_VOUCHER_VALUE, "external_order_no": "S01-0007732", "already_processed": False}),
+]
+
+_HELD: Final = {
+    "id": _VOUCHER,
+    "template": _TEN_OFF,
+    "state": "issued",
+    "state_label": "ready to use",
+    "issued_at": "2026-07-05T06:20:00Z",
+    "expires_at": "2026-08-04T06:20:00Z",
+    "expires_on": "2026-08-04",
+}
+
+GET_VOUCHER = [_answer("Ready to use", {**_HELD, "code": "7K3M-9P2X-4W8A-1B5C", "use": None})]
+
+REDEEM = [
+    _request("A reward from /rewards", {"reward": _REWARD}),
+    _answer(
+        "Redeemed",
+        {
+            "id": "rdm_6c8d0e2f4g1h3j5k7m9n2p4q6r",
+            "reward": {"id": _REWARD, "name": "¥10 off"},
+            "points": 300,
+            "redeemed_at": "2026-07-05T06:20:00Z",
+            "voucher": _HELD,
+            "points_available": 2238,
+            "already_processed": False,
+        },
+        201,
+    ),
+]
+
+SUMMARY = [
+    _answer(
+        "A gold member",
+        {
+            "member": {"id": _MEMBER, "member_no": "100000016", "name": "张小丰", "joined_at": "2025-03-15T02:00:00Z"},
+            "tier": {
+                **_GOLD,
+                "rank": 2,
+                "colour": "#c9a227",
+                "credits": 1820,
+                "next_tier": {"code": "diamond", "label": "Diamond", "rank": 3, "colour": "#4a8fe7"},
+                "credits_to_next": 3180,
+                "sentence": "3,180 more tier credits lift you to Diamond.",
+            },
+            "points": {
+                "available": 2238,
+                "pending": 0,
+                "arrears": 0,
+                "expiring_next": {"points": 120, "expires_at": "2026-07-31T16:00:00Z", "expires_on": "2026-07-31"},
+            },
+            "vouchers_usable": 3,
+        },
+    )
+]
+
+GET_ENTRY = [
+    _answer(
+        "Points of a purchase",
+        {
+            "id": "ent_42",
+            "kind": "earn",
+            "kind_label": "earned",
+            "available_change": 198,
+            "pending_change": 0,
+            "arrears_change": 0,
+            "available_after": 2538,
+            "reference": "S01-0007731",
+            "happened_at": "2026-07-05T06:10:00Z",
+            "happened_on": "2026-07-05",
+            "explanation": {
+                "lines": _RECEIPT["explain"],
+                "not_applied": _RECEIPT["not_applied"],
+                "notes": [],
+            },
+            "lots": [{"points_change": 198, "expires_at": "2027-07-31T16:00:00Z", "expires_on": "2027-07-31"}],
+        },
+    )
+]

@@ -1,0 +1,122 @@
+"""Staff who work in the portal, and a business with rows in every list of it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import count
+
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.utils import timezone
+
+from analytics.models import DayFigures
+from campaigns.models import Message, MessageTemplate, Promotion
+from loyalty.models import LadderVersion, Tier, TierRule
+from loyalty.queries import forget_ladder_book
+from members import timeline
+from members.actors import SYSTEM
+from members.models import ApiKey, Brand, Channel, Member, Operator, ParkedEntry, Store, Subscription
+from members.services.enrolment import enrol_member
+from members.services.keys import ORDERS_WRITE, issue_key
+from rewards.models import Category, EarnRule, OrderImport, Product
+from rewards.queries import forget_rules
+from rewards.services.purchases import record_purchase
+from rewards.services.redemptions import redeem_reward
+from rewards.services.returns import record_return
+from tests.factories.catalogue import a_reward, a_template
+from tests.factories.orders import a_return, an_order
+
+PASSWORD = "a-password-for-tests"
+_numbers = count(1)
+
+
+def an_operator(*roles: str, superuser: bool = False) -> Operator:
+    """Return a member of staff with these roles (none: they may sign in and nothing else)."""
+    number = next(_numbers)
+    operator = Operator(username=f"staff-{number}", display_name=f"Staff {number}", is_staff=True, is_superuser=superuser)
+    operator.set_password(PASSWORD)
+    operator.save()
+    operator.groups.set(Group.objects.filter(name__in=roles))
+    assert operator.groups.count() == len(roles), f"there is no such role among {roles}"
+    return operator
+
+
+def signed_in(*roles: str, superuser: bool = False, language: str = "en") -> Client:
+    """Return a browser in which such a member of staff has signed in, reading in a language."""
+    client = Client(headers={"accept-language": language})
+    client.force_login(an_operator(*roles, superuser=superuser))
+    return client
+
+
+def a_named_member(full_name: str = "张三丰", phone: str | None = None, **details: object) -> Member:
+    """Enrol a member with a name and a phone number of their own."""
+    number = next(_numbers)
+    at = timezone.now() - timedelta(days=3)
+    channel = Channel.objects.get_or_create(code="till", defaults={"name": "Till", "kind": Channel.Kind.TILL})[0]
+    member = enrol_member(
+        channel_id=channel.pk, full_name=full_name, phone=phone or f"139{number:08d}", by=SYSTEM, at=at, **details  # type: ignore[arg-type]
+    )  # fmt: skip
+    return Member.objects.get(pk=member.pk)
+
+
+def a_business(size: int) -> None:
+    """Add `size` rows, or as many as there can be, to every list of the portal."""
+    now = timezone.now()
+    brand = Brand.objects.get_or_create(code="house", defaults={"name": "House"})[0]
+    reward = a_reward(30)
+    template = MessageTemplate.objects.get_or_create(
+        occasion=MessageTemplate.Occasion.TIER_RAISED, defaults={"channel": "console", "title": "Congratulations", "body": "Well done."}
+    )[0]
+    for _row in range(size):
+        number = next(_numbers)
+        store = Store.objects.create(code=f"P{number}", name=f"Place {number}", brand=brand)
+        _settings(number, store)
+        member = a_named_member(home_store_id=store.pk)
+        order = an_order(member, "600.00", number=f"O-{number}", ordered_at=now - timedelta(days=2), store_id=store.pk)
+        record_purchase(order=order, by=SYSTEM, at=now - timedelta(days=2))
+        redeem_reward(member_id=member.pk, reward_id=reward.pk, request_id=f"portal:{number}", by=SYSTEM, at=now - timedelta(days=1))
+        back = a_return(order, (1, "0.1"), number=f"B-{number}", returned_at=now - timedelta(hours=5))
+        record_return(ret=back, by=SYSTEM, at=now - timedelta(hours=5))
+        Message.objects.create(member=member, template=template, occurrence=f"test:{number}", channel="console", created_at=now)
+        DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
+    forget_ladder_book()
+    forget_rules()
+
+
+def _settings(number: int, store: Store) -> None:
+    """One more row of each kind that staff set up."""
+    now = timezone.now()
+    Brand.objects.create(code=f"b{number}", name=f"Brand {number}")
+    channel = Channel.objects.create(code=f"c{number}", name=f"Channel {number}", kind=Channel.Kind.WEB)
+    an_operator("service", "store")
+    issue_key(
+        name=f"Till {number}", store_id=store.pk, channel_id=channel.pk, source=f"src{number}", scopes=[ORDERS_WRITE], by=SYSTEM, at=now
+    )
+    assert ApiKey.objects.filter(store=store).count() == 1
+    subscription = Subscription.objects.create(name=f"reader {number}")
+    told = timeline.record([timeline.NewEntry("members.enrolled.v1", None, now, SYSTEM, {"channel": channel.pk})])
+    ParkedEntry.objects.create(subscription=subscription, entry_id=told[0], error="ValueError: no", parked_at=now)
+    category = Category.objects.create(code=f"cat{number}", name=f"Category {number}")
+    Product.objects.create(sku=f"SKU{number}", name=f"Article {number}", category=category)
+    a_reward(100 + number, name=f"Reward {number}", template=a_template(f"template-{number}"))
+    OrderImport.objects.create(file_name=f"{number}.csv", file_sha256=b"0" * 32, source="file", rows_read=9, started_at=now)
+    begin = now + timedelta(days=number)
+    promotion = Promotion.objects.create(name=f"Promotion {number}", factor=Decimal(2), starts_at=begin, ends_at=begin + timedelta(days=1))
+    promotion.stores.add(store)
+    _next_versions(number)
+
+
+def _next_versions(number: int) -> None:
+    """A tier above the others, and versions of the ladder and of the earn rule that follow the last ones."""
+    highest = Tier.objects.order_by("-rank").first()
+    tier = Tier.objects.create(code=f"tier{number}", name=f"Tier {number}", rank=highest.rank + 1 if highest else 0)
+    for model, field in ((LadderVersion, "number"), (EarnRule, "version")):
+        last = model.objects.order_by(f"-{field}").first()  # type: ignore[attr-defined]
+        begin = timezone.now() + timedelta(days=1)
+        version = 1
+        if last is not None:
+            begin = max(begin, last.valid_from + timedelta(days=1))
+            model.objects.filter(pk=last.pk).update(valid_to=begin)  # type: ignore[attr-defined]
+            version = getattr(last, field) + 1
+        made = model.objects.create(**{field: version, "valid_from": begin}, **({"name": f"Rule {version}"} if model is EarnRule else {}))  # type: ignore[attr-defined]
+        if isinstance(made, LadderVersion):
+            TierRule.objects.create(ladder=made, tier=tier, rise_credits=0, keep_credits=0)
