@@ -43,7 +43,7 @@ def home_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     """Return the context of the home page for this operator."""
     at = timezone.now()
     context["todos"] = _todos(request, at)
-    if not request.user.has_perm("analytics.view_dayfigures"):  # type: ignore[union-attr]
+    if not request.user.has_perm("analytics.view_dayfigures"):
         return context
     if not DayFigures.objects.exists():
         context["steps"] = _steps(request)
@@ -150,7 +150,7 @@ def _todos(request: HttpRequest, at: datetime) -> list[dict[str, Any]]:
     todos = []
     for item in todo_counts(at):
         app, _separator, model = item.url_name.removeprefix("admin:").removesuffix("_changelist").partition("_")
-        if item.count and request.user.has_perm(f"{app}.view_{model}"):  # type: ignore[union-attr]
+        if item.count and request.user.has_perm(f"{app}.view_{model}"):
             todos.append({"label": item.label, "count": grouped(item.count), "link": f"{reverse(item.url_name)}?{item.query}"})
     return todos
 
@@ -176,4 +176,4 @@ def _steps(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _may_see(request: HttpRequest, name: str) -> bool:
     app, _separator, model = name.partition("_")
-    return request.user.has_perm(f"{app}.view_{model}")  # type: ignore[union-attr]
+    return request.user.has_perm(f"{app}.view_{model}")

@@ -40,7 +40,7 @@ class Page:
         if not self.model:
             return True
         app, name = self.model.split(".")
-        return request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")  # type: ignore[union-attr]
+        return request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")
 
     def link(self) -> Any:
         """The address of the page."""
@@ -120,7 +120,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def find_members(request: HttpRequest, search_term: str) -> list[SearchResult]:
     """Return members for the command palette, masked; nobody to those who may not see members."""
     text = search_term.strip()
-    if len(text) < _SHORTEST_SEARCH or not request.user.has_perm("members.view_member"):  # type: ignore[union-attr]
+    if len(text) < _SHORTEST_SEARCH or not request.user.has_perm("members.view_member"):
         return []
     if text.isascii() and any(character.isdigit() for character in text) and len(text) < 2 * _SHORTEST_SEARCH:
         return []

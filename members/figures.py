@@ -6,7 +6,7 @@ from django.utils.translation import get_language
 
 _SYMBOLS = {"CNY": "¥", "HKD": "HK$", "TWD": "NT$", "USD": "US$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "MOP": "MOP$"}
 # From where a number is shortened, by what it is divided, and what is written after it.
-_SHORT = {"zh-hans": (10_000, "万"), "zh-hant": (10_000, "萬")}
+_SHORT: dict[str, tuple[int, str]] = {"zh-hans": (10_000, "万"), "zh-hant": (10_000, "萬")}
 _SHORT_ELSEWHERE = (1_000, "k")
 _SHORTENED_FROM = 10_000
 
@@ -18,7 +18,7 @@ def grouped(number: int | Decimal) -> str:
 
 def compact(number: int | Decimal) -> str:
     """Return a number short enough for a card: 1.2万, 12.3k. Up to 9,999 it stays exact."""
-    if abs(number) < _SHORTENED_FROM:
+    if -_SHORTENED_FROM < number < _SHORTENED_FROM:
         return grouped(number)
     by, word = _SHORT.get(get_language() or "", _SHORT_ELSEWHERE)
     return f"{number / by:,.1f}{word}"

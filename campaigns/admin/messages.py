@@ -78,7 +78,7 @@ class MessageAdmin(FactAdmin):
     empty_sentence = _("No message yet. Members are congratulated when they rise to a tier.")
 
     @display(description=_("member"))
-    def member_page(self, message: Message) -> SafeString | str:
+    def member_page(self, message: Message) -> SafeString:
         return member_link(message.member)
 
     @display(description=_("state"), label={"queued": "info", "sent": "success", "failed": "danger", "skipped": "warning"})
@@ -95,7 +95,7 @@ class MessageAdmin(FactAdmin):
         return super().get_actions_detail(request, object_id) if given_up.exists() else []
 
     def has_retry_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return request.user.has_perm("campaigns.change_message")  # type: ignore[union-attr]
+        return request.user.has_perm("campaigns.change_message")
 
     @action(
         description=_("Try again"),

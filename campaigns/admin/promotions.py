@@ -89,7 +89,7 @@ class PromotionAdmin(TranslatedAdmin):
         return [offer for offer in super().get_actions_detail(request, object_id) if offer.method.original_function_name in possible]
 
     def has_run_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return request.user.has_perm("campaigns.change_promotion")  # type: ignore[union-attr]
+        return request.user.has_perm("campaigns.change_promotion")
 
     @action(
         description=_("Launch"),

@@ -199,7 +199,7 @@ class Story:
         by_id = {person.member_id: person for person in self.people[: self.joined]}
         last_order = {order.member_id: order.ordered_at for order in sorted(orders, key=lambda order: order.ordered_at)}
         cheapest = min(reward.price_points for reward in self.business.rewards)
-        rich = PointsAccount.objects.filter(available__gte=cheapest, member_id__in=by_id).order_by("member_id")
+        rich = PointsAccount.objects.filter(available__gte=cheapest).order_by("member_id")
         for member_id, available in rich.values_list("member_id", "available"):
             bought_at = last_order.get(member_id)
             if self.random.random() > (0.16 if bought_at else 0.025):

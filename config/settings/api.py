@@ -33,7 +33,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Perennial API",
     "DESCRIPTION": _DESCRIPTION,
     "VERSION": "1.0.0",
-    "LICENSE": {"name": "The licence of Perennial"},
+    "LICENSE": {"name": "Proprietary", "identifier": "LicenseRef-Perennial"},
     "OAS_VERSION": "3.1.1",
     "SERVERS": [{"url": "/api/v1", "description": "This installation"}],
     "SCHEMA_PATH_PREFIX": r"/api/v1",

@@ -106,7 +106,11 @@ def database(url: str, *, pool: bool) -> dict:
     return config
 
 
-DATABASES = {"default": database(env("DATABASE_URL", default="postgres:///perennial"), pool=env.bool("DATABASE_POOL", default=False))}
+DATABASES = {
+    "default": database(
+        env("DATABASE_URL", default="postgres:///perennial"), pool=env.bool("DATABASE_POOL", default=False)
+    )
+}
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

@@ -25,6 +25,8 @@ def main(arguments: list[str]) -> int:
     except TrialRefused as refusal:
         print(f"run.sh: {refusal}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _run(arguments: list[str]) -> int:

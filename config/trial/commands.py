@@ -80,9 +80,8 @@ def _proofs() -> dict[str, Path]:
 
 
 def _pytest(arguments: Sequence[str]) -> int:
-    environment = {key: value for key, value in os.environ.items() if key not in {"DJANGO_SETTINGS_MODULE"}}
-    command = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode  # noqa: S603
+    environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    return _foreground([sys.executable, "-m", "pytest", *arguments], environment, cwd=PROJECT)
 
 
 def _cores() -> int:
@@ -124,8 +123,11 @@ def _run(folder: DataFolder, servers: Servers, arguments: Sequence[str]) -> int:
     return status
 
 
-def _foreground(command: Sequence[str], environment: dict[str, str]) -> int:
-    """Run a command that owns the terminal: Ctrl-C goes to it, and we wait for what it makes of it."""
+def _foreground(command: Sequence[str], environment: dict[str, str], cwd: Path | None = None) -> int:
+    """Run a command that owns the terminal: Ctrl-C goes to it, and we wait for what it makes of it.
+
+    It runs in the present folder, where its file arguments are found, unless another is given.
+    """
     end_with_parent = die_with_parent(signal.SIGTERM)
 
     def prepare() -> None:
@@ -133,7 +135,7 @@ def _foreground(command: Sequence[str], environment: dict[str, str]) -> int:
         end_with_parent()
 
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    process = subprocess.Popen(command, env=environment, preexec_fn=prepare)  # noqa: S603, PLW1509 - no threads
+    process = subprocess.Popen(command, cwd=cwd, env=environment, preexec_fn=prepare)  # noqa: S603, PLW1509 - no threads
     terminate = signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
     try:
         return process.wait()

@@ -56,7 +56,10 @@ def make(folder: Path) -> None:
     version = ".".join(str(part) for part in sys.version_info[:3])
     print(f"Installing the packages into {folder} (Python {version}, about a minute) …", flush=True)
     # Not the environment's own Python, which has just been removed when the environment is made again.
-    _do([getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(folder)], "Python could not make a virtual environment")
+    _do(
+        [getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(folder)],
+        "Python could not make a virtual environment",
+    )
     install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "-r", str(LOCK)]
     install += ["--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-script-location"]
     _do(install, "pip could not install requirements.lock")

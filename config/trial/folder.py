@@ -66,7 +66,9 @@ class DataFolder:
         try:
             return dict(json.loads(file.read_text(encoding="utf-8")))
         except PermissionError as error:
-            raise TrialRefused(f"{file} belongs to another account; set PERENNIAL_HOME to a folder of yours.") from error
+            raise TrialRefused(
+                f"{file} belongs to another account; set PERENNIAL_HOME to a folder of yours."
+            ) from error
 
     def reread(self) -> None:
         """Read the notes again: another process may have written them since."""

@@ -58,7 +58,9 @@ def unprivileged_account() -> Account | None:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise TrialRefused("PostgreSQL refuses to run as root, and there is no account 'postgres' or 'nobody' to run it as.")
+    raise TrialRefused(
+        "PostgreSQL refuses to run as root, and there is no account 'postgres' or 'nobody' to run it as."
+    )
 
 
 def can_reach(path: Path, account: Account | None) -> bool:
@@ -206,11 +208,19 @@ class Cluster:
         ]
         with self._log.open("ab") as output:
             done = subprocess.run(  # noqa: S603
-                command, stdout=output, stderr=output, env=_MINIMAL_ENV, cwd="/", check=False, **as_account(self.account)
+                command,
+                stdout=output,
+                stderr=output,
+                env=_MINIMAL_ENV,
+                cwd="/",
+                check=False,
+                **as_account(self.account),
             )
         password_file.unlink()
         if done.returncode != 0:
-            raise TrialRefused(f"PostgreSQL's data folder could not be made. The end of {self._log}:\n{tail(self._log)}")
+            raise TrialRefused(
+                f"PostgreSQL's data folder could not be made. The end of {self._log}:\n{tail(self._log)}"
+            )
         with (draft / "postgresql.conf").open("a", encoding="utf-8") as configuration:
             configuration.write(_CONFIGURATION if self._durable else _CONFIGURATION + _FORGETFUL)
         draft.rename(self.folder / "data")

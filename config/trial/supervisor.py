@@ -129,7 +129,9 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - no threads run here
         )
-        self._finish(Child("seed_demo", process, self._folder.logs / "seed_demo.log"), "The demo data could not be written")
+        self._finish(
+            Child("seed_demo", process, self._folder.logs / "seed_demo.log"), "The demo data could not be written"
+        )
         self._folder.keep(demo_data="written")
 
     def _start_web(self, servers: Servers) -> None:
@@ -142,8 +144,8 @@ class Supervisor:
 
     def _start_worker(self, servers: Servers) -> None:
         log = fresh_log(self._folder.logs, "worker")
-        command = [sys.executable, "-m", "celery", "-A", "config.trial.worker", "worker", "-B", "-c", "2", "-l", "info"]
-        command += ["--without-mingle", "--without-gossip"]  # there is no other worker to find
+        command = [sys.executable, "-m", "celery", "--skip-checks", "-A", "config.trial.worker", "worker"]
+        command += ["-B", "-c", "2", "-l", "info", "--without-mingle", "--without-gossip"]  # it is the only worker
         process = spawn(
             command,
             log=log,
@@ -210,8 +212,8 @@ READY {self._url("/")}"""
         )
 
     def _url(self, path: str = "/") -> str:
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104 - compared, not bound
-        return f"http://{host}:{self._port}{path}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}{path}"
 
     def _with_demo_password(self, servers: Servers) -> Mapping[str, str]:
         return {**servers.environment(self._folder), "PERENNIAL_DEMO_PASSWORD": self._demo_password()}

@@ -24,7 +24,9 @@ def binary() -> Path:
         program = Path(spec.origin).parent / "_binaries" / f"{platform.system().lower()}-{machine}" / "valkey-server"
         if program.exists():
             return program
-    raise TrialRefused("There is no embedded broker for this machine. Set CELERY_BROKER_URL to a Redis or RabbitMQ server.")
+    raise TrialRefused(
+        "There is no embedded broker for this machine. Set CELERY_BROKER_URL to a Redis or RabbitMQ server."
+    )
 
 
 class Valkey:

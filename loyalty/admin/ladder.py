@@ -60,10 +60,10 @@ class TierRuleInline(TabularInline):
     fields = ("tier", "rise_credits", "keep_credits", "points_multiplier")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("loyalty.view_ladderversion")  # type: ignore[union-attr]
+        return request.user.has_perm("loyalty.view_ladderversion")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("loyalty.change_ladderversion") and not has_begun(obj)  # type: ignore[union-attr]
+        return request.user.has_perm("loyalty.change_ladderversion") and not has_begun(obj)
 
     has_change_permission = has_delete_permission = has_add_permission
 

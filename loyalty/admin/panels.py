@@ -52,7 +52,7 @@ def _column(member_ids: Sequence[int]) -> Mapping[int, SafeString]:
     held = TierStanding.objects.filter(member_id__in=member_ids).select_related("tier")
     badges = {standing.member_id: tier_badge(standing.tier) for standing in held}
     lowest = Tier.objects.order_by("rank").first()
-    start = tier_badge(lowest) if lowest else ""
+    start = tier_badge(lowest) if lowest else SafeString()
     return {member_id: badges.get(member_id, start) for member_id in member_ids}
 
 

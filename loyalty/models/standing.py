@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from loyalty.models.ladder import LadderVersion, Tier
 from members.models import Member
@@ -85,7 +86,7 @@ class TierChange(models.Model):
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="tier_changes", verbose_name=_("member"), db_index=False)
     number = models.PositiveIntegerField(_("number"), help_text=_("1, 2, 3 … for each member."))
     reason = models.CharField(_("reason"), max_length=8, choices=Reason)
-    from_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("from tier"))
+    from_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=pgettext_lazy("change", "from tier"))
     to_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("to tier"))
     ladder = models.ForeignKey(LadderVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("ladder version"))
     window_from = models.DateTimeField(_("qualifying period from"))

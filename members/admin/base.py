@@ -28,10 +28,10 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def store_scope(request: HttpRequest) -> frozenset[int] | None:
     """Return the stores to which the operator's view is limited; None when it is not."""
-    if not hasattr(request, "store_scope"):
-        stores = frozenset(request.user.stores.values_list("pk", flat=True))  # type: ignore[union-attr]
-        request.store_scope = stores or None  # type: ignore[attr-defined]
-    return request.store_scope  # type: ignore[attr-defined, no-any-return]
+    known: dict[str, frozenset[int]] = vars(request)
+    if "store_scope" not in known:
+        known["store_scope"] = frozenset(request.user.stores.values_list("pk", flat=True))  # type: ignore[union-attr]
+    return known["store_scope"] or None
 
 
 def say_refusal(request: HttpRequest, refusal: Refusal) -> None:
@@ -60,8 +60,8 @@ class StaffAdmin(ModelAdmin):
     list_filter_submit = True
     warn_unsaved_form = True
     save_on_top = False
-    actions = None
-    paginator = CappedPaginator
+    actions: Any = None
+    paginator: Any = CappedPaginator
     #: What an empty list says: what will stand here and how it comes about.
     empty_sentence: ClassVar[str | Promise] = _("Nothing here yet.")
     #: The path to the store by which the view of store staff is limited.
@@ -112,7 +112,7 @@ class TranslatedAdmin(StaffAdmin, TranslationAdmin):
         ]
         return [(None, {"fields": plain}), *tabs]
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields or ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """Dialogs in which staff say why, before a service is called. They are posted; a link alone changes nothing."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -29,7 +29,7 @@ class ConfirmDialog(BaseDialogForm):
     """Asks whether it is meant."""
 
 
-def carry_out(request: HttpRequest, act: Callable[[], None], *, done: str | Promise, then: str) -> HttpResponse:
+def carry_out(request: HttpRequest, act: Callable[[], None], *, done: Any, then: str) -> HttpResponse:
     """Do what the dialog asked about, say how it went, and lead the page on to `then`."""
     try:
         act()

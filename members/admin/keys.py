@@ -68,7 +68,7 @@ class ApiKeyAdmin(HistoryAdmin):
         return () if obj is None else self.get_fields(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("members.add_apikey")  # type: ignore[union-attr]
+        return request.user.has_perm("members.add_apikey")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return super().get_queryset(request).defer("key_sha256")
@@ -116,7 +116,7 @@ class ApiKeyAdmin(HistoryAdmin):
         return super().get_actions_detail(request, object_id) if in_use else []
 
     def has_revoke_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return request.user.has_perm("members.change_apikey")  # type: ignore[union-attr]
+        return request.user.has_perm("members.change_apikey")
 
     @action(
         description=_("Revoke"),

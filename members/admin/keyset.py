@@ -40,7 +40,11 @@ def _beyond(by: Sequence[str], after: Sequence[Any]) -> Q:
 
 
 def _format(row: Model, by: Sequence[str]) -> str:
-    return "~".join(row._meta.get_field(name).value_to_string(row) for name in by)
+    return "~".join(_field(type(row), name).value_to_string(row) for name in by)
+
+
+def _field(model: type[Model], name: str) -> Any:
+    return model._meta.get_field(name)
 
 
 def _parse(model: type[Model], by: Sequence[str], cursor: str) -> list[Any]:
@@ -48,6 +52,6 @@ def _parse(model: type[Model], by: Sequence[str], cursor: str) -> list[Any]:
     if len(parts) != len(by):
         return []
     try:
-        return [model._meta.get_field(name).to_python(part) for name, part in zip(by, parts, strict=True)]
+        return [_field(model, name).to_python(part) for name, part in zip(by, parts, strict=True)]
     except ValidationError:
         return []

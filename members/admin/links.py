@@ -7,9 +7,9 @@ from django.utils.safestring import SafeString
 from members.models import Member
 
 
-def member_link(member: Member | None) -> SafeString | str:
+def member_link(member: Member | None) -> SafeString:
     """Return the member's number as a link to the member page; empty for people who are not members."""
     if member is None:
-        return ""
+        return SafeString()
     address = reverse("admin:members_member_change", args=[member.pk])
     return format_html('<a class="text-primary-600 dark:text-primary-500 pn-number" href="{}">{}</a>', address, member.member_no)

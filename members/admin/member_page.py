@@ -51,7 +51,7 @@ class ProfileForm(forms.Form):
     )
     email = forms.EmailField(label=_("E-mail"), required=False, widget=UnfoldAdminEmailInputWidget)
     birthday = forms.DateField(label=_("Birthday"), required=False, widget=UnfoldAdminSingleDateWidget)
-    home_store = forms.ModelChoiceField(
+    home_store: Any = forms.ModelChoiceField(
         label=_("Home store"), queryset=Store.objects.none(), required=False, widget=UnfoldAdminSelectWidget, empty_label="–"
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget)
@@ -94,8 +94,8 @@ class MemberPage:
             "active": active,
             "tab": active.context(member, request, at),
             "person": _masked(member),
-            "may_change": request.user.has_perm(CHANGE),  # type: ignore[union-attr]
-            "may_unmask": request.user.has_perm(SEE_PERSONAL_DATA),  # type: ignore[union-attr]
+            "may_change": request.user.has_perm(CHANGE),
+            "may_unmask": request.user.has_perm(SEE_PERSONAL_DATA),
         }
         return render(request, "portal/member/page.html", context)
 
@@ -190,7 +190,7 @@ class MemberPage:
 
     def _page_context(self, request: HttpRequest, member: Member) -> dict[str, Any]:
         site = self.model_admin.admin_site
-        request.current_app = site.name  # type: ignore[attr-defined]
+        request.current_app = site.name
         opts = self.model_admin.opts
         return {**site.each_context(request), "opts": opts, "object": member, "member": member, "title": member.member_no}
 
@@ -201,7 +201,7 @@ class MemberPage:
             raise Http404 from error
 
     def _require(self, request: HttpRequest, permission: str) -> None:
-        if not request.user.has_perm(permission):  # type: ignore[union-attr]
+        if not request.user.has_perm(permission):
             raise PermissionDenied
 
 

@@ -77,7 +77,7 @@ class OperatorAdmin(StaffAdmin, UserAdmin):
         return HttpResponseRedirect(reverse("admin:auth_user_password_change", args=[object_id]))
 
     def has_password_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return request.user.has_perm("members.change_operator")  # type: ignore[union-attr]
+        return request.user.has_perm("members.change_operator")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -94,7 +94,7 @@ class OperatorAdmin(StaffAdmin, UserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Operator | None = None) -> bool:
         """Only a superuser changes a superuser: nobody may take more rights by the password of another account."""
-        if obj is not None and obj.is_superuser and not request.user.is_superuser:  # type: ignore[union-attr]
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
 

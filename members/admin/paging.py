@@ -27,7 +27,7 @@ class CappedPaginator(Paginator):
         return self.object_list.order_by().values("pk")[: self.CAP + 1].count()
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         """How many rows can be paged through."""
         return min(self._counted, self.CAP)
 

@@ -87,13 +87,13 @@ def register_list_filter(list_filter: type[ListFilter]) -> None:
 
 def tabs(request: HttpRequest) -> list[Tab]:
     """Return the tabs that the operator may open, in order."""
-    allowed = [tab for tab in _tabs.values() if request.user.has_perm(tab.permission)]  # type: ignore[union-attr]
+    allowed = [tab for tab in _tabs.values() if request.user.has_perm(tab.permission)]
     return sorted(allowed, key=lambda tab: tab.order)
 
 
 def header_parts(request: HttpRequest) -> list[HeaderPart]:
     """Return the parts of the header that the operator may see, in order."""
-    allowed = [part for part in _header.values() if request.user.has_perm(part.permission)]  # type: ignore[union-attr]
+    allowed = [part for part in _header.values() if request.user.has_perm(part.permission)]
     return sorted(allowed, key=lambda part: part.order)
 
 

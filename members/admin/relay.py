@@ -82,7 +82,7 @@ class ParkedEntryAdmin(HistoryAdmin):
         return subscriber_name(parked.subscription_id)
 
     def has_replay_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return request.user.has_perm("members.change_parkedentry")  # type: ignore[union-attr]
+        return request.user.has_perm("members.change_parkedentry")
 
     @action(
         description=_("Replay"),

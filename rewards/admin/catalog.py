@@ -65,7 +65,7 @@ class RedemptionAdmin(FactAdmin):
     empty_sentence = _("Nobody has redeemed anything yet.")
 
     @display(description=_("member"))
-    def member_page(self, redemption: Redemption) -> SafeString | str:
+    def member_page(self, redemption: Redemption) -> SafeString:
         return member_link(redemption.member)
 
     @display(description=_("price (points)"))

@@ -35,7 +35,7 @@ class LedgerEntryAdmin(FactAdmin):
     empty_sentence = _("No points have moved yet. Every purchase, redemption and expiry will stand here.")
 
     @display(description=_("member"))
-    def member_page(self, entry: LedgerEntry) -> SafeString | str:
+    def member_page(self, entry: LedgerEntry) -> SafeString:
         return member_link(entry.member)
 
     @display(description=_("kind"), label=KIND_COLOURS)

@@ -56,7 +56,7 @@ class PurchaseAdmin(FactAdmin):
         return super().get_queryset(request).defer("fingerprint")
 
     @display(description=_("member"))
-    def member_page(self, purchase: Purchase) -> SafeString | str:
+    def member_page(self, purchase: Purchase) -> SafeString:
         return member_link(purchase.member)
 
     @display(description=_("total"))
@@ -93,7 +93,7 @@ class PurchaseReturnAdmin(FactAdmin):
         return super().get_queryset(request).defer("fingerprint", "purchase__fingerprint")
 
     @display(description=_("member"))
-    def member_page(self, came_back: PurchaseReturn) -> SafeString | str:
+    def member_page(self, came_back: PurchaseReturn) -> SafeString:
         return member_link(came_back.member)
 
     @display(description=_("total"))

@@ -64,7 +64,7 @@ class VoucherAdmin(FactAdmin):
         return super().get_queryset(request).defer("code_hmac")
 
     @display(description=_("member"))
-    def member_page(self, voucher: Voucher) -> SafeString | str:
+    def member_page(self, voucher: Voucher) -> SafeString:
         return member_link(voucher.member)
 
     @display(description=_("state"), label=STATE_COLOURS)

@@ -93,7 +93,7 @@ class Order:
         """SHA-256 of what the order says; the same order has the same one however it arrives."""
         parts = [str(self.member_id), str(self.store_id), self.ordered_at.astimezone(UTC).isoformat()]
         for line in self.lines:
-            parts += [line.sku, format(line.quantity.normalize(), "f"), format(line.amount.normalize(), "f")]
+            parts += [line.sku, format(line.quantity.normalize(), "f"), format(line.amount.normalize(), "f"), str(line.earns)]
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
 

@@ -96,23 +96,38 @@ def redeem_reward(*, member_id: int, reward_id: int, request_id: str, by: Actor,
 
 
 def _write(member_id: int, reward: Reward, request_id: str, by: Actor, at: datetime) -> Redemption:
-    """Write redemption and voucher. The account is locked, so counting this member's redemptions is exact."""
-    number = Redemption.objects.filter(member_id=member_id, reward=reward).count() + 1
-    if reward.per_member_limit is not None and number > reward.per_member_limit:
-        raise RewardLimitReached(reward=reward.name, limit=reward.per_member_limit)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('rewards_voucher', 'id'))")
-        voucher_id = cursor.fetchone()[0]
-    voucher = new_voucher(pk=voucher_id, public_id=uuid4(), member_id=member_id, template=reward.template, at=at, by=by)
-    return Redemption.objects.create(
-        member_id=member_id,
-        request_id=request_id,
-        reward=reward,
-        number=number,
-        price_points=reward.price_points,
-        voucher=voucher,
-        redeemed_at=at,
+    """Write redemption, voucher and its first event in one statement. The account is locked, so the number is exact."""
+    voucher = new_voucher(public_id=uuid4(), member_id=member_id, template=reward.template, at=at)
+    redemption = Redemption(
+        member_id=member_id, request_id=request_id, reward=reward, price_points=reward.price_points, redeemed_at=at
     )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH voucher AS (
+                INSERT INTO rewards_voucher (public_id, member_id, template_id, code_hmac, state, issued_at, expires_at)
+                VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id
+            ), event AS (
+                INSERT INTO rewards_voucherevent
+                    (voucher_id, from_state, to_state, external_order_no, actor_kind, actor_id, happened_at)
+                SELECT id, '', 'issued', '', %s, %s, %s FROM voucher
+            )
+            INSERT INTO rewards_redemption (member_id, request_id, reward_id, number, price_points, voucher_id, redeemed_at)
+            SELECT %s, %s, %s, 1 + (SELECT count(*) FROM rewards_redemption WHERE member_id = %s AND reward_id = %s), %s, id, %s
+            FROM voucher
+            RETURNING id, public_id, number, voucher_id, recorded_at
+            """,
+            [
+                voucher.public_id, member_id, voucher.template_id, bytes(voucher.code_hmac), voucher.state, at, voucher.expires_at,
+                by.kind, by.id, at,
+                member_id, request_id, reward.pk, member_id, reward.pk, reward.price_points, at,
+            ],
+        )  # fmt: skip
+        redemption.pk, redemption.public_id, redemption.number, voucher.pk, redemption.recorded_at = cursor.fetchone()
+    redemption.voucher = voucher
+    if reward.per_member_limit is not None and redemption.number > reward.per_member_limit:
+        raise RewardLimitReached(reward=reward.name, limit=reward.per_member_limit)
+    return redemption
 
 
 def _known(member_id: int, reward_id: int, request_id: str, available: int) -> RedemptionReceipt:

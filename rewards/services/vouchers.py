@@ -19,6 +19,7 @@ from members.actors import Actor
 from rewards import events
 from rewards.models import Voucher, VoucherEvent, VoucherTemplate
 from rewards.refusals import RewardsRefusal
+from rewards.services.purchases import check_active
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
@@ -75,19 +76,17 @@ def code_hmac(code: str) -> bytes:
     return hmac.digest(settings.CODE_SECRET.encode(), b"voucher-lookup:" + plain.encode(), hashlib.sha256)
 
 
-def new_voucher(*, pk: int, public_id: UUID, member_id: int, template: VoucherTemplate, at: datetime, by: Actor) -> Voucher:
-    """Issue one voucher, inside the caller's transaction."""
-    voucher = Voucher.objects.create(
-        pk=pk,
+def new_voucher(*, public_id: UUID, member_id: int, template: VoucherTemplate, at: datetime) -> Voucher:
+    """Return a voucher that is valid from `at`, not yet written: whoever issues it writes it with its first event."""
+    return Voucher(
         public_id=public_id,
         member_id=member_id,
         template=template,
         code_hmac=code_hmac(voucher_code(public_id)),
+        state=Voucher.State.ISSUED,
         issued_at=at,
         expires_at=at + timedelta(days=template.validity_days),
     )
-    VoucherEvent.objects.create(voucher=voucher, to_state=Voucher.State.ISSUED, actor_kind=by.kind, actor_id=by.id, happened_at=at)
-    return voucher
 
 
 @transaction.atomic
@@ -97,13 +96,14 @@ def use_voucher(
     """Use a voucher for an order. Using it again for the same order in the same store returns the first answer.
 
     `spend_amount` is the order's total before the voucher; None skips nothing: a voucher with a least spend then refuses.
-    Raises VoucherNotUsable, VoucherUsed, VoucherExpired, MinSpendNotReached.
+    Raises VoucherNotUsable, VoucherUsed, VoucherExpired, MinSpendNotReached, MemberFrozen, MemberClosed.
     """
     voucher = (
-        Voucher.objects.select_for_update(no_key=True, of=("self",)).select_related("template").filter(code_hmac=code_hmac(code)).first()
+        Voucher.objects.select_for_update(no_key=True, of=("self",)).select_related("template", "member").filter(code_hmac=code_hmac(code)).first()
     )
     if voucher is None:
         raise VoucherNotUsable
+    check_active(voucher.member.member_no, voucher.member.status)
     template = voucher.template
     if voucher.state == Voucher.State.USED:
         last = voucher.events.filter(to_state=Voucher.State.USED).last()

@@ -112,7 +112,7 @@ class TestMetrics:
         for key, metric in METRICS.items():
             assert metric.key == key
             assert str(metric.label)
-            assert str(metric.definition).endswith(".")
+            assert str(metric.definition).endswith((".", "。"))
             assert isinstance(metric.unit, Unit)
             assert isinstance(metric.value(day), int | Decimal)
         assert METRICS["orders"].value(day) == 3

@@ -79,7 +79,9 @@ class TestTheApplicationRole:
 
 def _partitions_of_the_timeline() -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'members_timelineentry'::regclass")
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'members_timelineentry'::regclass"
+        )
         return [name for (name,) in cursor.fetchall()]
 
 

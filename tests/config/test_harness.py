@@ -41,7 +41,9 @@ class TestCommittedDatabase:
             found = other.execute("SELECT count(*) FROM django_content_type WHERE app_label = 'committed'").fetchone()
         assert found == (1,)
 
-    def test_starts_from_the_template_and_ends_with_its_test(self, database_server: TestServer, committed_db: str) -> None:
+    def test_starts_from_the_template_and_ends_with_its_test(
+        self, database_server: TestServer, committed_db: str
+    ) -> None:
         _add_content_type("committed")
         with database_server.clone(f"another_{threading.get_native_id()}") as url, psycopg.connect(url) as other:
             found = other.execute("SELECT count(*) FROM django_content_type WHERE app_label = 'committed'").fetchone()

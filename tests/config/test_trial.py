@@ -182,8 +182,19 @@ class TestFindingPython:
         assert "apt-get install python3.12-venv" in done.stderr
 
     def test_tells_its_usage_without_any_python(self, machine: Path) -> None:
-        done = subprocess.run([RUN, "--help"], env={"PATH": str(machine / "bin")}, capture_output=True, text=True, check=True)
-        for word in ("test", "prove", "manage", "--reset", "--members", "PORT", "PERENNIAL_HOME", "PERENNIAL_DEMO_PASSWORD"):
+        done = subprocess.run(
+            [RUN, "--help"], env={"PATH": str(machine / "bin")}, capture_output=True, text=True, check=True
+        )
+        for word in (
+            "test",
+            "prove",
+            "manage",
+            "--reset",
+            "--members",
+            "PORT",
+            "PERENNIAL_HOME",
+            "PERENNIAL_DEMO_PASSWORD",
+        ):
             assert word in done.stdout
 
 
@@ -192,11 +203,11 @@ class TestTestCommand:
     def called(self, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         calls: list[list[str]] = []
 
-        def remember(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        def remember(command: list[str], _environment: dict[str, str], **_: object) -> int:
             calls.append(command[3:])
-            return subprocess.CompletedProcess(command, 0)
+            return 0
 
-        monkeypatch.setattr("config.trial.commands.subprocess.run", remember)
+        monkeypatch.setattr("config.trial.commands._foreground", remember)
         monkeypatch.setattr("config.trial.commands._cores", lambda: 2)
         return calls
 
@@ -226,7 +237,7 @@ class TestTestCommand:
         assert called[1] == ["--hypothesis-profile=prove", "-m", "hypothesis"]
 
     def test_names_the_proofs_there_are(self, called: list[list[str]]) -> None:
-        with pytest.raises(TrialRefused, match="run_sh.*properties"):
+        with pytest.raises(TrialRefused, match=r"run_sh.*properties"):
             commands.prove(["unheard_of"])
         assert called == []
 

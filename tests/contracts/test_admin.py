@@ -95,13 +95,16 @@ def an_operator_that_is_not_saved() -> Operator:
 def drop_downs(page: Any, request: Any) -> Iterator[tuple[str, type[Model]]]:
     """Yield (where, model) of every choice among rows that a page renders in full: in its form, inlines and filters."""
     forms_of_page = [page.get_form(request)] if page.has_add_permission(request) or page.has_change_permission(request) else []
-    for inline in page.get_inline_instances(request):
-        if inline.has_add_permission(request, None) or inline.has_change_permission(request, None):
-            forms_of_page.append(inline.get_formset(request).form)
+    forms_of_page += [
+        inline.get_formset(request).form
+        for inline in page.get_inline_instances(request)
+        if inline.has_add_permission(request, None) or inline.has_change_permission(request, None)
+    ]
     for form in forms_of_page:
         for name, field in form.base_fields.items():
             widget = field.widget.widget if isinstance(field.widget, RelatedFieldWidgetWrapper) else field.widget
             if isinstance(field, forms.ModelChoiceField) and not isinstance(widget, AutocompleteMixin | ForeignKeyRawIdWidget):
+                assert field.queryset is not None
                 yield name, field.queryset.model
     for listed in page.get_list_filter(request):
         if isinstance(listed, tuple) and issubclass(listed[1], RelatedFieldListFilter):

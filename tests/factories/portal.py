@@ -110,13 +110,13 @@ def _next_versions(number: int) -> None:
     highest = Tier.objects.order_by("-rank").first()
     tier = Tier.objects.create(code=f"tier{number}", name=f"Tier {number}", rank=highest.rank + 1 if highest else 0)
     for model, field in ((LadderVersion, "number"), (EarnRule, "version")):
-        last = model.objects.order_by(f"-{field}").first()  # type: ignore[attr-defined]
+        last = model.objects.order_by(f"-{field}").first()
         begin = timezone.now() + timedelta(days=1)
         version = 1
         if last is not None:
             begin = max(begin, last.valid_from + timedelta(days=1))
-            model.objects.filter(pk=last.pk).update(valid_to=begin)  # type: ignore[attr-defined]
+            model.objects.filter(pk=last.pk).update(valid_to=begin)
             version = getattr(last, field) + 1
-        made = model.objects.create(**{field: version, "valid_from": begin}, **({"name": f"Rule {version}"} if model is EarnRule else {}))  # type: ignore[attr-defined]
+        made = model.objects.create(**{field: version, "valid_from": begin}, **({"name": f"Rule {version}"} if model is EarnRule else {}))
         if isinstance(made, LadderVersion):
             TierRule.objects.create(ladder=made, tier=tier, rise_credits=0, keep_credits=0)

@@ -32,6 +32,14 @@ class Fact:
 
 
 @dataclass
+class Lot:
+    """Points earned together that are left."""
+
+    expires: datetime
+    left: int
+
+
+@dataclass
 class Course:
     """What one member comes to."""
 
@@ -44,7 +52,7 @@ class Course:
     valid_until: datetime | None = None
     changes: list[tuple[datetime, str, str]] = field(default_factory=list)
     credits: list[tuple[datetime, int]] = field(default_factory=list)
-    lots: list[list[datetime | int]] = field(default_factory=list)
+    lots: list[Lot] = field(default_factory=list)
     earned_by: dict[str, int] = field(default_factory=dict)
 
 
@@ -99,7 +107,7 @@ def courses(facts: list[Fact], until: datetime) -> dict[str, Course]:
             (sell if fact.kind == "sale" else take_back)(course, fact)
     for course in found.values():
         review(course, until)
-        course.expired = sum(int(left) for expires, left in course.lots if expires <= until)  # type: ignore[operator, arg-type]
+        course.expired = sum(lot.left for lot in course.lots if lot.expires <= until)
         course.available -= course.expired
     return found
 
@@ -113,7 +121,7 @@ def sell(course: Course, fact: Fact) -> None:
     repaid = min(points, course.debt)
     course.debt -= repaid
     course.available += points - repaid
-    course.lots.append([month_end(fact.at, 12), points - repaid])
+    course.lots.append(Lot(month_end(fact.at, 12), points - repaid))
     course.credits.append((fact.at, base))
     total = sum(credits for at, credits in course.credits if year_before(fact.at) <= at <= fact.at)
     reached = max(rank for rank in range(4) if total >= RISE[rank]) if total >= 0 else 0
@@ -126,10 +134,10 @@ def take_back(course: Course, fact: Fact) -> None:
     """Take back the base points of an unlinked return: from live lots, the one that expires first first; the rest is owed."""
     points = rest = int(fact.earning // 1)
     course.points_taken_back += points
-    for lot in sorted(course.lots, key=lambda lot: lot[0]):
-        if lot[0] > fact.at:  # type: ignore[operator]
-            part = min(rest, int(lot[1]))  # type: ignore[call-overload]
-            lot[1] = int(lot[1]) - part  # type: ignore[call-overload]
+    for lot in sorted(course.lots, key=lambda lot: lot.expires):
+        if lot.expires > fact.at:
+            part = min(rest, lot.left)
+            lot.left -= part
             rest -= part
     course.available -= points - rest
     course.debt += rest

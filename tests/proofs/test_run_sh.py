@@ -43,7 +43,13 @@ class Copy:
 
     def environment(self) -> dict[str, str]:
         own = {"PERENNIAL_HOME": str(self.home), "PORT": str(self.port), "PERENNIAL_VENV": sys.prefix}
-        foreign = ("DATABASE_URL", "CELERY_BROKER_URL", "TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PERENNIAL_TEST_RUN")
+        foreign = (
+            "DATABASE_URL",
+            "CELERY_BROKER_URL",
+            "TEST_DATABASE_URL",
+            "DJANGO_SETTINGS_MODULE",
+            "PERENNIAL_TEST_RUN",
+        )
         return {key: value for key, value in os.environ.items() if key not in foreign} | own
 
     def start(self, *arguments: str) -> None:
@@ -212,7 +218,9 @@ class TestRunSh:
     def test_stops_everything_when_a_child_dies(self, new_copy: Callable[[str], Copy]) -> None:
         portal = new_copy("dying")
         portal.start_and_wait(within=FIRST_START_SECONDS)
-        workers = [number for number in portal.left_processes() if b"celery" in Path(f"/proc/{number}/cmdline").read_bytes()]
+        workers = [
+            number for number in portal.left_processes() if b"celery" in Path(f"/proc/{number}/cmdline").read_bytes()
+        ]
         os.kill(min(workers), signal.SIGKILL)
         assert portal.process.wait(timeout=60) == 1
         assert "The worker ended by itself" in portal.said()

@@ -218,7 +218,7 @@ class TestRepeat:
         line = replace(order.lines[0], quantity=Decimal("1.000"), amount=Decimal(50))
         assert buy(replace(order, lines=(line,))).already_recorded
 
-    @pytest.mark.parametrize("other", ["amount", "member", "moment", "line"])
+    @pytest.mark.parametrize("other", ["amount", "member", "moment", "line", "what earns"])
     def test_with_another_content_is_refused_and_changes_nothing(self, other: str) -> None:
         order = an_order(a_member(), number="A1")
         buy(order)
@@ -227,6 +227,7 @@ class TestRepeat:
             "member": lambda: replace(order, member_id=a_member().pk),
             "moment": lambda: replace(order, ordered_at=NOON - timedelta(seconds=1)),
             "line": lambda: replace(order, lines=(*order.lines, a_line("1.00"))),
+            "what earns": lambda: replace(order, lines=(a_line(earns=False),)),
         }[other]()
         before = dump()
         with pytest.raises(OrderConflict) as refused:

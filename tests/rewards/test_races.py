@@ -19,7 +19,7 @@ from rewards.models import LedgerEntry, PointsAccount, PurchaseReturn, Redemptio
 from rewards.queries import balance_of
 from rewards.services.bulk import post_history
 from rewards.services.expiry import expire_due_lots, release_pending_lots
-from rewards.services.purchases import record_purchase
+from rewards.services.purchases import Order, record_purchase
 from rewards.services.redemptions import OutOfStock, redeem_reward
 from rewards.services.returns import ReturnExceedsOrder, record_return
 from rewards.services.verification import verify
@@ -153,7 +153,7 @@ class TestReturns:
         record_purchase(order=order, by=TILL, at=NOON)
         record_return(ret=a_return(order, (1, "2")), by=TILL, at=NOON + timedelta(days=1))
         rets = [a_return(order, (1, "1")) for _ in range(4)]
-        jobs = [lambda ret=ret: outcome_of(lambda: record_return(ret=ret, by=TILL, at=ret.returned_at)) for ret in rets]  # type: ignore[misc]
+        jobs = [lambda ret=ret: outcome_of(lambda: record_return(ret=ret, by=TILL, at=ret.returned_at)) for ret in rets]
         assert Counter(together(jobs)) == {"done": 1, ReturnExceedsOrder.code: 3}
         assert (PurchaseReturn.objects.count(), balance_of(member.pk, NOON).available) == (2, 0)
         assert is_sound()
@@ -232,20 +232,33 @@ class Storm:
         while time.monotonic() < self.ends:
             told += 1
             name = dice.choice(
-                ["buy", "buy", "buy", "give_back", "give_back_unknown", "redeem", "redeem", "expire", "review"]
+                [
+                    "buy",
+                    "buy",
+                    "buy",
+                    "give_back",
+                    "give_back_unknown",
+                    "redeem",
+                    "redeem",
+                    "expire",
+                    "review",
+                    "post_history",
+                ]
             )
             number = f"{seed}-{told}"
             outcome = outcome_of(lambda name=name, number=number: getattr(self, name)(dice, number))  # type: ignore[misc]
             outcomes[f"{name} {outcome}"] += 1
         return outcomes
 
+    def shared_order(self, dice: random.Random) -> Order:
+        """Return an order that other threads tell, too, and maybe at this moment."""
+        which = dice.randrange(40)
+        line = a_line("20.00", quantity="2")
+        return an_order(self.members[which % len(self.members)], number=f"shared-{which}", lines=(line,))
+
     def buy(self, dice: random.Random, number: str) -> None:
-        # Another thread may tell the same order at the same time.
-        shared = f"shared-{dice.randrange(200)}"
         if dice.random() < 0.3:
-            order = an_order(
-                self.members[hash(shared) % len(self.members)], number=shared, lines=(a_line("20.00", quantity="2"),)
-            )
+            order = self.shared_order(dice)
         else:
             moment = NOON + timedelta(minutes=dice.randrange(600_000))
             order = an_order(
@@ -254,7 +267,7 @@ class Storm:
         record_purchase(order=order, by=TILL, at=order.ordered_at)
 
     def give_back(self, dice: random.Random, number: str) -> None:
-        order = an_order(None, number=f"shared-{dice.randrange(200)}")
+        order = self.shared_order(dice)
         items = ((1, "1"),) if dice.random() < 0.7 else ()
         ret = a_return(order, *items, number=number)
         record_return(ret=ret, by=TILL, at=ret.returned_at)
@@ -274,6 +287,13 @@ class Storm:
         expire_due_lots(at=at, by=SYSTEM, chunk=2)
         release_pending_lots(at=at, by=SYSTEM)
 
+    def post_history(self, dice: random.Random, number: str) -> None:
+        orders = [self.shared_order(dice) for _ in range(4)]
+        returns = [a_return(self.shared_order(dice), (1, "1"), number=f"{number}-{part}") for part in range(2)]
+        at = NOON + timedelta(days=2)
+        outcome = post_history(orders=orders, returns=returns, by=Actor("import", 1), at=at, quiet=True)
+        assert all(refusal.code in {"not_found", "return_exceeds_order"} for _number, refusal in outcome.refused)
+
     def review(self, dice: random.Random, _number: str) -> None:
         review_due_tiers(at=NOON + timedelta(days=dice.randrange(900)), by=SYSTEM)
 
@@ -285,7 +305,7 @@ class TestStorm:
         members = [a_member() for _ in range(3)]
         storm = Storm(members, a_reward(25, stock=500), STORM_SECONDS)
         outcomes = sum(spread(storm.run, times=6, threads=6), Counter())
-        for name in ("buy", "give_back", "give_back_unknown", "redeem", "expire", "review"):
+        for name in ("buy", "give_back", "give_back_unknown", "redeem", "expire", "review", "post_history"):
             assert outcomes[f"{name} done"] > 0, outcomes
         allowed = {"done", "insufficient_points", "return_exceeds_order", "not_found", "out_of_stock"}
         assert {outcome.split()[1] for outcome in outcomes} <= allowed, outcomes

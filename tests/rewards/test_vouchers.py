@@ -10,8 +10,10 @@ from django.db import connection
 from django.test import override_settings
 from django.utils.translation import override
 
-from members.models import TimelineEntry
+from members.models import Member, TimelineEntry
 from rewards.models import Voucher, VoucherEvent
+from rewards.refusals import RewardsRefusal
+from rewards.services.purchases import MemberClosed, MemberFrozen
 from rewards.services.redemptions import RedemptionReceipt, redeem_reward
 from rewards.services.voucher_checks import check_voucher
 from rewards.services.vouchers import (
@@ -194,6 +196,19 @@ class TestUse:
                 use(code, spend=spend)
             assert refused.value.params == {"required": "30.00", "spend": spend or "0"}
             assert dump() == before
+
+    @pytest.mark.parametrize(
+        ("status", "refusal"), [(Member.Status.FROZEN, MemberFrozen), (Member.Status.CLOSED, MemberClosed)]
+    )
+    def test_of_a_member_who_is_not_active_is_refused_and_nothing_changes(
+        self, status: str, refusal: type[RewardsRefusal]
+    ) -> None:
+        code = a_redeemed_voucher().code
+        Member.objects.update(status=status)
+        before = dump()
+        with pytest.raises(refusal):
+            use(code)
+        assert dump() == before
 
 
 @pytest.mark.django_db

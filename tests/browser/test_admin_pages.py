@@ -1,0 +1,154 @@
+"""Every page of the menu as a browser shows it, for each role, in Chinese and in English."""
+
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
+
+from members.models import Member, Operator, TimelineEntry
+from tests.factories.histories import a_small_history
+from tests.factories.portal import a_business, a_named_member, an_operator
+
+# The administrator sees every page, so in both languages; the other roles, who see parts of it, in one each.
+READERS = [
+    ("administrator", "zh-hans"), ("administrator", "en"), ("service", "zh-hans"), ("service supervisor", "en"),
+    ("marketing", "zh-hans"), ("finance", "en"), ("store", "zh-hans"), ("analyst", "en"),
+]  # fmt: skip
+DESK = {"width": 1366, "height": 768}
+PHONE = {"width": 390, "height": 844}
+
+
+def session_of(operator: Operator) -> str:
+    """Sign an operator in and return the key of the session."""
+    session = SessionStore()
+    session["_auth_user_id"] = str(operator.pk)
+    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+    session["_auth_user_hash"] = operator.get_session_auth_hash()
+    session.save()
+    assert session.session_key
+    return session.session_key
+
+
+class Window:
+    """A window in which somebody is signed in, and what the browser finds wrong meanwhile."""
+
+    def __init__(self, browser: Browser, address: str, operator: Operator, language: str, size: dict[str, int] = DESK) -> None:
+        self.complaints: list[str] = []
+        self.context = browser.new_context(base_url=address, viewport=size, timezone_id="Asia/Shanghai")  # type: ignore[arg-type]
+        for name, value in (("sessionid", session_of(operator)), ("django_language", language)):
+            self.context.add_cookies([{"name": name, "value": value, "url": address}])
+        self.page: Page = self.context.new_page()
+        self.page.on("console", self._console)
+        self.page.on("request", self._request)
+        self.page.on("response", self._response)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{self.page.url}: {message.text}")
+
+    def _request(self, sent: Request) -> None:
+        if not sent.url.startswith(("http://localhost:", "data:", "blob:")):
+            self.complaints.append(f"{self.page.url} asked {sent.url}")
+
+    def _response(self, answer: Response) -> None:
+        if answer.status >= 400:
+            self.complaints.append(f"{answer.status} {answer.url}")
+
+    def open(self, where: str) -> Page:
+        """Open an address and complain when the page is wider than the window."""
+        self.page.goto(where)
+        width = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if width > 0:
+            self.complaints.append(f"{where} is {width} pixels too wide")
+        return self.page
+
+    def menu(self) -> list[str]:
+        """Return the addresses of the menu."""
+        links = self.open("/admin/").locator("#nav-sidebar-apps a").all()
+        return [link.get_attribute("href") or "" for link in links]
+
+
+class TestEveryPageOfTheMenu:
+    @pytest.mark.parametrize(("role", "language"), READERS)
+    def test_opens_without_any_complaint_of_the_browser(self, browser: Browser, live_portal: str, role: str, language: str) -> None:
+        a_business(2)
+        window = Window(browser, live_portal, an_operator(role), language)
+        links = window.menu()
+        assert len(links) > 5
+        for where in links:
+            page = window.open(where)
+            assert page.locator("html").get_attribute("lang") == language
+            if where != "/admin/":
+                assert page.locator("#result_list").count() or page.locator("form[id$=_form]").count(), where
+        window.context.close()
+        assert window.complaints == []
+
+    def test_and_every_form_open_for_a_superuser(self, browser: Browser, live_portal: str) -> None:
+        a_business(1)
+        window = Window(browser, live_portal, an_operator(superuser=True), "zh-hans")
+        for where in window.menu():
+            page = window.open(where)
+            first = page.locator("#result_list a").first
+            targets = [first.get_attribute("href")] if first.count() else []
+            if page.locator("a.addlink").count():
+                targets.append(f"{where}add/")
+            for target in targets:
+                window.open(target or "")
+        window.context.close()
+        assert window.complaints == []
+
+
+class TestTheMemberPage:
+    def test_loads_its_tabs_on_click_and_keeps_them_in_the_address(self, browser: Browser, live_portal: str) -> None:
+        member, _redeemed = a_small_history()
+        window = Window(browser, live_portal, an_operator("service supervisor"), "en")
+        page = window.open(f"/admin/members/member/{member.pk}/change/")
+        for label, sign in (("Points", "Usable until"), ("Tier", "has not changed"), ("Vouchers", "5 off"), ("Orders", "2 lines|1 line")):
+            page.locator(".pn-tabs a", has_text=label).click()
+            expect(page.locator(".pn-tabs a[aria-current]")).to_have_text(label)
+            assert f"tab={label.lower()}" in page.url
+            assert any(part in page.locator("#member-tab").inner_text() for part in sign.split("|")), label
+        page.reload()
+        expect(page.locator(".pn-tabs a[aria-current]")).to_have_text("Orders")
+        window.context.close()
+        assert window.complaints == []
+
+    def test_shows_who_the_member_is_on_click_and_asks_why_before_freezing(self, browser: Browser, live_portal: str) -> None:
+        member = a_named_member("张三丰", "13812345678")
+        window = Window(browser, live_portal, an_operator("service"), "en")
+        page = window.open(f"/admin/members/member/{member.pk}/change/")
+        expect(page.locator("#member-person")).not_to_contain_text("张三丰")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("#member-person")).to_contain_text("张三丰")
+        assert TimelineEntry.objects.filter(member=member, kind="members.personal_data_viewed.v1").count() == 1
+        page.get_by_role("button", name="Freeze").click()
+        page.locator("#dialog textarea").fill("three returns in an hour")
+        page.locator("#dialog button[type=submit]").click()
+        expect(page.get_by_role("button", name="Unfreeze")).to_be_visible()
+        member.refresh_from_db()
+        assert member.status == Member.Status.FROZEN
+        window.context.close()
+        assert window.complaints == []
+
+    @pytest.mark.parametrize("tab", ["timeline", "points", "tier", "vouchers", "orders"])
+    def test_fits_a_phone(self, browser: Browser, live_portal: str, tab: str) -> None:
+        member, _redeemed = a_small_history()
+        window = Window(browser, live_portal, an_operator("service"), "zh-hans", PHONE)
+        window.open(f"/admin/members/member/{member.pk}/change/?tab={tab}")
+        window.context.close()
+        assert window.complaints == []
+
+
+class TestFindingAMember:
+    def test_takes_a_phone_number_into_the_box_on_the_home_page(self, browser: Browser, live_portal: str) -> None:
+        member = a_named_member("张三丰", "13812345678")
+        a_named_member("李四", "15900001111")
+        window = Window(browser, live_portal, an_operator("service"), "en")
+        page = window.open("/admin/")
+        page.fill("#find-member", "138 1234 5678")
+        page.press("#find-member", "Enter")
+        expect(page.locator("#result_list tbody")).to_have_count(1)
+        page.get_by_role("link", name="张*丰").click()
+        assert page.url.partition("?")[0].endswith(f"/admin/members/member/{member.pk}/change/")
+        window.context.close()
+        assert window.complaints == []

@@ -1,0 +1,155 @@
+"""The demo is a believable business, told in the time that it says."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db.models import Max, Min, Sum
+from django.urls import reverse
+
+from analytics.models import DayFigures
+from campaigns.models import Message
+from config.management.commands.seed_demo import MEMBERS_PER_SECOND
+from loyalty.models import TierChange, TierStanding
+from members.models import Member, Operator, ParkedEntry
+from members.queries import programme
+from members.timeline import lag
+from rewards.models import LedgerTransaction, Lot, PointsAccount, Purchase, PurchaseReturn, Redemption, Voucher
+from rewards.services.verification import verify
+from tests.factories.portal import signed_in
+from tests.harness.results import Figures
+
+MOST_SECONDS = 60.0  # for 5,000 members on two cores that do nothing else
+
+
+def told(members: int) -> tuple[float, float, str]:
+    """Tell the demo; return seconds by the clock and of this process's CPU, and what the command says."""
+    said = StringIO()
+    began, cpu = time.perf_counter(), time.process_time()
+    call_command("seed_demo", members=members, stdout=said)
+    return time.perf_counter() - began, time.process_time() - cpu, said.getvalue()
+
+
+def figures_of_the_business() -> dict[str, Any]:
+    """Return what the business came to."""
+    members = Member.objects.count()
+    tiers = Counter(TierStanding.objects.values_list("tier__code", flat=True))
+    kinds = Counter(LedgerTransaction.objects.values_list("kind", flat=True))
+    changes = Counter(TierChange.objects.values_list("reason", flat=True))
+    own = Purchase.objects.exclude(member=None)
+    issued = Lot.objects.aggregate(points=Sum("amount"))["points"]
+    spent = Redemption.objects.aggregate(points=Sum("price_points"))["points"]
+    return {
+        "members": members,
+        "who bought": own.values("member").distinct().count() / members,
+        "orders of members": own.count(),
+        "orders of guests": Purchase.objects.filter(member=None).count(),
+        "orders a member": own.count() / members,
+        "money an order": float(own.aggregate(total=Sum("total_amount"))["total"]) / own.count(),
+        "share of silver": tiers["silver"] / members,
+        "share of gold": tiers["gold"] / members,
+        "share of diamond": tiers["diamond"] / members,
+        "rises": changes["risen"],
+        "falls": changes["fallen"],
+        "tiers kept": changes["kept"],
+        "returns": PurchaseReturn.objects.count(),
+        "share of orders returned": PurchaseReturn.objects.count() / Purchase.objects.count(),
+        "redemptions": Redemption.objects.count(),
+        "share of points spent": spent / issued,
+        "expiries": kinds[5],
+        "vouchers used": Voucher.objects.filter(state=Voucher.State.USED).count(),
+        "vouchers expired": Voucher.objects.filter(state=Voucher.State.EXPIRED).count(),
+    }
+
+
+def check_business(found: dict[str, Any], members: int) -> None:
+    """Hold the business against what such a chain looks like."""
+    assert found["members"] == members
+    assert found["who bought"] > 0.8
+    assert 4 < found["orders a member"] < 40
+    assert 30 < found["money an order"] < 120
+    assert 0.05 < found["share of silver"] < 0.35
+    assert 0.02 < found["share of gold"] < 0.25
+    assert 0.0 < found["share of diamond"] < 0.08
+    assert found["share of silver"] > found["share of gold"] > found["share of diamond"]
+    assert found["rises"] > members / 10
+    assert found["falls"] > members / 200
+    assert found["tiers kept"] > 0
+    assert 0.008 < found["share of orders returned"] < 0.03
+    assert found["redemptions"] > members / 4
+    assert 0.1 < found["share of points spent"] < 0.8
+    assert found["expiries"] > members / 20
+    assert found["vouchers used"] > found["vouchers expired"] > 0
+    assert found["orders of guests"] < found["orders of members"]
+
+
+def check_days() -> None:
+    """Hold the figures of days against the facts, and the facts against the calendar."""
+    now = datetime.now(UTC)
+    zone = programme().tz
+    sold = DayFigures.objects.aggregate(
+        orders=Sum("member_orders") + Sum("guest_orders"), net=Sum("member_sales_amount") + Sum("guest_sales_amount"),
+        joined=Sum("members_joined"), redeemed=Sum("redemptions"), raised=Sum("tiers_raised"), lowered=Sum("tiers_lowered"),
+    )  # fmt: skip
+    returned = PurchaseReturn.objects.aggregate(total=Sum("total_amount"))["total"]
+    assert sold["net"] == Purchase.objects.aggregate(total=Sum("total_amount"))["total"] - returned
+    assert (sold["orders"], sold["joined"], sold["redeemed"]) == (Purchase.objects.count(), Member.objects.count(), Redemption.objects.count())
+    changes = Counter(TierChange.objects.values_list("reason", flat=True))
+    assert (sold["raised"], sold["lowered"]) == (changes["risen"], changes["fallen"])
+    assert all(entries == 0 for entries in lag().values())
+    assert not ParkedEntry.objects.exists()
+    span = Purchase.objects.aggregate(first=Min("ordered_at"), last=Max("ordered_at"))
+    assert timedelta(days=520) < span["last"] - span["first"] < timedelta(days=580)
+    assert now - timedelta(days=1, hours=12) < span["last"] <= now
+    by_day = dict(DayFigures.objects.values_list("date").annotate(n=Sum("member_orders")))
+    weekend = [n for day, n in by_day.items() if day.weekday() == 5 and day > now.astimezone(zone).date() - timedelta(days=180)]
+    tuesdays = [n for day, n in by_day.items() if day.weekday() == 1 and day > now.astimezone(zone).date() - timedelta(days=180)]
+    assert sum(weekend) > sum(tuesdays)
+    assert LedgerTransaction.objects.aggregate(last=Max("happened_at"))["last"] <= now
+    assert set(Purchase.objects.values_list("ordered_at__hour", flat=True)) <= set(range(8, 22))  # shops are closed at night
+
+
+def test_five_thousand_members(committed_db: str, record_result: Callable[[str, Figures], None]) -> None:
+    seconds, cpu, said = told(5_000)
+    found = figures_of_the_business()
+    balances = PointsAccount.objects.aggregate(available=Sum("available"), debt=Sum("debt"))
+    load = os.getloadavg()[0]
+    shown = {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in found.items()}
+    record_result(
+        "The demo, 5,000 members",
+        {"seconds": f"{seconds:.0f}", "of these, CPU of the command": f"{cpu:.0f}", "members a second": f"{5_000 / seconds:.0f}",
+         "load average of the machine": f"{load:.1f}", **shown, "points outstanding": balances["available"]},
+    )  # fmt: skip
+
+    assert "Telling 18 months of 5000 members" in said
+    check_business(found, 5_000)
+    check_days()
+    assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
+    assert not Message.objects.exists()  # the demo's past writes to nobody
+    accounts = Operator.objects.filter(is_active=True)
+    assert accounts.count() == 7
+    home = signed_in("marketing", language="zh-hans").get(reverse("admin:index"))
+    people = signed_in("service", language="zh-hans").get(reverse("admin:members_member_changelist"))
+    assert home.status_code == people.status_code == 200
+    assert Member.objects.order_by("-joined_at", "-id")[0].member_no in people.text
+    assert seconds < MOST_SECONDS or cpu < MOST_SECONDS / 2, f"{seconds:.0f} s, {cpu:.0f} s of CPU"
+
+
+@pytest.mark.parametrize("members", [20_000])
+def test_says_honestly_how_long_more_members_take(committed_db: str, record_result: Callable[[str, Figures], None], members: int) -> None:
+    seconds, cpu, _ = told(members)
+    rate = members / seconds
+    record_result(
+        f"The demo, {members:,} members",
+        f"{seconds:.0f} s, {cpu:.0f} s of them CPU of the command: {rate:.0f} members a second; seed_demo reckons with {MEMBERS_PER_SECOND}. "
+        f"Load average {os.getloadavg()[0]:.1f}.",
+    )
+    assert Member.objects.count() == members
+    assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
+    assert 0.4 < rate / MEMBERS_PER_SECOND < 2.5
