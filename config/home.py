@@ -22,7 +22,15 @@ from members.models import ApiKey, Store, Subscription
 from members.queries import programme
 from rewards.models import EarnRule, OrderImport
 
-CARDS = ("members_joined", "members_active", "sales_amount", "member_share", "points_issued", "points_redeemed", "points_expired")
+CARDS = (
+    "members_joined",
+    "members_active",
+    "sales_amount",
+    "member_share",
+    "points_issued",
+    "points_redeemed",
+    "points_expired",
+)
 DRAWN_DAYS = 30
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
@@ -56,7 +64,10 @@ def home_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     if scope is None:
         context["cards"].append(_outstanding())
     context["yesterday"] = today - DAY
-    context["sales_chart"], context["points_chart"] = _sales_chart(list(days.values())), _points_chart(list(days.values()))
+    context["sales_chart"], context["points_chart"] = (
+        _sales_chart(list(days.values())),
+        _points_chart(list(days.values())),
+    )
     reader = Subscription.objects.filter(name=READER).first()
     context["as_of"] = reader.advanced_at.astimezone(programme().tz) if reader and reader.advanced_at else None
     context["zone"] = programme().zone
@@ -116,7 +127,12 @@ def _change(now: int | Decimal | None, before: int | Decimal | None, unit: Unit)
     if unit is not Unit.SHARE:
         difference /= abs(Decimal(before))
     sign = "+" if difference > 0 else "−" if difference < 0 else "±"
-    return {"text": f"{sign}{abs(difference):.1f}", "is_up": difference > 0, "is_down": difference < 0, "in_points": unit is Unit.SHARE}
+    return {
+        "text": f"{sign}{abs(difference):.1f}",
+        "is_up": difference > 0,
+        "is_down": difference < 0,
+        "in_points": unit is Unit.SHARE,
+    }
 
 
 def _sales_chart(days: list[DaySummary]) -> dict[str, Any]:
@@ -136,7 +152,9 @@ def _points_chart(days: list[DaySummary]) -> dict[str, Any]:
     return _chart(days, lines)
 
 
-def _chart(days: list[DaySummary], lines: list[tuple[Any, str, list[Any]]], prefix: str = "", suffix: str = "") -> dict[str, Any]:
+def _chart(
+    days: list[DaySummary], lines: list[tuple[Any, str, list[Any]]], prefix: str = "", suffix: str = ""
+) -> dict[str, Any]:
     return {
         "labels": [f"{day.date:%m-%d}" for day in days],
         "lines": [{"label": str(label), "colour": colour, "values": values} for label, colour, values in lines],
@@ -151,7 +169,9 @@ def _todos(request: HttpRequest, at: datetime) -> list[dict[str, Any]]:
     for item in todo_counts(at):
         app, _separator, model = item.url_name.removeprefix("admin:").removesuffix("_changelist").partition("_")
         if item.count and request.user.has_perm(f"{app}.view_{model}"):
-            todos.append({"label": item.label, "count": grouped(item.count), "link": f"{reverse(item.url_name)}?{item.query}"})
+            todos.append(
+                {"label": item.label, "count": grouped(item.count), "link": f"{reverse(item.url_name)}?{item.query}"}
+            )
     return todos
 
 

@@ -9,6 +9,7 @@ from django.templatetags.static import static
 from django.urls import reverse, reverse_lazy
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
@@ -73,7 +74,7 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
         ),
     ),
     (
-        _("Rewards and vouchers"),
+        pgettext_lazy("menu", "Rewards and vouchers"),
         (
             Page(_("Rewards"), "redeem", "rewards.reward"),
             Page(_("Redemptions"), "shopping_cart_checkout", "rewards.redemption"),
@@ -81,9 +82,9 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Voucher templates"), "local_activity", "rewards.vouchertemplate"),
         ),
     ),
-    (_("Promotions"), (Page(_("Promotions"), "celebration", "campaigns.promotion"),)),
+    (pgettext_lazy("menu", "Promotions"), (Page(_("Promotions"), "celebration", "campaigns.promotion"),)),
     (
-        _("Messages"),
+        pgettext_lazy("menu", "Messages"),
         (
             Page(_("Outbox"), "outbox", "campaigns.message"),
             Page(_("Message templates"), "edit_note", "campaigns.messagetemplate"),
@@ -111,7 +112,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the menu as this operator may use it."""
     groups = []
     for title, pages in MENU:
-        items = [{"title": page.title, "icon": page.icon, "link": page.link()} for page in pages if page.is_for(request)]
+        items = [
+            {"title": page.title, "icon": page.icon, "link": page.link()} for page in pages if page.is_for(request)
+        ]
         if items:
             groups.append({"title": title, "items": items})
     return groups

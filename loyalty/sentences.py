@@ -47,11 +47,7 @@ def rise_sentence(progress: TierProgress) -> str:
     """Return how far it is to the next tier, or that there is none."""
     if progress.next_tier is None or progress.gap is None or progress.rise_needed is None:
         return _("%(tier)s is the highest tier.") % {"tier": progress.tier.name}
-    text = ngettext(
-        "%(credits)s of %(needed)s tier credits: %(gap)s more lifts you to %(next)s.",
-        "%(credits)s of %(needed)s tier credits: %(gap)s more lift you to %(next)s.",
-        progress.gap,
-    )
+    text = _("%(credits)s of %(needed)s tier credits; %(gap)s more to %(next)s.")
     return text % {
         "credits": _number(progress.credits),
         "needed": _number(progress.rise_needed),

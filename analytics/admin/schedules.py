@@ -54,17 +54,29 @@ def when_sentence(task: PeriodicTask) -> str:
     if clock.hour == _EVERY_HOUR:
         return _("every hour at minute %(minute)s") % {"minute": clock.minute}
     if not clock.hour.isdigit():
-        return _("by the clock: %(expression)s (%(zone)s)") % {"expression": f"{clock.minute} {clock.hour}", "zone": clock.timezone}
-    return _("daily at %(time)s (%(zone)s)") % {"time": f"{int(clock.hour):02}:{int(clock.minute):02}", "zone": clock.timezone}
+        return _("by the clock: %(expression)s (%(zone)s)") % {
+            "expression": f"{clock.minute} {clock.hour}",
+            "zone": clock.timezone,
+        }
+    return _("daily at %(time)s (%(zone)s)") % {
+        "time": f"{int(clock.hour):02}:{int(clock.minute):02}",
+        "zone": clock.timezone,
+    }
 
 
 def _every(seconds: int) -> str:
     if seconds % 86_400 == 0:
-        return ngettext("every %(number)s day", "every %(number)s days", seconds // 86_400) % {"number": seconds // 86_400}
+        return ngettext("every %(number)s day", "every %(number)s days", seconds // 86_400) % {
+            "number": seconds // 86_400
+        }
     if seconds % 3_600 == 0:
-        return ngettext("every %(number)s hour", "every %(number)s hours", seconds // 3_600) % {"number": seconds // 3_600}
+        return ngettext("every %(number)s hour", "every %(number)s hours", seconds // 3_600) % {
+            "number": seconds // 3_600
+        }
     if seconds % 60 == 0:
-        return ngettext("every %(number)s minute", "every %(number)s minutes", seconds // 60) % {"number": seconds // 60}
+        return ngettext("every %(number)s minute", "every %(number)s minutes", seconds // 60) % {
+            "number": seconds // 60
+        }
     return ngettext("every %(number)s second", "every %(number)s seconds", seconds) % {"number": seconds}
 
 
@@ -72,7 +84,11 @@ class ScheduleForm(forms.ModelForm):
     """On or off, and the time in the two forms that ship: every so many seconds, or at a time of day."""
 
     every_seconds = forms.IntegerField(
-        label=gettext_lazy("Every (seconds)"), min_value=5, max_value=86_400, required=False, widget=UnfoldAdminIntegerFieldWidget
+        label=gettext_lazy("Every (seconds)"),
+        min_value=5,
+        max_value=86_400,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
     )
     hour = forms.IntegerField(
         label=gettext_lazy("Hour"), min_value=0, max_value=23, required=False, widget=UnfoldAdminIntegerFieldWidget,
@@ -89,7 +105,9 @@ class ScheduleForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.interval:
-            self.initial["every_seconds"] = self.instance.interval.every * _SECONDS.get(self.instance.interval.period, 1)
+            self.initial["every_seconds"] = self.instance.interval.every * _SECONDS.get(
+                self.instance.interval.period, 1
+            )
         if self.instance.crontab:
             self.initial["hour"] = self.instance.crontab.hour if self.instance.crontab.hour.isdigit() else None
             self.initial["minute"] = self.instance.crontab.minute

@@ -16,7 +16,11 @@ def see(*models: str) -> set[str]:
 
 
 def write(*models: str) -> set[str]:
-    return {f"{app}.{verb}_{model}" for app, model in (name.split(".") for name in models) for verb in ("view", "add", "change")}
+    return {
+        f"{app}.{verb}_{model}"
+        for app, model in (name.split(".") for name in models)
+        for verb in ("view", "add", "change")
+    }
 
 
 PLACES = see("members.store", "members.brand", "members.channel")
@@ -28,7 +32,16 @@ CAMPAIGNS = see("campaigns.promotion", "campaigns.message", "campaigns.messagete
 FIGURES = see("analytics.dayfigures")
 MEMBERS = see("members.member")
 
-SERVICE = MEMBERS | {"members.change_member", "members.view_personal_data"} | PLACES | TIERS | TRADE | POINTS | SHELF | CAMPAIGNS
+SERVICE = (
+    MEMBERS
+    | {"members.change_member", "members.view_personal_data"}
+    | PLACES
+    | TIERS
+    | TRADE
+    | POINTS
+    | SHELF
+    | CAMPAIGNS
+)
 SUPERVISOR = SERVICE | FIGURES | {"campaigns.change_message"}
 MARKETING = (
     MEMBERS | PLACES | TIERS | TRADE | POINTS | SHELF | CAMPAIGNS | FIGURES
@@ -39,7 +52,14 @@ FINANCE = (
     MEMBERS | PLACES | TIERS | TRADE | POINTS | SHELF | FIGURES | see("campaigns.promotion", "rewards.orderimport")
     | write("rewards.earnrule", "rewards.category", "rewards.product")
 )  # fmt: skip
-STORE = MEMBERS | PLACES | TIERS | see("rewards.purchase", "rewards.purchasereturn", "campaigns.promotion") | SHELF | FIGURES
+STORE = (
+    MEMBERS
+    | PLACES
+    | TIERS
+    | see("rewards.purchase", "rewards.purchasereturn", "campaigns.promotion")
+    | SHELF
+    | FIGURES
+)
 ANALYST = MEMBERS | PLACES | TIERS | TRADE | POINTS | SHELF | CAMPAIGNS | FIGURES | see("rewards.orderimport")
 ADMINISTRATOR = (
     SUPERVISOR | MARKETING | FINANCE
@@ -66,7 +86,9 @@ def give_rights(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         config.models_module = True  # the stub of a past state has none, and is passed over without it
         create_permissions(config, apps=apps, verbosity=0, using=schema_editor.connection.alias)
     permission = apps.get_model("auth", "Permission")
-    known = {f"{row.content_type.app_label}.{row.codename}": row for row in permission.objects.select_related("content_type")}
+    known = {
+        f"{row.content_type.app_label}.{row.codename}": row for row in permission.objects.select_related("content_type")
+    }
     for name, rights in ROLES.items():
         group, _made = apps.get_model("auth", "Group").objects.get_or_create(name=name)
         group.permissions.add(*(known[right] for right in sorted(rights)))

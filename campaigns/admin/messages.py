@@ -40,7 +40,8 @@ class MessageTemplateForm(forms.ModelForm):
                     known = ", ".join(f"{{{placeholder}}}" for placeholder in sorted(PLACEHOLDERS[occasion]))
                     self.add_error(
                         name,
-                        _("There is no placeholder %(wrong)s here. Those that exist: %(known)s") % {"wrong": ", ".join(wrong), "known": known},
+                        _("There is no placeholder %(wrong)s here. Those that exist: %(known)s")
+                        % {"wrong": ", ".join(wrong), "known": known},
                     )
         return cleaned
 
@@ -72,7 +73,17 @@ class MessageAdmin(FactAdmin):
     list_select_related = ("member", "template")
     list_filter = (("state", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     ordering = ("-created_at", "-id")
-    fields = ("created_at", "member", "template", "channel", "state_badge", "reason", "attempts", "next_attempt_at", "sent_at")
+    fields = (
+        "created_at",
+        "member",
+        "template",
+        "channel",
+        "state_badge",
+        "reason",
+        "attempts",
+        "next_attempt_at",
+        "sent_at",
+    )
     readonly_fields = ("state_badge", "reason")
     actions_detail = ("try_again",)
     empty_sentence = _("No message yet. Members are congratulated when they rise to a tier.")
@@ -81,7 +92,9 @@ class MessageAdmin(FactAdmin):
     def member_page(self, message: Message) -> SafeString:
         return member_link(message.member)
 
-    @display(description=_("state"), label={"queued": "info", "sent": "success", "failed": "danger", "skipped": "warning"})
+    @display(
+        description=_("state"), label={"queued": "info", "sent": "success", "failed": "danger", "skipped": "warning"}
+    )
     def state_badge(self, message: Message) -> Badge:
         return Badge(message.state, message.get_state_display())
 

@@ -63,7 +63,9 @@ class PromotionAdmin(TranslatedAdmin):
     def get_fields(self, request: HttpRequest, obj: Promotion | None = None) -> tuple[str, ...]:
         """The terms while they can be changed; afterwards the sentence says them."""
         head = ("name", "sentence", "state_badge")
-        return (*head, *_TERMS) if obj is None or obj.state == Promotion.State.DRAFT else (*head, "starts_at", "ends_at")
+        return (
+            (*head, *_TERMS) if obj is None or obj.state == Promotion.State.DRAFT else (*head, "starts_at", "ends_at")
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Promotion | None = None) -> tuple[str, ...]:
         is_draft = obj is None or obj.state == Promotion.State.DRAFT
@@ -73,7 +75,10 @@ class PromotionAdmin(TranslatedAdmin):
     def sentence(self, promotion: Promotion) -> str:
         return promotion_sentence(promotion) if promotion.pk else "–"
 
-    @display(description=_("state"), label={"draft": "info", "live": "success", "paused": "warning", "planned": "info", "over": "danger"})
+    @display(
+        description=_("state"),
+        label={"draft": "info", "live": "success", "paused": "warning", "planned": "info", "over": "danger"},
+    )
     def state_badge(self, promotion: Promotion) -> Badge:
         now = timezone.now()
         if promotion.pk and promotion.state != Promotion.State.DRAFT and promotion.ends_at <= now:
@@ -86,7 +91,11 @@ class PromotionAdmin(TranslatedAdmin):
         """Offer what can be done to the promotion as it is now."""
         promotion = Promotion.objects.filter(pk=object_id).first()
         possible = _possible(promotion) if promotion else set()
-        return [offer for offer in super().get_actions_detail(request, object_id) if offer.method.original_function_name in possible]
+        return [
+            offer
+            for offer in super().get_actions_detail(request, object_id)
+            if offer.method.original_function_name in possible
+        ]
 
     def has_run_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("campaigns.change_promotion")
@@ -98,7 +107,9 @@ class PromotionAdmin(TranslatedAdmin):
         icon="play_arrow",
         dialog={
             "title": _("Launch this promotion?"),
-            "description": _("Purchases within its span earn more from now on. Its terms can not be changed afterwards."),
+            "description": _(
+                "Purchases within its span earn more from now on. Its terms can not be changed afterwards."
+            ),
             "form_class": ConfirmDialog,
             "form_submit_text": _("Launch the promotion"),
         },
@@ -158,7 +169,9 @@ def _possible(promotion: Promotion) -> set[str]:
         return set()
     if promotion.state == Promotion.State.DRAFT:
         return {"launch"}
-    return {"pause" if promotion.state == Promotion.State.LIVE else "resume"} | ({"end"} if promotion.starts_at < now else set())
+    return {"pause" if promotion.state == Promotion.State.LIVE else "resume"} | (
+        {"end"} if promotion.starts_at < now else set()
+    )
 
 
 def _run(request: HttpRequest, object_id: int, service: Callable[..., None], done: Any) -> HttpResponse:

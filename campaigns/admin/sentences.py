@@ -12,7 +12,9 @@ from members.admin.timeline import Names, register_sentence
 
 def template_titles(ids: Iterable[int]) -> Mapping[int, str]:
     """Return the occasions of message templates by id, in the active language."""
-    return {template.pk: str(template.get_occasion_display()) for template in MessageTemplate.objects.filter(pk__in=ids)}
+    return {
+        template.pk: str(template.get_occasion_display()) for template in MessageTemplate.objects.filter(pk__in=ids)
+    }
 
 
 def _sent(payload: Mapping[str, Any], names: Names) -> str:

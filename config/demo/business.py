@@ -145,15 +145,15 @@ def open_business(*, start: datetime, today: datetime, members: int) -> Business
 def _stock_shelf(start: datetime, members: int) -> list[Reward]:
     templates = {}
     for code, names, kind, off, least, days, terms in TEMPLATES:
-        defaults = {
+        terms_of: dict[str, object] = {
             "kind": kind, "off_amount": off, "min_spend_amount": least, "validity_days": days,
             **texts("name", names), **texts("terms", terms),
         }  # fmt: skip
-        templates[code] = (VoucherTemplate.objects.get_or_create(code=code, defaults=defaults)[0], names, terms)
+        templates[code] = (VoucherTemplate.objects.get_or_create(code=code, defaults=terms_of)[0], names, terms)
     rewards = []
     for order, (code, price, stock, limit) in enumerate(REWARDS):
         template, names, terms = templates[code]
-        defaults = {
+        defaults: dict[str, object] = {
             "price_points": price, "stock": None if stock is None else max(20, members // 40), "per_member_limit": limit,
             "valid_from": start, "sort_order": order * 10, **texts("name", names), **texts("description", terms),
         }  # fmt: skip

@@ -76,11 +76,13 @@ def make_people(count: int, start: datetime, end: datetime, stores: list[int], r
     span = (end - start) / timedelta(seconds=1)
     days = sorted(start + timedelta(seconds=span * random.random() ** (1 / GROWTH)) for _ in range(count))
     weights = [share for share, *_ in HABITS]
-    return [_person(index, moment, weights, stores, random, tz) for index, moment in enumerate(days)]
+    return [_person(index, moment, end, weights, stores, random, tz) for index, moment in enumerate(days)]
 
 
-def _person(index: int, moment: datetime, weights: list[int], stores: list[int], random: Random, tz: ZoneInfo) -> Person:
+def _person(index: int, moment: datetime, end: datetime, weights: list[int], stores: list[int], random: Random, tz: ZoneInfo) -> Person:
     joined_at = moment_of(moment.astimezone(tz).date(), random, tz)
+    if joined_at >= end:
+        joined_at -= timedelta(days=1)  # the hour has not come yet today
     _, rate, half_life, online = random.choices(HABITS, weights)[0]
     name = random.choice(SURNAMES) + "".join(random.choice(GIVEN) for _ in range(random.choice([1, 2, 2])))
     return Person(

@@ -8,4 +8,6 @@ from loyalty.models import Tier
 
 def tier_badge(tier: Tier) -> SafeString:
     """Return the badge of a tier in the active language."""
-    return format_html('<span class="pn-badge"><span class="pn-dot" style="--pn-dot: {}"></span>{}</span>', tier.colour, tier.name)
+    return format_html(
+        '<span class="pn-badge"><span class="pn-dot" style="--pn-dot: {}"></span>{}</span>', tier.colour, tier.name
+    )

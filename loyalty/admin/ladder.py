@@ -76,7 +76,15 @@ class LadderVersionAdmin(StaffAdmin):
     list_display = ("title", "valid_from", "valid_to", "tiers", "state")
     ordering = ("-number",)
     inlines = (TierRuleInline,)
-    fields = ("number", "valid_from", "valid_to", "qualifying_months", "validity_months", "soft_landing", "credits_per_unit")
+    fields = (
+        "number",
+        "valid_from",
+        "valid_to",
+        "qualifying_months",
+        "validity_months",
+        "soft_landing",
+        "credits_per_unit",
+    )
     empty_sentence = _("No ladder yet. Add the first version with a rule for each tier; without it nobody rises.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LadderVersion]:

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from loyalty.admin.badges import tier_badge
-from loyalty.admin.wording import change_sentence, keep_sentence, rise_sentence
 from loyalty.models import Tier, TierChange, TierStanding
 from loyalty.queries import progress_of
 from loyalty.refusals import NoLadder
+from loyalty.sentences import change_sentence, keep_sentence, rise_sentence
 from members.admin import panels
 from members.admin.keyset import page_of
 from members.models import Member
@@ -37,14 +37,19 @@ def _head(member: Member, at: datetime) -> dict[str, Any]:
         "rise": rise_sentence(progress),
         "rise_percent": _percent(progress.credits, progress.rise_needed) if progress.rise_needed else None,
         "keep": keep_sentence(progress),
-        "keep_percent": _percent(progress.keep_credits or 0, progress.keep_needed or 0) if progress.valid_until else None,
+        "keep_percent": _percent(progress.keep_credits or 0, progress.keep_needed or 0)
+        if progress.valid_until
+        else None,
     }
 
 
 def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     changes = TierChange.objects.filter(member_id=member.pk).select_related("from_tier", "to_tier")
     page = page_of(changes, by=("happened_at", "number"), cursor=request.GET.get("cursor", ""))
-    told = [{"sentence": change_sentence(change), "icon": _ICONS[change.reason], "happened_at": change.happened_at} for change in page.rows]
+    told = [
+        {"sentence": change_sentence(change), "icon": _ICONS[change.reason], "happened_at": change.happened_at}
+        for change in page.rows
+    ]
     return {**_head(member, at), "page": page, "changes": told}
 
 
@@ -69,11 +74,21 @@ class TierFilter(DropdownFilter):
         tier = Tier.objects.filter(code=self.value()).first() if self.value() else None
         if tier is None:
             return queryset
-        holds = Q(standing__tier=tier)
-        return queryset.filter(holds if Tier.objects.filter(rank__lt=tier.rank).exists() else holds | Q(standing__isnull=True))
+        # As a look-up for each member in turn: the list is then read in its own order and stops after a page.
+        standings = TierStanding.objects.filter(member=OuterRef("pk"))
+        if Tier.objects.filter(rank__lt=tier.rank).exists():
+            return queryset.filter(Exists(standings.filter(tier=tier)))
+        return queryset.filter(~Exists(standings.exclude(tier=tier)))
 
 
 panels.register_header("tier", order=10, template="portal/member/tier_head.html", context=_head)
-panels.register_tab("tier", label=_("Tier"), order=30, template="portal/member/tier.html", context=_tab, permission="loyalty.view_tierchange")
+panels.register_tab(
+    "tier",
+    label=_("Tier"),
+    order=30,
+    template="portal/member/tier.html",
+    context=_tab,
+    permission="loyalty.view_tierchange",
+)
 panels.register_list_column("tier", label=_("tier"), order=10, load=_column)
 panels.register_list_filter(TierFilter)

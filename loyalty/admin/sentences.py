@@ -19,23 +19,36 @@ def tier_names(codes: Iterable[str]) -> Mapping[str, str]:
 
 
 def _figures(payload: Payload, names: Names) -> dict[str, str]:
-    return {"from": names["from"], "to": names["to"], "credits": grouped(payload["credits"]), "needed": grouped(payload["needed"])}
+    return {
+        "from": names["from"],
+        "to": names["to"],
+        "credits": grouped(payload["credits"]),
+        "needed": grouped(payload["needed"]),
+    }
 
 
 def _raised(payload: Payload, names: Names) -> str:
-    return _("Rose from %(from)s to %(to)s with %(credits)s tier credits; %(needed)s were needed.") % _figures(payload, names)
+    return _("Rose from %(from)s to %(to)s with %(credits)s tier credits; %(needed)s were needed.") % _figures(
+        payload, names
+    )
 
 
 def _kept(payload: Payload, names: Names) -> str:
-    return _("Kept %(to)s at the review with %(credits)s tier credits; %(needed)s were needed.") % _figures(payload, names)
+    return _("Kept %(to)s at the review with %(credits)s tier credits; %(needed)s were needed.") % _figures(
+        payload, names
+    )
 
 
 def _lowered(payload: Payload, names: Names) -> str:
-    return _("Fell from %(from)s to %(to)s at the review with %(credits)s tier credits; %(needed)s were needed.") % _figures(payload, names)
+    return _(
+        "Fell from %(from)s to %(to)s at the review with %(credits)s tier credits; %(needed)s were needed."
+    ) % _figures(payload, names)
 
 
 def _undone(payload: Payload, names: Names) -> str:
-    return _("Back from %(from)s to %(to)s: the order that had lifted the tier was returned.") % _figures(payload, names)
+    return _("Back from %(from)s to %(to)s: the order that had lifted the tier was returned.") % _figures(
+        payload, names
+    )
 
 
 _NAMES = {"from": tier_names, "to": tier_names}

@@ -1,6 +1,5 @@
 """Pages of who holds which tier, and of every change with the numbers it was decided on."""
 
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -10,8 +9,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 
 from loyalty.admin.badges import tier_badge
-from loyalty.admin.wording import change_sentence
 from loyalty.models import TierChange, TierStanding
+from loyalty.sentences import change_sentence
 from members.admin.base import Badge, HistoryAdmin
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
@@ -48,7 +47,11 @@ class TierChangeAdmin(HistoryAdmin):
     is_nameless = True
     list_display = ("happened_at", "member_page", "sentence", "reason_badge")
     list_select_related = ("member", "from_tier", "to_tier")
-    list_filter = (("reason", ChoicesDropdownFilter), ("to_tier", RelatedDropdownFilter), ("happened_at", DayRangeFilter))
+    list_filter = (
+        ("reason", ChoicesDropdownFilter),
+        ("to_tier", RelatedDropdownFilter),
+        ("happened_at", DayRangeFilter),
+    )
     ordering = ("-happened_at", "-id")
     fields = (
         "member", "sentence", "from_tier", "to_tier", "window_from", "credits", "needed_credits", "returned_credits",
@@ -65,6 +68,8 @@ class TierChangeAdmin(HistoryAdmin):
     def sentence(self, change: TierChange) -> str:
         return change_sentence(change)
 
-    @display(description=_("reason"), label={"risen": "success", "kept": "info", "fallen": "warning", "undone": "danger"})
+    @display(
+        description=_("reason"), label={"risen": "success", "kept": "info", "fallen": "warning", "undone": "danger"}
+    )
     def reason_badge(self, change: TierChange) -> Badge:
         return Badge(change.reason, change.get_reason_display())

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils.translation import ngettext
 from rest_framework import serializers
 
 from loyalty.ladder import Step
 from loyalty.models import Tier
 from loyalty.periods import last_day_before
 from loyalty.queries import TierProgress
+from loyalty.sentences import rise_sentence
 from members.api.fields import EARLIEST, LATEST, Instant
 from members.queries import programme
 
@@ -84,22 +84,7 @@ class TierStandingSerializer(serializers.Serializer):
         return last_day_before(until, programme().tz).isoformat() if until else None
 
     def get_sentence(self, progress: TierProgress) -> str:
-        return sentence_of(progress)
-
-
-def sentence_of(progress: TierProgress) -> str:
-    """Return in the active language how far it is to the next tier, or what is held at the top."""
-    if progress.next_tier is None or progress.gap is None:
-        return ngettext(
-            "%(tier)s is the highest tier. You have %(credits)s tier credit.",
-            "%(tier)s is the highest tier. You have %(credits)s tier credits.",
-            progress.credits,
-        ) % {"tier": progress.tier.name, "credits": f"{progress.credits:,}"}
-    return ngettext(
-        "%(credits)s more tier credit lifts you to %(tier)s.",
-        "%(credits)s more tier credits lift you to %(tier)s.",
-        progress.gap,
-    ) % {"tier": progress.next_tier.name, "credits": f"{progress.gap:,}"}
+        return rise_sentence(progress)
 
 
 def ladder_rows(ladder_steps: Sequence[Step], tiers: dict[int, Tier]) -> list[dict[str, object]]:

@@ -8,128 +8,371 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('members', '0002_timeline_table'),
+        ("members", "0002_timeline_table"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LadderVersion',
+            name="LadderVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True, verbose_name='version')),
-                ('valid_from', models.DateTimeField(verbose_name='in force from')),
-                ('valid_to', models.DateTimeField(blank=True, null=True, verbose_name='in force until')),
-                ('qualifying_months', models.PositiveSmallIntegerField(default=12, help_text='Tier credits of this many months back from the day count.', verbose_name='qualifying period (months)')),
-                ('validity_months', models.PositiveSmallIntegerField(default=12, help_text='A tier is held this long, to the end of the month, and then reviewed.', verbose_name='tier validity (months)')),
-                ('soft_landing', models.BooleanField(default=True, help_text='At a review a member falls by one step at most.', verbose_name='soft landing')),
-                ('credits_per_unit', models.PositiveSmallIntegerField(default=1, help_text="Tier credits for each whole unit of the programme's currency spent.", verbose_name='tier credits per unit of money')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(unique=True, verbose_name="version")),
+                ("valid_from", models.DateTimeField(verbose_name="in force from")),
+                ("valid_to", models.DateTimeField(blank=True, null=True, verbose_name="in force until")),
+                (
+                    "qualifying_months",
+                    models.PositiveSmallIntegerField(
+                        default=12,
+                        help_text="Tier credits of this many months back from the day count.",
+                        verbose_name="qualifying period (months)",
+                    ),
+                ),
+                (
+                    "validity_months",
+                    models.PositiveSmallIntegerField(
+                        default=12,
+                        help_text="A tier is held this long, to the end of the month, and then reviewed.",
+                        verbose_name="tier validity (months)",
+                    ),
+                ),
+                (
+                    "soft_landing",
+                    models.BooleanField(
+                        default=True,
+                        help_text="At a review a member falls by one step at most.",
+                        verbose_name="soft landing",
+                    ),
+                ),
+                (
+                    "credits_per_unit",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="Tier credits for each whole unit of the programme's currency spent.",
+                        verbose_name="tier credits per unit of money",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tier ladder version',
-                'verbose_name_plural': 'tier ladder versions',
-                'ordering': ['-number'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='ladder_ends_after_it_begins'), models.CheckConstraint(condition=models.Q(('qualifying_months__gt', 0), ('validity_months__gt', 0)), name='ladder_spans_are_positive'), django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(loyalty.models.ladder.TsTzRange(models.F('valid_from'), models.F('valid_to'), models.Value('[)')), '&&')], name='one_ladder_is_in_force_at_a_time')],
+                "verbose_name": "tier ladder version",
+                "verbose_name_plural": "tier ladder versions",
+                "ordering": ["-number"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("valid_to__isnull", True), ("valid_to__gt", models.F("valid_from")), _connector="OR"
+                        ),
+                        name="ladder_ends_after_it_begins",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("qualifying_months__gt", 0), ("validity_months__gt", 0)),
+                        name="ladder_spans_are_positive",
+                    ),
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[
+                            (
+                                loyalty.models.ladder.TsTzRange(
+                                    models.F("valid_from"), models.F("valid_to"), models.Value("[)")
+                                ),
+                                "&&",
+                            )
+                        ],
+                        name="one_ladder_is_in_force_at_a_time",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Tier',
+            name="Tier",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=30, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=40, verbose_name='tier name')),
-                ('name_zh_hans', models.CharField(max_length=40, null=True, verbose_name='tier name')),
-                ('name_zh_hant', models.CharField(max_length=40, null=True, verbose_name='tier name')),
-                ('name_en', models.CharField(max_length=40, null=True, verbose_name='tier name')),
-                ('rank', models.PositiveSmallIntegerField(help_text='0 is the tier everybody starts in; higher is better.', unique=True, verbose_name='rank')),
-                ('colour', models.CharField(default='#8a8f98', help_text='For badges, like #c9a227.', max_length=7, verbose_name='colour')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=30, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=40, verbose_name="tier name")),
+                ("name_zh_hans", models.CharField(max_length=40, null=True, verbose_name="tier name")),
+                ("name_zh_hant", models.CharField(max_length=40, null=True, verbose_name="tier name")),
+                ("name_en", models.CharField(max_length=40, null=True, verbose_name="tier name")),
+                (
+                    "rank",
+                    models.PositiveSmallIntegerField(
+                        help_text="0 is the tier everybody starts in; higher is better.",
+                        unique=True,
+                        verbose_name="rank",
+                    ),
+                ),
+                (
+                    "colour",
+                    models.CharField(
+                        default="#8a8f98", help_text="For badges, like #c9a227.", max_length=7, verbose_name="colour"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tier',
-                'verbose_name_plural': 'tiers',
-                'ordering': ['rank'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('colour__regex', '^#[0-9a-fA-F]{6}$')), name='tier_colour_is_six_hex_digits')],
+                "verbose_name": "tier",
+                "verbose_name_plural": "tiers",
+                "ordering": ["rank"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("colour__regex", "^#[0-9a-fA-F]{6}$")), name="tier_colour_is_six_hex_digits"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='QualificationEntry',
+            name="QualificationEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('purchase', 'purchase'), ('return', 'return')], max_length=12, verbose_name='kind')),
-                ('source', models.CharField(max_length=40, verbose_name='source')),
-                ('source_ref', models.CharField(max_length=80, verbose_name='reference in the source')),
-                ('credits', models.IntegerField(verbose_name='tier credits')),
-                ('spend_amount', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='spend')),
-                ('orders', models.SmallIntegerField(verbose_name='orders')),
-                ('happened_at', models.DateTimeField(verbose_name='happened at')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='recorded at')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='qualification', to='members.member', verbose_name='member')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("purchase", "purchase"), ("return", "return")], max_length=12, verbose_name="kind"
+                    ),
+                ),
+                ("source", models.CharField(max_length=40, verbose_name="source")),
+                ("source_ref", models.CharField(max_length=80, verbose_name="reference in the source")),
+                ("credits", models.IntegerField(verbose_name="tier credits")),
+                ("spend_amount", models.DecimalField(decimal_places=2, max_digits=14, verbose_name="spend")),
+                ("orders", models.SmallIntegerField(verbose_name="orders")),
+                ("happened_at", models.DateTimeField(verbose_name="happened at")),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="recorded at"
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="qualification",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'qualification entry',
-                'verbose_name_plural': 'qualification entries',
-                'indexes': [models.Index(fields=['member', 'happened_at'], include=('credits',), name='qualification_of_member')],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'source', 'source_ref'), name='fact_qualifies_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['purchase', 'return'])), name='qualification_kind_is_known')],
+                "verbose_name": "qualification entry",
+                "verbose_name_plural": "qualification entries",
+                "indexes": [
+                    models.Index(fields=["member", "happened_at"], include=("credits",), name="qualification_of_member")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "source", "source_ref"), name="fact_qualifies_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["purchase", "return"])), name="qualification_kind_is_known"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TierChange',
+            name="TierChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(help_text='1, 2, 3 … for each member.', verbose_name='number')),
-                ('reason', models.CharField(choices=[('risen', 'risen'), ('kept', 'kept at review'), ('fallen', 'fallen at review'), ('undone', 'rise undone by a return')], max_length=8, verbose_name='reason')),
-                ('window_from', models.DateTimeField(verbose_name='qualifying period from')),
-                ('credits', models.IntegerField(verbose_name='tier credits in the period')),
-                ('needed_credits', models.PositiveIntegerField(verbose_name='tier credits needed')),
-                ('returned_credits', models.PositiveIntegerField(default=0, verbose_name='tier credits taken back by returns in the period')),
-                ('valid_until', models.DateTimeField(null=True, verbose_name='valid until')),
-                ('cause', models.CharField(blank=True, db_default='', max_length=125, verbose_name='cause')),
-                ('happened_at', models.DateTimeField(verbose_name='happened at')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='recorded at')),
-                ('from_tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty.tier', verbose_name='from tier')),
-                ('ladder', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty.ladderversion', verbose_name='ladder version')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='tier_changes', to='members.member', verbose_name='member')),
-                ('to_tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty.tier', verbose_name='to tier')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(help_text="1, 2, 3 … for each member.", verbose_name="number")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("risen", "risen"),
+                            ("kept", "kept at review"),
+                            ("fallen", "fallen at review"),
+                            ("undone", "rise undone by a return"),
+                        ],
+                        max_length=8,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("window_from", models.DateTimeField(verbose_name="qualifying period from")),
+                ("credits", models.IntegerField(verbose_name="tier credits in the period")),
+                ("needed_credits", models.PositiveIntegerField(verbose_name="tier credits needed")),
+                (
+                    "returned_credits",
+                    models.PositiveIntegerField(
+                        default=0, verbose_name="tier credits taken back by returns in the period"
+                    ),
+                ),
+                ("valid_until", models.DateTimeField(null=True, verbose_name="valid until")),
+                ("cause", models.CharField(blank=True, db_default="", max_length=125, verbose_name="cause")),
+                ("happened_at", models.DateTimeField(verbose_name="happened at")),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="recorded at"
+                    ),
+                ),
+                (
+                    "from_tier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="loyalty.tier",
+                        verbose_name="from tier",
+                    ),
+                ),
+                (
+                    "ladder",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="loyalty.ladderversion",
+                        verbose_name="ladder version",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tier_changes",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "to_tier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="loyalty.tier",
+                        verbose_name="to tier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tier change',
-                'verbose_name_plural': 'tier changes',
-                'indexes': [models.Index(fields=['member', '-happened_at', '-number'], name='tier_history_of_member'), models.Index(fields=['-happened_at', '-id'], name='tier_change_newest_first')],
-                'constraints': [models.UniqueConstraint(fields=('member', 'number'), name='tier_changes_of_a_member_are_numbered'), models.CheckConstraint(condition=models.Q(('reason__in', ['risen', 'kept', 'fallen', 'undone'])), name='tier_change_reason_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('from_tier', models.F('to_tier')), ('reason', 'kept')), models.Q(models.Q(('reason', 'kept'), _negated=True), models.Q(('from_tier', models.F('to_tier')), _negated=True)), _connector='OR'), name='tier_changes_unless_kept')],
+                "verbose_name": "tier change",
+                "verbose_name_plural": "tier changes",
+                "indexes": [
+                    models.Index(fields=["member", "-happened_at", "-number"], name="tier_history_of_member"),
+                    models.Index(fields=["-happened_at", "-id"], name="tier_change_newest_first"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("member", "number"), name="tier_changes_of_a_member_are_numbered"),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason__in", ["risen", "kept", "fallen", "undone"])),
+                        name="tier_change_reason_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("from_tier", models.F("to_tier")), ("reason", "kept")),
+                            models.Q(
+                                models.Q(("reason", "kept"), _negated=True),
+                                models.Q(("from_tier", models.F("to_tier")), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="tier_changes_unless_kept",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TierRule',
+            name="TierRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rise_credits', models.PositiveIntegerField(help_text='Tier credits within the qualifying period that lift a member here at once.', verbose_name='tier credits to rise')),
-                ('keep_credits', models.PositiveIntegerField(help_text='Tier credits within the qualifying period that a review asks for to keep the tier.', verbose_name='tier credits to keep')),
-                ('points_multiplier', models.DecimalField(decimal_places=2, default=1, help_text='1.50 means half as many base points again.', max_digits=4, verbose_name='points multiplier')),
-                ('ladder', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rules', to='loyalty.ladderversion', verbose_name='ladder version')),
-                ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rules', to='loyalty.tier', verbose_name='tier')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "rise_credits",
+                    models.PositiveIntegerField(
+                        help_text="Tier credits within the qualifying period that lift a member here at once.",
+                        verbose_name="tier credits to rise",
+                    ),
+                ),
+                (
+                    "keep_credits",
+                    models.PositiveIntegerField(
+                        help_text="Tier credits within the qualifying period that a review asks for to keep the tier.",
+                        verbose_name="tier credits to keep",
+                    ),
+                ),
+                (
+                    "points_multiplier",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=1,
+                        help_text="1.50 means half as many base points again.",
+                        max_digits=4,
+                        verbose_name="points multiplier",
+                    ),
+                ),
+                (
+                    "ladder",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rules",
+                        to="loyalty.ladderversion",
+                        verbose_name="ladder version",
+                    ),
+                ),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rules",
+                        to="loyalty.tier",
+                        verbose_name="tier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tier rule',
-                'verbose_name_plural': 'tier rules',
-                'ordering': ['ladder', 'tier__rank'],
-                'constraints': [models.UniqueConstraint(fields=('ladder', 'tier'), name='tier_has_one_rule_per_ladder'), models.CheckConstraint(condition=models.Q(('keep_credits__lte', models.F('rise_credits'))), name='keeping_is_not_harder_than_rising'), models.CheckConstraint(condition=models.Q(('points_multiplier__gte', 1)), name='multiplier_is_at_least_one')],
+                "verbose_name": "tier rule",
+                "verbose_name_plural": "tier rules",
+                "ordering": ["ladder", "tier__rank"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("ladder", "tier"), name="tier_has_one_rule_per_ladder"),
+                    models.CheckConstraint(
+                        condition=models.Q(("keep_credits__lte", models.F("rise_credits"))),
+                        name="keeping_is_not_harder_than_rising",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("points_multiplier__gte", 1)), name="multiplier_is_at_least_one"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TierStanding',
+            name="TierStanding",
             fields=[
-                ('member', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='standing', serialize=False, to='members.member', verbose_name='member')),
-                ('since_at', models.DateTimeField(verbose_name='held since')),
-                ('valid_until', models.DateTimeField(help_text='The review is due at this moment. Empty: the lowest tier does not end.', null=True, verbose_name='valid until')),
-                ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty.tier', verbose_name='tier')),
+                (
+                    "member",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="standing",
+                        serialize=False,
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                ("since_at", models.DateTimeField(verbose_name="held since")),
+                (
+                    "valid_until",
+                    models.DateTimeField(
+                        help_text="The review is due at this moment. Empty: the lowest tier does not end.",
+                        null=True,
+                        verbose_name="valid until",
+                    ),
+                ),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="loyalty.tier",
+                        verbose_name="tier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tier standing',
-                'verbose_name_plural': 'tier standings',
-                'indexes': [models.Index(condition=models.Q(('valid_until__isnull', False)), fields=['valid_until', 'member'], name='standing_due_for_review')],
+                "verbose_name": "tier standing",
+                "verbose_name_plural": "tier standings",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("valid_until__isnull", False)),
+                        fields=["valid_until", "member"],
+                        name="standing_due_for_review",
+                    )
+                ],
             },
         ),
     ]

@@ -9,144 +9,345 @@ from members.history import refuse_changes_sql
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('loyalty', '0003_starter_ladder'),
-        ('pghistory', '0007_auto_20250421_0444'),
+        ("loyalty", "0003_starter_ladder"),
+        ("pghistory", "0007_auto_20250421_0444"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LadderVersionEvent',
+            name="LadderVersionEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('number', models.PositiveIntegerField(verbose_name='version')),
-                ('valid_from', models.DateTimeField(verbose_name='in force from')),
-                ('valid_to', models.DateTimeField(blank=True, null=True, verbose_name='in force until')),
-                ('qualifying_months', models.PositiveSmallIntegerField(default=12, help_text='Tier credits of this many months back from the day count.', verbose_name='qualifying period (months)')),
-                ('validity_months', models.PositiveSmallIntegerField(default=12, help_text='A tier is held this long, to the end of the month, and then reviewed.', verbose_name='tier validity (months)')),
-                ('soft_landing', models.BooleanField(default=True, help_text='At a review a member falls by one step at most.', verbose_name='soft landing')),
-                ('credits_per_unit', models.PositiveSmallIntegerField(default=1, help_text="Tier credits for each whole unit of the programme's currency spent.", verbose_name='tier credits per unit of money')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("number", models.PositiveIntegerField(verbose_name="version")),
+                ("valid_from", models.DateTimeField(verbose_name="in force from")),
+                ("valid_to", models.DateTimeField(blank=True, null=True, verbose_name="in force until")),
+                (
+                    "qualifying_months",
+                    models.PositiveSmallIntegerField(
+                        default=12,
+                        help_text="Tier credits of this many months back from the day count.",
+                        verbose_name="qualifying period (months)",
+                    ),
+                ),
+                (
+                    "validity_months",
+                    models.PositiveSmallIntegerField(
+                        default=12,
+                        help_text="A tier is held this long, to the end of the month, and then reviewed.",
+                        verbose_name="tier validity (months)",
+                    ),
+                ),
+                (
+                    "soft_landing",
+                    models.BooleanField(
+                        default=True,
+                        help_text="At a review a member falls by one step at most.",
+                        verbose_name="soft landing",
+                    ),
+                ),
+                (
+                    "credits_per_unit",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="Tier credits for each whole unit of the programme's currency spent.",
+                        verbose_name="tier credits per unit of money",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='TierEvent',
+            name="TierEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('code', models.SlugField(db_index=False, max_length=30, verbose_name='code')),
-                ('name', models.CharField(max_length=40, verbose_name='tier name')),
-                ('name_zh_hans', models.CharField(max_length=40, null=True, verbose_name='tier name')),
-                ('name_zh_hant', models.CharField(max_length=40, null=True, verbose_name='tier name')),
-                ('name_en', models.CharField(max_length=40, null=True, verbose_name='tier name')),
-                ('rank', models.PositiveSmallIntegerField(help_text='0 is the tier everybody starts in; higher is better.', verbose_name='rank')),
-                ('colour', models.CharField(default='#8a8f98', help_text='For badges, like #c9a227.', max_length=7, verbose_name='colour')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("code", models.SlugField(db_index=False, max_length=30, verbose_name="code")),
+                ("name", models.CharField(max_length=40, verbose_name="tier name")),
+                ("name_zh_hans", models.CharField(max_length=40, null=True, verbose_name="tier name")),
+                ("name_zh_hant", models.CharField(max_length=40, null=True, verbose_name="tier name")),
+                ("name_en", models.CharField(max_length=40, null=True, verbose_name="tier name")),
+                (
+                    "rank",
+                    models.PositiveSmallIntegerField(
+                        help_text="0 is the tier everybody starts in; higher is better.", verbose_name="rank"
+                    ),
+                ),
+                (
+                    "colour",
+                    models.CharField(
+                        default="#8a8f98", help_text="For badges, like #c9a227.", max_length=7, verbose_name="colour"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='TierRuleEvent',
+            name="TierRuleEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('rise_credits', models.PositiveIntegerField(help_text='Tier credits within the qualifying period that lift a member here at once.', verbose_name='tier credits to rise')),
-                ('keep_credits', models.PositiveIntegerField(help_text='Tier credits within the qualifying period that a review asks for to keep the tier.', verbose_name='tier credits to keep')),
-                ('points_multiplier', models.DecimalField(decimal_places=2, default=1, help_text='1.50 means half as many base points again.', max_digits=4, verbose_name='points multiplier')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                (
+                    "rise_credits",
+                    models.PositiveIntegerField(
+                        help_text="Tier credits within the qualifying period that lift a member here at once.",
+                        verbose_name="tier credits to rise",
+                    ),
+                ),
+                (
+                    "keep_credits",
+                    models.PositiveIntegerField(
+                        help_text="Tier credits within the qualifying period that a review asks for to keep the tier.",
+                        verbose_name="tier credits to keep",
+                    ),
+                ),
+                (
+                    "points_multiplier",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=1,
+                        help_text="1.50 means half as many base points again.",
+                        max_digits=4,
+                        verbose_name="points multiplier",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ladderversion',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "loyalty_ladderversionevent" ("credits_per_unit", "id", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "qualifying_months", "soft_landing", "valid_from", "valid_to", "validity_months") VALUES (NEW."credits_per_unit", NEW."id", NEW."number", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."qualifying_months", NEW."soft_landing", NEW."valid_from", NEW."valid_to", NEW."validity_months"); RETURN NULL;', hash='b35456a5d3cd2f7671223f8797ef74de78eca0f6', operation='INSERT', pgid='pgtrigger_insert_insert_af1cf', table='loyalty_ladderversion', when='AFTER')),
+            model_name="ladderversion",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "loyalty_ladderversionevent" ("credits_per_unit", "id", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "qualifying_months", "soft_landing", "valid_from", "valid_to", "validity_months") VALUES (NEW."credits_per_unit", NEW."id", NEW."number", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."qualifying_months", NEW."soft_landing", NEW."valid_from", NEW."valid_to", NEW."validity_months"); RETURN NULL;',
+                    hash="b35456a5d3cd2f7671223f8797ef74de78eca0f6",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_af1cf",
+                    table="loyalty_ladderversion",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ladderversion',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "loyalty_ladderversionevent" ("credits_per_unit", "id", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "qualifying_months", "soft_landing", "valid_from", "valid_to", "validity_months") VALUES (NEW."credits_per_unit", NEW."id", NEW."number", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."qualifying_months", NEW."soft_landing", NEW."valid_from", NEW."valid_to", NEW."validity_months"); RETURN NULL;', hash='48784f5674181536e2f298dc6d70aaa10718736b', operation='UPDATE', pgid='pgtrigger_update_update_41502', table='loyalty_ladderversion', when='AFTER')),
+            model_name="ladderversion",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "loyalty_ladderversionevent" ("credits_per_unit", "id", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "qualifying_months", "soft_landing", "valid_from", "valid_to", "validity_months") VALUES (NEW."credits_per_unit", NEW."id", NEW."number", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."qualifying_months", NEW."soft_landing", NEW."valid_from", NEW."valid_to", NEW."validity_months"); RETURN NULL;',
+                    hash="48784f5674181536e2f298dc6d70aaa10718736b",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_41502",
+                    table="loyalty_ladderversion",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ladderversion',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "loyalty_ladderversionevent" ("credits_per_unit", "id", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "qualifying_months", "soft_landing", "valid_from", "valid_to", "validity_months") VALUES (OLD."credits_per_unit", OLD."id", OLD."number", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."qualifying_months", OLD."soft_landing", OLD."valid_from", OLD."valid_to", OLD."validity_months"); RETURN NULL;', hash='d6c20648738b807e55eb467adc70b97f7db1adaa', operation='DELETE', pgid='pgtrigger_delete_delete_976d8', table='loyalty_ladderversion', when='AFTER')),
+            model_name="ladderversion",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "loyalty_ladderversionevent" ("credits_per_unit", "id", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "qualifying_months", "soft_landing", "valid_from", "valid_to", "validity_months") VALUES (OLD."credits_per_unit", OLD."id", OLD."number", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."qualifying_months", OLD."soft_landing", OLD."valid_from", OLD."valid_to", OLD."validity_months"); RETURN NULL;',
+                    hash="d6c20648738b807e55eb467adc70b97f7db1adaa",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_976d8",
+                    table="loyalty_ladderversion",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tier',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "loyalty_tierevent" ("code", "colour", "id", "name", "name_en", "name_zh_hans", "name_zh_hant", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rank") VALUES (NEW."code", NEW."colour", NEW."id", NEW."name", NEW."name_en", NEW."name_zh_hans", NEW."name_zh_hant", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."rank"); RETURN NULL;', hash='ccb88b12f42295b67422a77f9a5e494f6ee796da', operation='INSERT', pgid='pgtrigger_insert_insert_2a5b0', table='loyalty_tier', when='AFTER')),
+            model_name="tier",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "loyalty_tierevent" ("code", "colour", "id", "name", "name_en", "name_zh_hans", "name_zh_hant", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rank") VALUES (NEW."code", NEW."colour", NEW."id", NEW."name", NEW."name_en", NEW."name_zh_hans", NEW."name_zh_hant", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."rank"); RETURN NULL;',
+                    hash="ccb88b12f42295b67422a77f9a5e494f6ee796da",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_2a5b0",
+                    table="loyalty_tier",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tier',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "loyalty_tierevent" ("code", "colour", "id", "name", "name_en", "name_zh_hans", "name_zh_hant", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rank") VALUES (NEW."code", NEW."colour", NEW."id", NEW."name", NEW."name_en", NEW."name_zh_hans", NEW."name_zh_hant", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."rank"); RETURN NULL;', hash='8ba8753960883e14c2ba6298a2d7c3933ac0827a', operation='UPDATE', pgid='pgtrigger_update_update_96856', table='loyalty_tier', when='AFTER')),
+            model_name="tier",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "loyalty_tierevent" ("code", "colour", "id", "name", "name_en", "name_zh_hans", "name_zh_hant", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rank") VALUES (NEW."code", NEW."colour", NEW."id", NEW."name", NEW."name_en", NEW."name_zh_hans", NEW."name_zh_hant", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."rank"); RETURN NULL;',
+                    hash="8ba8753960883e14c2ba6298a2d7c3933ac0827a",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_96856",
+                    table="loyalty_tier",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tier',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "loyalty_tierevent" ("code", "colour", "id", "name", "name_en", "name_zh_hans", "name_zh_hant", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rank") VALUES (OLD."code", OLD."colour", OLD."id", OLD."name", OLD."name_en", OLD."name_zh_hans", OLD."name_zh_hant", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."rank"); RETURN NULL;', hash='f27309265adbed55d236baa25423f0fa95387e4a', operation='DELETE', pgid='pgtrigger_delete_delete_5ef47', table='loyalty_tier', when='AFTER')),
+            model_name="tier",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "loyalty_tierevent" ("code", "colour", "id", "name", "name_en", "name_zh_hans", "name_zh_hant", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rank") VALUES (OLD."code", OLD."colour", OLD."id", OLD."name", OLD."name_en", OLD."name_zh_hans", OLD."name_zh_hant", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."rank"); RETURN NULL;',
+                    hash="f27309265adbed55d236baa25423f0fa95387e4a",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_5ef47",
+                    table="loyalty_tier",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tierrule',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "loyalty_tierruleevent" ("id", "keep_credits", "ladder_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "points_multiplier", "rise_credits", "tier_id") VALUES (NEW."id", NEW."keep_credits", NEW."ladder_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."points_multiplier", NEW."rise_credits", NEW."tier_id"); RETURN NULL;', hash='e43004c0a192dff95e60d584ef8c03434a03bd84', operation='INSERT', pgid='pgtrigger_insert_insert_67b1a', table='loyalty_tierrule', when='AFTER')),
+            model_name="tierrule",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "loyalty_tierruleevent" ("id", "keep_credits", "ladder_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "points_multiplier", "rise_credits", "tier_id") VALUES (NEW."id", NEW."keep_credits", NEW."ladder_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."points_multiplier", NEW."rise_credits", NEW."tier_id"); RETURN NULL;',
+                    hash="e43004c0a192dff95e60d584ef8c03434a03bd84",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_67b1a",
+                    table="loyalty_tierrule",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tierrule',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "loyalty_tierruleevent" ("id", "keep_credits", "ladder_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "points_multiplier", "rise_credits", "tier_id") VALUES (NEW."id", NEW."keep_credits", NEW."ladder_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."points_multiplier", NEW."rise_credits", NEW."tier_id"); RETURN NULL;', hash='cd56d38e811c47ea0725f4a78bda87731e192da7', operation='UPDATE', pgid='pgtrigger_update_update_d37fd', table='loyalty_tierrule', when='AFTER')),
+            model_name="tierrule",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "loyalty_tierruleevent" ("id", "keep_credits", "ladder_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "points_multiplier", "rise_credits", "tier_id") VALUES (NEW."id", NEW."keep_credits", NEW."ladder_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."points_multiplier", NEW."rise_credits", NEW."tier_id"); RETURN NULL;',
+                    hash="cd56d38e811c47ea0725f4a78bda87731e192da7",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_d37fd",
+                    table="loyalty_tierrule",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='tierrule',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "loyalty_tierruleevent" ("id", "keep_credits", "ladder_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "points_multiplier", "rise_credits", "tier_id") VALUES (OLD."id", OLD."keep_credits", OLD."ladder_id", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."points_multiplier", OLD."rise_credits", OLD."tier_id"); RETURN NULL;', hash='a874b951753f4d8ad7c53a8cb91ed97f127be85f', operation='DELETE', pgid='pgtrigger_delete_delete_141a9', table='loyalty_tierrule', when='AFTER')),
+            model_name="tierrule",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "loyalty_tierruleevent" ("id", "keep_credits", "ladder_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "points_multiplier", "rise_credits", "tier_id") VALUES (OLD."id", OLD."keep_credits", OLD."ladder_id", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."points_multiplier", OLD."rise_credits", OLD."tier_id"); RETURN NULL;',
+                    hash="a874b951753f4d8ad7c53a8cb91ed97f127be85f",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_141a9",
+                    table="loyalty_tierrule",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='ladderversionevent',
-            name='pgh_context',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
+            model_name="ladderversionevent",
+            name="pgh_context",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            ),
         ),
         migrations.AddField(
-            model_name='ladderversionevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='loyalty.ladderversion'),
+            model_name="ladderversionevent",
+            name="pgh_obj",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="loyalty.ladderversion",
+            ),
         ),
         migrations.AddField(
-            model_name='tierevent',
-            name='pgh_context',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
+            model_name="tierevent",
+            name="pgh_context",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            ),
         ),
         migrations.AddField(
-            model_name='tierevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='loyalty.tier'),
+            model_name="tierevent",
+            name="pgh_obj",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="loyalty.tier",
+            ),
         ),
         migrations.AddField(
-            model_name='tierruleevent',
-            name='ladder',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='loyalty.ladderversion', verbose_name='ladder version'),
+            model_name="tierruleevent",
+            name="ladder",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                related_query_name="+",
+                to="loyalty.ladderversion",
+                verbose_name="ladder version",
+            ),
         ),
         migrations.AddField(
-            model_name='tierruleevent',
-            name='pgh_context',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
+            model_name="tierruleevent",
+            name="pgh_context",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            ),
         ),
         migrations.AddField(
-            model_name='tierruleevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='loyalty.tierrule'),
+            model_name="tierruleevent",
+            name="pgh_obj",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="loyalty.tierrule",
+            ),
         ),
         migrations.AddField(
-            model_name='tierruleevent',
-            name='tier',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='loyalty.tier', verbose_name='tier'),
+            model_name="tierruleevent",
+            name="tier",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                related_query_name="+",
+                to="loyalty.tier",
+                verbose_name="tier",
+            ),
         ),
         migrations.RunSQL(
-            "".join(refuse_changes_sql(table) for table in ['loyalty_ladderversionevent', 'loyalty_tierevent', 'loyalty_tierruleevent']),
+            "".join(
+                refuse_changes_sql(table)
+                for table in ["loyalty_ladderversionevent", "loyalty_tierevent", "loyalty_tierruleevent"]
+            ),
             migrations.RunSQL.noop,
         ),
     ]

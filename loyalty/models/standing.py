@@ -24,7 +24,9 @@ class QualificationEntry(models.Model):
         PURCHASE = "purchase", _("purchase")
         RETURN = "return", _("return")
 
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="qualification", verbose_name=_("member"), db_index=False)
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="qualification", verbose_name=_("member"), db_index=False
+    )
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     source = models.CharField(_("source"), max_length=40)
     source_ref = models.CharField(_("reference in the source"), max_length=80)
@@ -52,17 +54,25 @@ class TierStanding(models.Model):
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
-    member = models.OneToOneField(Member, on_delete=models.PROTECT, primary_key=True, related_name="standing", verbose_name=_("member"))
+    member = models.OneToOneField(
+        Member, on_delete=models.PROTECT, primary_key=True, related_name="standing", verbose_name=_("member")
+    )
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("tier"))
     since_at = models.DateTimeField(_("held since"))
     valid_until = models.DateTimeField(
-        _("valid until"), null=True, help_text=_("The review is due at this moment. Empty: the lowest tier does not end.")
+        _("valid until"),
+        null=True,
+        help_text=_("The review is due at this moment. Empty: the lowest tier does not end."),
     )
 
     class Meta:
         verbose_name = _("tier standing")
         verbose_name_plural = _("tier standings")
-        indexes = [models.Index(fields=["valid_until", "member"], name="standing_due_for_review", condition=Q(valid_until__isnull=False))]
+        indexes = [
+            models.Index(
+                fields=["valid_until", "member"], name="standing_due_for_review", condition=Q(valid_until__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.member_id}: {self.tier_id}"
@@ -83,12 +93,18 @@ class TierChange(models.Model):
         FALLEN = "fallen", _("fallen at review")
         UNDONE = "undone", _("rise undone by a return")
 
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="tier_changes", verbose_name=_("member"), db_index=False)
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="tier_changes", verbose_name=_("member"), db_index=False
+    )
     number = models.PositiveIntegerField(_("number"), help_text=_("1, 2, 3 … for each member."))
     reason = models.CharField(_("reason"), max_length=8, choices=Reason)
-    from_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=pgettext_lazy("change", "from tier"))
+    from_tier = models.ForeignKey(
+        Tier, on_delete=models.PROTECT, related_name="+", verbose_name=pgettext_lazy("change", "from tier")
+    )
     to_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+", verbose_name=_("to tier"))
-    ladder = models.ForeignKey(LadderVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("ladder version"))
+    ladder = models.ForeignKey(
+        LadderVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("ladder version")
+    )
     window_from = models.DateTimeField(_("qualifying period from"))
     credits = models.IntegerField(_("tier credits in the period"))
     needed_credits = models.PositiveIntegerField(_("tier credits needed"))
@@ -103,7 +119,9 @@ class TierChange(models.Model):
         verbose_name_plural = _("tier changes")
         constraints = [
             models.UniqueConstraint(fields=["member", "number"], name="tier_changes_of_a_member_are_numbered"),
-            models.CheckConstraint(condition=Q(reason__in=["risen", "kept", "fallen", "undone"]), name="tier_change_reason_is_known"),
+            models.CheckConstraint(
+                condition=Q(reason__in=["risen", "kept", "fallen", "undone"]), name="tier_change_reason_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(reason="kept", from_tier=F("to_tier")) | (~Q(reason="kept") & ~Q(from_tier=F("to_tier"))),
                 name="tier_changes_unless_kept",

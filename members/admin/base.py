@@ -84,7 +84,11 @@ class StaffAdmin(ModelAdmin):
         return False
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         context: dict[str, Any] = {"show_save_and_add_another": False, **(extra_context or {})}
         if self.is_nameless:
@@ -159,4 +163,3 @@ class ReadOnlyInline(TabularInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-

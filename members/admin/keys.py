@@ -81,7 +81,9 @@ class ApiKeyAdmin(HistoryAdmin):
     def state(self, key: ApiKey) -> Badge:
         return Badge("revoked", _("revoked")) if key.revoked_at else Badge("live", _("in use"))
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Issue a key. The page that answers is the only place where its secret is ever seen."""
         if request.method == "POST" and self.has_add_permission(request):
             form = self.get_form(request)(request.POST)
@@ -105,7 +107,13 @@ class ApiKeyAdmin(HistoryAdmin):
         return super().add_view(request, form_url, extra_context)
 
     def _show_secret(self, request: HttpRequest, key: ApiKey, secret: str) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("New till key"), "key": key, "secret": secret}
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("New till key"),
+            "key": key,
+            "secret": secret,
+        }
         answer = render(request, "portal/key_issued.html", context)
         answer["Cache-Control"] = "no-store"
         return answer
@@ -125,7 +133,9 @@ class ApiKeyAdmin(HistoryAdmin):
         icon="block",
         dialog={
             "title": _("Revoke this till key?"),
-            "description": _("The till is cut off at once, and for good. Issue a new key first if it shall go on working."),
+            "description": _(
+                "The till is cut off at once, and for good. Issue a new key first if it shall go on working."
+            ),
             "form_class": ReasonDialog,
             "form_submit_text": _("Revoke the key"),
         },

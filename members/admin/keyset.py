@@ -19,7 +19,9 @@ class KeysetPage[Row]:
     is_first: bool
 
 
-def page_of[Row: Model](queryset: QuerySet[Row], *, by: Sequence[str], cursor: str, size: int = PAGE) -> KeysetPage[Row]:
+def page_of[Row: Model](
+    queryset: QuerySet[Row], *, by: Sequence[str], cursor: str, size: int = PAGE
+) -> KeysetPage[Row]:
     """Return the rows after `cursor`, by descending fields. A cursor that can not be read gives the first page."""
     after = _parse(queryset.model, by, cursor)
     if after:

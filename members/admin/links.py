@@ -12,4 +12,6 @@ def member_link(member: Member | None) -> SafeString:
     if member is None:
         return SafeString()
     address = reverse("admin:members_member_change", args=[member.pk])
-    return format_html('<a class="text-primary-600 dark:text-primary-500 pn-number" href="{}">{}</a>', address, member.member_no)
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-500 pn-number" href="{}">{}</a>', address, member.member_no
+    )

@@ -47,12 +47,20 @@ class ProfileForm(forms.Form):
 
     full_name = forms.CharField(label=_("Name"), max_length=80, required=False, widget=UnfoldAdminTextInputWidget)
     phone = forms.CharField(
-        label=_("Phone"), max_length=40, required=False, widget=UnfoldAdminTextInputWidget, help_text=_("Written in any usual way.")
+        label=_("Phone"),
+        max_length=40,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Written in any usual way."),
     )
     email = forms.EmailField(label=_("E-mail"), required=False, widget=UnfoldAdminEmailInputWidget)
     birthday = forms.DateField(label=_("Birthday"), required=False, widget=UnfoldAdminSingleDateWidget)
     home_store: Any = forms.ModelChoiceField(
-        label=_("Home store"), queryset=Store.objects.none(), required=False, widget=UnfoldAdminSelectWidget, empty_label="–"
+        label=_("Home store"),
+        queryset=Store.objects.none(),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        empty_label="–",
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget)
 
@@ -110,7 +118,12 @@ class MemberPage:
             query["tab"] = key
             return HttpResponseRedirect(f"{_address(member_id)}?{query.urlencode()}")
         member = self._member(member_id)
-        context = {"member": member, "tabs": panels.tabs(request), "active": tab, "tab": tab.context(member, request, timezone.now())}
+        context = {
+            "member": member,
+            "tabs": panels.tabs(request),
+            "active": tab,
+            "tab": tab.context(member, request, timezone.now()),
+        }
         return render(request, "portal/member/tab.html", context)
 
     def person(self, request: HttpRequest, member_id: int) -> HttpResponse:
@@ -124,7 +137,9 @@ class MemberPage:
         except Refusal as refusal:
             say_refusal(request, refusal)
             return HttpResponseRedirect(_address(member_id))
-        answer = render(request, "portal/member/person.html", {"member": member, "person": _plain(person), "shown": True})
+        answer = render(
+            request, "portal/member/person.html", {"member": member, "person": _plain(person), "shown": True}
+        )
         answer["Cache-Control"] = "no-store"
         return answer
 
@@ -146,7 +161,11 @@ class MemberPage:
                     return HttpResponseRedirect(_address(member_id))
         else:
             form = ProfileForm(initial=self._initial(request, member, at))
-        return render(request, "portal/member/edit.html", {**self._page_context(request, member), "form": form, "media": self.model_admin.media + form.media})
+        return render(
+            request,
+            "portal/member/edit.html",
+            {**self._page_context(request, member), "form": form, "media": self.model_admin.media + form.media},
+        )
 
     def freeze(self, request: HttpRequest, member_id: int) -> HttpResponse:
         """The dialog that freezes."""
@@ -168,14 +187,18 @@ class MemberPage:
         }
         return self._ask_why(request, member_id, dialog, unfreeze_member, _("The member is active again."))
 
-    def _ask_why(self, request: HttpRequest, member_id: int, dialog: dict[str, Any], service: Any, done: Any) -> HttpResponse:
+    def _ask_why(
+        self, request: HttpRequest, member_id: int, dialog: dict[str, Any], service: Any, done: Any
+    ) -> HttpResponse:
         form = ReasonDialog(request, member_id, request.POST or None)
         if not form.is_valid():
             context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
             return render(request, "unfold/helpers/dialog.html", context)
         return carry_out(
             request,
-            lambda: service(member_id=member_id, reason=form.cleaned_data["reason"], by=actor_of(request), at=timezone.now()),
+            lambda: service(
+                member_id=member_id, reason=form.cleaned_data["reason"], by=actor_of(request), at=timezone.now()
+            ),
             done=done,
             then=_address(member_id),
         )
@@ -192,7 +215,13 @@ class MemberPage:
         site = self.model_admin.admin_site
         request.current_app = site.name
         opts = self.model_admin.opts
-        return {**site.each_context(request), "opts": opts, "object": member, "member": member, "title": member.member_no}
+        return {
+            **site.each_context(request),
+            "opts": opts,
+            "object": member,
+            "member": member,
+            "title": member.member_no,
+        }
 
     def _member(self, member_id: int | str) -> Member:
         try:
@@ -232,9 +261,13 @@ def _plain(person: MemberPerson) -> dict[str, Any]:
 
 def _timeline_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     page = page_of(
-        TimelineEntry.objects.filter(member_id=member.pk), by=("happened_at", "id"), cursor=request.GET.get("cursor", "")
+        TimelineEntry.objects.filter(member_id=member.pk),
+        by=("happened_at", "id"),
+        cursor=request.GET.get("cursor", ""),
     )
     return {"page": page, "entries": tell(page.rows)}
 
 
-panels.register_tab("timeline", label=_("Timeline"), order=10, template="portal/member/timeline.html", context=_timeline_tab)
+panels.register_tab(
+    "timeline", label=_("Timeline"), order=10, template="portal/member/timeline.html", context=_timeline_tab
+)

@@ -42,7 +42,10 @@ class CappedPaginator(Paginator):
         if not self.is_capped or self.object_list.query.where:
             return None
         with connection.cursor() as cursor:
-            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [self.object_list.model._meta.db_table])
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass",
+                [self.object_list.model._meta.db_table],
+            )
             (rows,) = cursor.fetchone()
         return max(rows, self.CAP)
 

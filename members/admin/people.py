@@ -45,7 +45,11 @@ class MemberAdmin(HistoryAdmin):
 
     list_display = ("member_no", "masked_name", "masked_phone", "joined_at", "home_store", "status_badge")
     list_select_related = ("person", "home_store")
-    list_filter = (("status", ChoicesDropdownFilter), ("home_store", RelatedDropdownFilter), ("joined_at", DayRangeFilter))
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("home_store", RelatedDropdownFilter),
+        ("joined_at", DayRangeFilter),
+    )
     list_display_links = ("member_no", "masked_name")
     ordering = ("-joined_at", "-id")
     search_fields = ("member_no",)  # shows the box; what is looked up is in get_search_results
@@ -64,7 +68,9 @@ class MemberAdmin(HistoryAdmin):
         for row in rows:
             row.panel_values = {key: values.get(row.pk) for key, values in loaded.items()}  # type: ignore[attr-defined]
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         text = search_term.strip()
         if not text:
             return queryset, False

@@ -39,7 +39,9 @@ class SubscriptionAdmin(HistoryAdmin):
     empty_sentence = _("Nobody has read the timeline yet. Readers appear here once the background worker has run.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
-        return super().get_queryset(request).annotate(waiting=Count("parked", filter=Q(parked__replayed_at__isnull=True)))
+        return (
+            super().get_queryset(request).annotate(waiting=Count("parked", filter=Q(parked__replayed_at__isnull=True)))
+        )
 
     @display(description=_("reader"))
     def reader(self, subscription: Subscription) -> str:

@@ -28,7 +28,9 @@ class FactAdmin(HistoryAdmin):
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return (self.member_path,)  # shows the box; what is looked up is below
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         text = search_term.strip()
         if not text:
             return queryset, False

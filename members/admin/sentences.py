@@ -29,7 +29,11 @@ def channel_names(ids: Iterable[int]) -> Mapping[int, str]:
 def _enrolled(payload: Payload, names: Names) -> str:
     if names["store"]:
         return _("Joined at %(store)s.") % {"store": names["store"]}
-    return _("Joined through %(channel)s.") % {"channel": names["channel"]} if names["channel"] else _("Joined the programme.")
+    return (
+        _("Joined through %(channel)s.") % {"channel": names["channel"]}
+        if names["channel"]
+        else _("Joined the programme.")
+    )
 
 
 def _profile_changed(payload: Payload, names: Names) -> str:
@@ -49,7 +53,9 @@ def _personal_data_viewed(payload: Payload, names: Names) -> str:
     return _("Looked at the personal data.")
 
 
-register_sentence("members.enrolled.v1", _enrolled, icon="waving_hand", names={"store": store_names, "channel": channel_names})
+register_sentence(
+    "members.enrolled.v1", _enrolled, icon="waving_hand", names={"store": store_names, "channel": channel_names}
+)
 register_sentence("members.profile_changed.v1", _profile_changed, icon="edit")
 register_sentence("members.frozen.v1", _frozen, icon="ac_unit")
 register_sentence("members.unfrozen.v1", _unfrozen, icon="sunny")

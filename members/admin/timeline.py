@@ -42,7 +42,9 @@ class ToldEntry:
 _sentences: dict[str, Sentence] = {}
 
 
-def register_sentence(kind: str, render: Renderer, *, icon: str = "circle", names: Mapping[str, Lookup] | None = None) -> None:
+def register_sentence(
+    kind: str, render: Renderer, *, icon: str = "circle", names: Mapping[str, Lookup] | None = None
+) -> None:
     """Tell entries of a kind by `render(payload, names)`; `names` says how to look up what keys of the payload refer to."""
     _sentences[kind] = Sentence(render, icon, names or {})
 
@@ -62,7 +64,9 @@ def tell(entries: Sequence[TimelineEntry]) -> list[ToldEntry]:
         text, icon = _("Something was recorded."), "circle"
         if sentence:
             known = {
-                key: names[lookup].get(entry.payload[key], "") for key, lookup in sentence.names.items() if entry.payload.get(key) is not None
+                key: names[lookup].get(entry.payload[key], "")
+                for key, lookup in sentence.names.items()
+                if entry.payload.get(key) is not None
             }
             text, icon = sentence.render(entry.payload, defaultdict(str, known)), sentence.icon
         told.append(ToldEntry(entry.pk, entry.happened_at, text, icon, actors.name(entry)))
@@ -93,7 +97,9 @@ class _ActorNames:
             if entry.actor_id is not None:
                 ids[entry.actor_kind].add(entry.actor_id)
         return cls(
-            {operator.pk: str(operator) for operator in Operator.objects.filter(pk__in=ids["operator"])} if ids["operator"] else {},
+            {operator.pk: str(operator) for operator in Operator.objects.filter(pk__in=ids["operator"])}
+            if ids["operator"]
+            else {},
             {key.pk: key.name for key in ApiKey.objects.filter(pk__in=ids["device"])} if ids["device"] else {},
         )
 

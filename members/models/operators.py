@@ -26,7 +26,7 @@ class Operator(AbstractUser):
         help_text=_("Store staff see these stores only. Empty: all stores."),
     )
 
-    class Meta(AbstractUser.Meta):
+    class Meta:
         verbose_name = _("operator")
         verbose_name_plural = _("operators")
 

@@ -1,6 +1,5 @@
 """The page of imports: what came in from files, and how much of it."""
 
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -17,7 +16,17 @@ from rewards.models import OrderImport
 class OrderImportAdmin(HistoryAdmin):
     """Imports of orders, newest first."""
 
-    list_display = ("file_name", "state_badge", "rows", "rejected", "orders", "returns", "members_new", "started_at", "finished_at")
+    list_display = (
+        "file_name",
+        "state_badge",
+        "rows",
+        "rejected",
+        "orders",
+        "returns",
+        "members_new",
+        "started_at",
+        "finished_at",
+    )
     list_filter = (("state", ChoicesDropdownFilter),)
     ordering = ("-id",)
     fields = (

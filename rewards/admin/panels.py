@@ -79,12 +79,17 @@ def _orders_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str,
     if scope is not None:
         bought, came_back = bought.filter(store__in=scope), came_back.filter(store__in=scope)
     bought = bought.prefetch_related(
-        Prefetch("lines", PurchaseLine.objects.order_by("line_no")), Prefetch("returns", came_back, to_attr="brought_back")
+        Prefetch("lines", PurchaseLine.objects.order_by("line_no")),
+        Prefetch("returns", came_back, to_attr="brought_back"),
     )
     page = page_of(bought, by=("ordered_at", "id"), cursor=request.GET.get("cursor", ""))
     earned = earned_by(page.rows) if page.rows else {}
     orders = [{"purchase": purchase, "points": points_in_trace(earned.get(purchase.pk))} for purchase in page.rows]
-    unlinked = came_back.filter(member=member, purchase__isnull=True).order_by("-returned_at")[:_MOST_UNLINKED] if page.is_first else []
+    unlinked = (
+        came_back.filter(member=member, purchase__isnull=True).order_by("-returned_at")[:_MOST_UNLINKED]
+        if page.is_first
+        else []
+    )
     return {"page": page, "orders": orders, "unlinked": list(unlinked)}
 
 
@@ -96,12 +101,27 @@ def _column(member_ids: Sequence[int]) -> Mapping[int, str]:
 
 panels.register_header("points", order=20, template="portal/member/points_head.html", context=_head)
 panels.register_tab(
-    "points", label=_("Points"), order=20, template="portal/member/points.html", context=_points_tab, permission="rewards.view_ledgerentry"
+    "points",
+    label=_("Points"),
+    order=20,
+    template="portal/member/points.html",
+    context=_points_tab,
+    permission="rewards.view_ledgerentry",
 )
 panels.register_tab(
-    "vouchers", label=_("Vouchers"), order=40, template="portal/member/vouchers.html", context=_vouchers_tab, permission="rewards.view_voucher"
+    "vouchers",
+    label=_("Vouchers"),
+    order=40,
+    template="portal/member/vouchers.html",
+    context=_vouchers_tab,
+    permission="rewards.view_voucher",
 )
 panels.register_tab(
-    "orders", label=_("Orders"), order=50, template="portal/member/orders.html", context=_orders_tab, permission="rewards.view_purchase"
+    "orders",
+    label=_("Orders"),
+    order=50,
+    template="portal/member/orders.html",
+    context=_orders_tab,
+    permission="rewards.view_purchase",
 )
 panels.register_list_column("points", label=_("available points"), order=20, load=_column)

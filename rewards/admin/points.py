@@ -1,6 +1,5 @@
 """The page of points entries: what every posting did, with its explanation."""
 
-
 from django.contrib import admin
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -30,7 +29,17 @@ class LedgerEntryAdmin(FactAdmin):
     list_filter = (("happened_at", DayRangeFilter),)
     ordering = ("-happened_at", "-id")
     member_path = "account__member"
-    fields = ("happened_at", "member", "kind", "number", "available_change", "pending_change", "arrears_change", "after", "why")
+    fields = (
+        "happened_at",
+        "member",
+        "kind",
+        "number",
+        "available_change",
+        "pending_change",
+        "arrears_change",
+        "after",
+        "why",
+    )
     readonly_fields = ("kind", "number", "available_change", "pending_change", "arrears_change", "after", "why")
     empty_sentence = _("No points have moved yet. Every purchase, redemption and expiry will stand here.")
 

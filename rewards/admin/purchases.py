@@ -69,7 +69,9 @@ class PurchaseAdmin(FactAdmin):
 
     @display(description=_("original total"))
     def original(self, purchase: Purchase) -> str:
-        return money(purchase.original_amount, purchase.original_currency) if purchase.original_amount is not None else "–"
+        return (
+            money(purchase.original_amount, purchase.original_currency) if purchase.original_amount is not None else "–"
+        )
 
 
 @admin.register(PurchaseReturn)
@@ -84,7 +86,18 @@ class PurchaseReturnAdmin(FactAdmin):
     number_field = "external_return_no"
     search_help_text = _("Return number, member number or phone, exactly")
     store_path = "store"
-    fields = ("external_return_no", "source", "purchase", "member", "returned_at", "store", "channel", "total", "points_back", "credits")
+    fields = (
+        "external_return_no",
+        "source",
+        "purchase",
+        "member",
+        "returned_at",
+        "store",
+        "channel",
+        "total",
+        "points_back",
+        "credits",
+    )
     readonly_fields = ("total", "points_back")
     inlines = (ReturnLineInline,)
     empty_sentence = _("Nothing has come back yet.")

@@ -1,6 +1,5 @@
 """Pages of the base earn rule. A version that has begun is history; a change is a new version."""
 
-
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -33,7 +32,15 @@ class EarnRuleAdmin(TranslatedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: EarnRule | None = None) -> tuple[str, ...]:
         """Of a version in force only its names and its end can be set, so that another one may follow."""
         if has_begun(obj):
-            return ("version", "sentence", "points_per_step", "step_amount", "pending_days", "expiry_months", "valid_from")
+            return (
+                "version",
+                "sentence",
+                "points_per_step",
+                "step_amount",
+                "pending_days",
+                "expiry_months",
+                "valid_from",
+            )
         return ("sentence",)
 
     @display(description=_("in words"))

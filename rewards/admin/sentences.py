@@ -40,7 +40,12 @@ def _points(number: int) -> str:
 
 
 def _bought(payload: Payload, names: Names) -> str:
-    figures = {"amount": _amount(payload), "store": names["store"], "number": payload["order_no"], "points": _points(payload["points"])}
+    figures = {
+        "amount": _amount(payload),
+        "store": names["store"],
+        "number": payload["order_no"],
+        "points": _points(payload["points"]),
+    }
     if payload.get("pending"):
         if names["store"]:
             return _("Bought for %(amount)s at %(store)s (order %(number)s): %(points)s, pending.") % figures
@@ -54,7 +59,10 @@ def _returned(payload: Payload, names: Names) -> str:
     figures = {"amount": _amount(payload), "number": payload["return_no"], "points": _points(payload["points"])}
     if payload.get("arrears"):
         figures["arrears"] = _points(payload["arrears"])
-        return _("Returned goods for %(amount)s (return %(number)s): %(points)s taken back, %(arrears)s of them owed.") % figures
+        return (
+            _("Returned goods for %(amount)s (return %(number)s): %(points)s taken back, %(arrears)s of them owed.")
+            % figures
+        )
     return _("Returned goods for %(amount)s (return %(number)s): %(points)s taken back.") % figures
 
 
@@ -86,5 +94,10 @@ register_sentence("rewards.return_recorded.v1", _returned, icon="assignment_retu
 register_sentence("rewards.points_released.v1", _released, icon="lock_open")
 register_sentence("rewards.points_expired.v1", _expired, icon="hourglass_bottom")
 register_sentence("rewards.reward_redeemed.v1", _redeemed, icon="redeem", names={"reward": reward_names})
-register_sentence("rewards.voucher_used.v1", _voucher_used, icon="confirmation_number", names={"template": template_names, "store": store_names})
+register_sentence(
+    "rewards.voucher_used.v1",
+    _voucher_used,
+    icon="confirmation_number",
+    names={"template": template_names, "store": store_names},
+)
 register_sentence("rewards.voucher_expired.v1", _voucher_expired, icon="event_busy", names={"voucher": voucher_names})

@@ -1,6 +1,5 @@
 """Pages of voucher templates and of the vouchers that members hold. A voucher's code is never shown to staff."""
 
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest

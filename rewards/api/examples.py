@@ -206,7 +206,7 @@ SUMMARY = [
                 "credits": 1820,
                 "next_tier": {"code": "diamond", "label": "Diamond", "rank": 3, "colour": "#4a8fe7"},
                 "credits_to_next": 3180,
-                "sentence": "3,180 more tier credits lift you to Diamond.",
+                "sentence": "1,820 of 5,000 tier credits; 3,180 more to Diamond.",
             },
             "points": {
                 "available": 2238,

@@ -8,8 +8,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from loyalty.api.serializers import sentence_of
 from loyalty.queries import progress_of
+from loyalty.sentences import rise_sentence
 from members.api.authentication import MemberAuthentication
 from members.api.base import ApiView, caller_member, caller_of
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
@@ -72,7 +72,7 @@ class SummaryView(ApiView):
                 "credits": progress.credits,
                 "next_tier": progress.next_tier,
                 "credits_to_next": progress.gap,
-                "sentence": sentence_of(progress),
+                "sentence": rise_sentence(progress),
             },
             "points": {
                 "available": balance.available,

@@ -103,13 +103,13 @@ def use_voucher(
     )
     if voucher is None:
         raise VoucherNotUsable
-    check_active(voucher.member.member_no, voucher.member.status)
     template = voucher.template
     if voucher.state == Voucher.State.USED:
         last = voucher.events.filter(to_state=Voucher.State.USED).last()
         if last and (last.store_id, last.external_order_no) == (store_id, external_order_no):
             return VoucherReceipt(voucher, template.off_amount, True)
         raise VoucherUsed
+    check_active(voucher.member.member_no, voucher.member.status)
     if voucher.state == Voucher.State.EXPIRED or voucher.expires_at <= at:
         raise VoucherExpired
     if template.min_spend_amount and (spend_amount is None or spend_amount < template.min_spend_amount):

@@ -31,7 +31,9 @@ def session_of(operator: Operator) -> str:
 class Window:
     """A window in which somebody is signed in, and what the browser finds wrong meanwhile."""
 
-    def __init__(self, browser: Browser, address: str, operator: Operator, language: str, size: dict[str, int] = DESK) -> None:
+    def __init__(
+        self, browser: Browser, address: str, operator: Operator, language: str, size: dict[str, int] = DESK
+    ) -> None:
         self.complaints: list[str] = []
         self.context = browser.new_context(base_url=address, viewport=size, timezone_id="Asia/Shanghai")  # type: ignore[arg-type]
         for name, value in (("sessionid", session_of(operator)), ("django_language", language)):
@@ -70,7 +72,9 @@ class Window:
 
 class TestEveryPageOfTheMenu:
     @pytest.mark.parametrize(("role", "language"), READERS)
-    def test_opens_without_any_complaint_of_the_browser(self, browser: Browser, live_portal: str, role: str, language: str) -> None:
+    def test_opens_without_any_complaint_of_the_browser(
+        self, browser: Browser, live_portal: str, role: str, language: str
+    ) -> None:
         a_business(2)
         window = Window(browser, live_portal, an_operator(role), language)
         links = window.menu()
@@ -103,7 +107,12 @@ class TestTheMemberPage:
         member, _redeemed = a_small_history()
         window = Window(browser, live_portal, an_operator("service supervisor"), "en")
         page = window.open(f"/admin/members/member/{member.pk}/change/")
-        for label, sign in (("Points", "Usable until"), ("Tier", "has not changed"), ("Vouchers", "5 off"), ("Orders", "2 lines|1 line")):
+        for label, sign in (
+            ("Points", "Usable until"),
+            ("Tier", "has not changed"),
+            ("Vouchers", "5 off"),
+            ("Orders", "2 lines|1 line"),
+        ):
             page.locator(".pn-tabs a", has_text=label).click()
             expect(page.locator(".pn-tabs a[aria-current]")).to_have_text(label)
             assert f"tab={label.lower()}" in page.url
@@ -113,7 +122,9 @@ class TestTheMemberPage:
         window.context.close()
         assert window.complaints == []
 
-    def test_shows_who_the_member_is_on_click_and_asks_why_before_freezing(self, browser: Browser, live_portal: str) -> None:
+    def test_shows_who_the_member_is_on_click_and_asks_why_before_freezing(
+        self, browser: Browser, live_portal: str
+    ) -> None:
         member = a_named_member("张三丰", "13812345678")
         window = Window(browser, live_portal, an_operator("service"), "en")
         page = window.open(f"/admin/members/member/{member.pk}/change/")

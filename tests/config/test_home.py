@@ -66,9 +66,15 @@ class TestTheHomePage:
 
     def test_leads_from_what_waits_to_the_list_of_just_that(self) -> None:
         subscription = Subscription.objects.create(name="campaigns.messages")
-        ParkedEntry.objects.create(subscription=subscription, entry_id=1, error="ValueError: once", parked_at=timezone.now())
         ParkedEntry.objects.create(
-            subscription=subscription, entry_id=2, error="ValueError: done", parked_at=timezone.now(), replayed_at=timezone.now()
+            subscription=subscription, entry_id=1, error="ValueError: once", parked_at=timezone.now()
+        )
+        ParkedEntry.objects.create(
+            subscription=subscription,
+            entry_id=2,
+            error="ValueError: done",
+            parked_at=timezone.now(),
+            replayed_at=timezone.now(),
         )
         client = signed_in("administrator")
         todo = [item for item in client.get(reverse("admin:index")).context["todos"] if "parkedentry" in item["link"]]
@@ -79,7 +85,9 @@ class TestTheHomePage:
 
     def test_shows_no_task_to_who_may_not_do_it(self) -> None:
         subscription = Subscription.objects.create(name="campaigns.messages")
-        ParkedEntry.objects.create(subscription=subscription, entry_id=1, error="ValueError: once", parked_at=timezone.now())
+        ParkedEntry.objects.create(
+            subscription=subscription, entry_id=1, error="ValueError: once", parked_at=timezone.now()
+        )
         todos = signed_in("service").get(reverse("admin:index")).context["todos"]
         assert [item for item in todos if "parkedentry" in item["link"]] == []
 

@@ -15,12 +15,30 @@ TEMPLATES = Path(unfold.__file__).parent / "templates"
 
 # The theme's file → (what of ours follows it, its SHA-256 when ours was written).
 FOLLOWED = {
-    "unfold/helpers/empty_results.html": ("templates/unfold/helpers/empty_results.html", "830db82d60f52b85f55ec9c54658e438370fc3067887e4defd80b628d4e68112"),
-    "unfold/helpers/pagination_default.html": ("templates/portal/pagination.html", "fad73d3c053476ef02975f5967f82c38835f73293cd92e2fec35968a07d659eb"),
-    "admin/login.html": ("templates/admin/login.html", "13deb7765ce366590d73a58f260f438aa8a3580851a7540b542c451e445c6b78"),
-    "admin/index.html": ("templates/admin/index.html", "dd345254af4ffc9aa1ed138264233f8d8c8706e13e0593b29c3af123207a2884"),
-    "unfold/helpers/tab_action.html": ("templates/portal/member/page.html", "40518d8d9cf27606c0cdfc5e21d1d5cca0d2027413223927db84e6cd064114df"),
-    "unfold/helpers/dialog.html": ("members/admin/member_page.py", "695471a2c53d357d59e360bf24f0032de4248430e0b499bd3bf542309289ac95"),
+    "unfold/helpers/empty_results.html": (
+        "templates/unfold/helpers/empty_results.html",
+        "830db82d60f52b85f55ec9c54658e438370fc3067887e4defd80b628d4e68112",
+    ),
+    "unfold/helpers/pagination_default.html": (
+        "templates/portal/pagination.html",
+        "fad73d3c053476ef02975f5967f82c38835f73293cd92e2fec35968a07d659eb",
+    ),
+    "admin/login.html": (
+        "templates/admin/login.html",
+        "13deb7765ce366590d73a58f260f438aa8a3580851a7540b542c451e445c6b78",
+    ),
+    "admin/index.html": (
+        "templates/admin/index.html",
+        "dd345254af4ffc9aa1ed138264233f8d8c8706e13e0593b29c3af123207a2884",
+    ),
+    "unfold/helpers/tab_action.html": (
+        "templates/portal/member/page.html",
+        "40518d8d9cf27606c0cdfc5e21d1d5cca0d2027413223927db84e6cd064114df",
+    ),
+    "unfold/helpers/dialog.html": (
+        "members/admin/member_page.py",
+        "695471a2c53d357d59e360bf24f0032de4248430e0b499bd3bf542309289ac95",
+    ),
 }
 
 

@@ -94,7 +94,9 @@ def an_operator_that_is_not_saved() -> Operator:
 
 def drop_downs(page: Any, request: Any) -> Iterator[tuple[str, type[Model]]]:
     """Yield (where, model) of every choice among rows that a page renders in full: in its form, inlines and filters."""
-    forms_of_page = [page.get_form(request)] if page.has_add_permission(request) or page.has_change_permission(request) else []
+    forms_of_page = (
+        [page.get_form(request)] if page.has_add_permission(request) or page.has_change_permission(request) else []
+    )
     forms_of_page += [
         inline.get_formset(request).form
         for inline in page.get_inline_instances(request)
@@ -103,7 +105,9 @@ def drop_downs(page: Any, request: Any) -> Iterator[tuple[str, type[Model]]]:
     for form in forms_of_page:
         for name, field in form.base_fields.items():
             widget = field.widget.widget if isinstance(field.widget, RelatedFieldWidgetWrapper) else field.widget
-            if isinstance(field, forms.ModelChoiceField) and not isinstance(widget, AutocompleteMixin | ForeignKeyRawIdWidget):
+            if isinstance(field, forms.ModelChoiceField) and not isinstance(
+                widget, AutocompleteMixin | ForeignKeyRawIdWidget
+            ):
                 assert field.queryset is not None
                 yield name, field.queryset.model
     for listed in page.get_list_filter(request):
@@ -118,8 +122,14 @@ class TestLists:
     def test_take_the_same_few_queries_at_3_and_at_60_rows_and_never_count_a_large_table(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for kept in ("members.queries._PROGRAMME_SECONDS", "loyalty.queries._BOOK_SECONDS", "rewards.queries._RULES_SECONDS"):
-            monkeypatch.setattr(kept, 3600.0)  # what each process reads anew every few seconds must not fall into one count only
+        for kept in (
+            "members.queries._PROGRAMME_SECONDS",
+            "loyalty.queries._BOOK_SECONDS",
+            "rewards.queries._RULES_SECONDS",
+        ):
+            monkeypatch.setattr(
+                kept, 3600.0
+            )  # what each process reads anew every few seconds must not fall into one count only
         client = signed_in("administrator", "service supervisor", "marketing", "finance")
         lists = {model._meta.label: address(model, "changelist") for model in admin.site._registry}
         a_business(3)
@@ -132,8 +142,12 @@ class TestLists:
         wrong = {}
         for label in lists:
             if len(few[label]) != len(many[label]) or len(many[label]) > MOST_QUERIES:
-                wrong[label] = f"{len(few[label])} queries at 3 rows, {len(many[label])} at 60:\n" + "\n".join(many[label])
-            full_counts = [sql for sql in many[label] if FULL_COUNT.search(sql) and "LIMIT" not in sql and reads_a_large_table(sql)]
+                wrong[label] = f"{len(few[label])} queries at 3 rows, {len(many[label])} at 60:\n" + "\n".join(
+                    many[label]
+                )
+            full_counts = [
+                sql for sql in many[label] if FULL_COUNT.search(sql) and "LIMIT" not in sql and reads_a_large_table(sql)
+            ]
             if full_counts:
                 wrong[f"{label} counts"] = "\n".join(full_counts)
         assert not wrong, "\n\n".join(f"{label}: {what}" for label, what in wrong.items())
@@ -184,7 +198,9 @@ class TestTheMenu:
             request.user = an_operator(role)
             links = [str(item["link"]) for group in sidebar(request) for item in group["items"]]
             assert len(links) > 1, role
-            assert {where: client.get(where, follow=True).status_code for where in links} == dict.fromkeys(links, 200), role
+            assert {where: client.get(where, follow=True).status_code for where in links} == dict.fromkeys(
+                links, 200
+            ), role
 
     def test_shows_staff_without_a_role_nothing_but_the_home_page(self) -> None:
         request = RequestFactory().get("/")

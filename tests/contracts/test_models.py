@@ -14,7 +14,9 @@ MODELS = [model for label in FLOORS for model in apps.get_app_config(label).get_
 # Their history is kept in models that pghistory makes from them.
 WRITTEN_BY_HAND = [model for model in MODELS if not issubclass(model, Event)]
 # Names of fields that hold something of a person.
-PERSONAL = re.compile(r"(^|_)(full_name|first_name|last_name|display_name|nickname|username|pinyin|initials|phone|mobile|email|birthday|address|openid|id_card|ip)($|_)")
+PERSONAL = re.compile(
+    r"(^|_)(full_name|first_name|last_name|display_name|nickname|username|pinyin|initials|phone|mobile|email|birthday|address|openid|id_card|ip)($|_)"
+)
 SENTENCE = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+){2,}$")
 MADE_UP_BY_DJANGO = re.compile(r"(_[0-9a-f]{8}(_\w+)?$)|(_uniq$)|(_check$)|(_idx$)")
 

@@ -28,7 +28,14 @@ PUBLIC = {
     "api:dev_login": "signs a member in; exists in the demo only",
 }
 # What every member of staff may open, with any role or none.
-FOR_ALL_STAFF = {"admin:index", "admin:logout", "admin:password_change", "admin:password_change_done", "admin:jsi18n", "admin:search"}
+FOR_ALL_STAFF = {
+    "admin:index",
+    "admin:logout",
+    "admin:password_change",
+    "admin:password_change_done",
+    "admin:jsi18n",
+    "admin:search",
+}
 SAMPLES = {"int": "1", "slug": "x", "uuid": "00000000-0000-4000-8000-000000000000", "path": "1", "str": "1"}
 
 
@@ -67,7 +74,13 @@ def refused(answer: Any) -> bool:
 class TestEveryAddress:
     def test_is_found_by_this_walk(self) -> None:
         names = {name for name, _path in addresses()}
-        assert {"alive", "admin:index", "admin:members_member_changelist", "admin:members_member_person", "api:openapi"} <= names
+        assert {
+            "alive",
+            "admin:index",
+            "admin:members_member_changelist",
+            "admin:members_member_person",
+            "api:openapi",
+        } <= names
         assert len(names) > 100
         assert names >= PUBLIC.keys()
 
@@ -96,7 +109,9 @@ class TestEveryAddress:
                     continue
                 target = answer.headers.get("Location", "")
                 # Django leads home from the history of a row that does not exist.
-                if target != reverse("admin:index") and (not target or outsider.get(target).status_code not in (403, 404)):
+                if target != reverse("admin:index") and (
+                    not target or outsider.get(target).status_code not in (403, 404)
+                ):
                     let_in.append((name, method, path, outcome, target))
         assert let_in == []
 

@@ -32,7 +32,9 @@ _numbers = count(1)
 def an_operator(*roles: str, superuser: bool = False) -> Operator:
     """Return a member of staff with these roles (none: they may sign in and nothing else)."""
     number = next(_numbers)
-    operator = Operator(username=f"staff-{number}", display_name=f"Staff {number}", is_staff=True, is_superuser=superuser)
+    operator = Operator(
+        username=f"staff-{number}", display_name=f"Staff {number}", is_staff=True, is_superuser=superuser
+    )
     operator.set_password(PASSWORD)
     operator.save()
     operator.groups.set(Group.objects.filter(name__in=roles))
@@ -64,7 +66,8 @@ def a_business(size: int) -> None:
     brand = Brand.objects.get_or_create(code="house", defaults={"name": "House"})[0]
     reward = a_reward(30)
     template = MessageTemplate.objects.get_or_create(
-        occasion=MessageTemplate.Occasion.TIER_RAISED, defaults={"channel": "console", "title": "Congratulations", "body": "Well done."}
+        occasion=MessageTemplate.Occasion.TIER_RAISED,
+        defaults={"channel": "console", "title": "Congratulations", "body": "Well done."},
     )[0]
     for _row in range(size):
         number = next(_numbers)
@@ -73,10 +76,18 @@ def a_business(size: int) -> None:
         member = a_named_member(home_store_id=store.pk)
         order = an_order(member, "600.00", number=f"O-{number}", ordered_at=now - timedelta(days=2), store_id=store.pk)
         record_purchase(order=order, by=SYSTEM, at=now - timedelta(days=2))
-        redeem_reward(member_id=member.pk, reward_id=reward.pk, request_id=f"portal:{number}", by=SYSTEM, at=now - timedelta(days=1))
+        redeem_reward(
+            member_id=member.pk,
+            reward_id=reward.pk,
+            request_id=f"portal:{number}",
+            by=SYSTEM,
+            at=now - timedelta(days=1),
+        )
         back = a_return(order, (1, "0.1"), number=f"B-{number}", returned_at=now - timedelta(hours=5))
         record_return(ret=back, by=SYSTEM, at=now - timedelta(hours=5))
-        Message.objects.create(member=member, template=template, occurrence=f"test:{number}", channel="console", created_at=now)
+        Message.objects.create(
+            member=member, template=template, occurrence=f"test:{number}", channel="console", created_at=now
+        )
         DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
     forget_ladder_book()
     forget_rules()
@@ -89,7 +100,13 @@ def _settings(number: int, store: Store) -> None:
     channel = Channel.objects.create(code=f"c{number}", name=f"Channel {number}", kind=Channel.Kind.WEB)
     an_operator("service", "store")
     issue_key(
-        name=f"Till {number}", store_id=store.pk, channel_id=channel.pk, source=f"src{number}", scopes=[ORDERS_WRITE], by=SYSTEM, at=now
+        name=f"Till {number}",
+        store_id=store.pk,
+        channel_id=channel.pk,
+        source=f"src{number}",
+        scopes=[ORDERS_WRITE],
+        by=SYSTEM,
+        at=now,
     )
     assert ApiKey.objects.filter(store=store).count() == 1
     subscription = Subscription.objects.create(name=f"reader {number}")
@@ -98,9 +115,13 @@ def _settings(number: int, store: Store) -> None:
     category = Category.objects.create(code=f"cat{number}", name=f"Category {number}")
     Product.objects.create(sku=f"SKU{number}", name=f"Article {number}", category=category)
     a_reward(100 + number, name=f"Reward {number}", template=a_template(f"template-{number}"))
-    OrderImport.objects.create(file_name=f"{number}.csv", file_sha256=b"0" * 32, source="file", rows_read=9, started_at=now)
+    OrderImport.objects.create(
+        file_name=f"{number}.csv", file_sha256=b"0" * 32, source="file", rows_read=9, started_at=now
+    )
     begin = now + timedelta(days=number)
-    promotion = Promotion.objects.create(name=f"Promotion {number}", factor=Decimal(2), starts_at=begin, ends_at=begin + timedelta(days=1))
+    promotion = Promotion.objects.create(
+        name=f"Promotion {number}", factor=Decimal(2), starts_at=begin, ends_at=begin + timedelta(days=1)
+    )
     promotion.stores.add(store)
     _next_versions(number)
 
@@ -117,6 +138,8 @@ def _next_versions(number: int) -> None:
             begin = max(begin, last.valid_from + timedelta(days=1))
             model.objects.filter(pk=last.pk).update(valid_to=begin)
             version = getattr(last, field) + 1
-        made = model.objects.create(**{field: version, "valid_from": begin}, **({"name": f"Rule {version}"} if model is EarnRule else {}))
+        made = model.objects.create(
+            **{field: version, "valid_from": begin}, **({"name": f"Rule {version}"} if model is EarnRule else {})
+        )
         if isinstance(made, LadderVersion):
             TierRule.objects.create(ladder=made, tier=tier, rise_credits=0, keep_credits=0)

@@ -105,7 +105,7 @@ class TestProgress:
         tell(purchase(member.pk, "a", 1499, MARCH))
         with translation.override("en"):
             progress = progress_of(member.pk, MARCH)
-            assert rise_sentence(progress) == "1,499 of 1,500 tier credits: 1 more lifts you to Gold."
+            assert rise_sentence(progress) == "1,499 of 1,500 tier credits; 1 more to Gold."
             assert keep_sentence(progress) == (
                 "Silver is valid until March 31, 2026; keeping it takes 400 more tier credits."
             )

@@ -39,7 +39,18 @@ def numbers_in(client: Client, query: str) -> list[str]:
 @pytest.mark.django_db
 class TestTheMemberList:
     @pytest.mark.parametrize(
-        "typed", ["13812345678", "138 1234 5678", "+86 138-1234-5678", "1381", "张三", "张三丰", "zhangsan", "zsf", "ZhangSanFeng"]
+        "typed",
+        [
+            "13812345678",
+            "138 1234 5678",
+            "+86 138-1234-5678",
+            "1381",
+            "张三",
+            "张三丰",
+            "zhangsan",
+            "zsf",
+            "ZhangSanFeng",
+        ],
     )
     def test_finds_a_member_by_whatever_the_caller_gives(self, typed: str) -> None:
         wanted = a_named_member("张三丰", "13812345678")
@@ -128,7 +139,10 @@ class TestTheMemberPage:
         member = a_named_member()
         at = timezone.now()
         timeline.record(
-            [timeline.NewEntry("rewards.points_released.v1", member.pk, at, SYSTEM, {"points": 1000 + number}) for number in range(60)]
+            [
+                timeline.NewEntry("rewards.points_released.v1", member.pk, at, SYSTEM, {"points": 1000 + number})
+                for number in range(60)
+            ]
         )
         client = signed_in("service")
         seen: list[str] = []
@@ -184,7 +198,14 @@ class TestChangingAMember:
         member = a_named_member("张三丰", "13812345678")
         answer = signed_in("service").post(
             reverse("admin:members_member_edit", args=[member.pk]),
-            {"full_name": "张小丰", "phone": "139 1234 5678", "email": "", "birthday": "", "home_store": "", "language": "zh-hans"},
+            {
+                "full_name": "张小丰",
+                "phone": "139 1234 5678",
+                "email": "",
+                "birthday": "",
+                "home_store": "",
+                "language": "zh-hans",
+            },
             follow=True,
         )
         member.person.refresh_from_db()
@@ -212,7 +233,10 @@ class TestChangingAMember:
         member.refresh_from_db()
         assert member.status == Member.Status.FROZEN
         assert "Frozen: too many returns" in client.get(page_of(member)).text
-        client.post(reverse("admin:members_member_unfreeze", args=[member.pk]), {"_form_submitted": "True", "reason": "explained"})
+        client.post(
+            reverse("admin:members_member_unfreeze", args=[member.pk]),
+            {"_form_submitted": "True", "reason": "explained"},
+        )
         member.refresh_from_db()
         assert member.status == Member.Status.ACTIVE
 
@@ -241,7 +265,13 @@ class TestTheTimelineInWords:
 
     def test_names_who_did_it(self) -> None:
         member, operator = a_named_member(), an_operator("service")
-        timeline.record([timeline.NewEntry("members.frozen.v1", member.pk, timezone.now(), Actor("operator", operator.pk), {"reason": "x"})])
+        timeline.record(
+            [
+                timeline.NewEntry(
+                    "members.frozen.v1", member.pk, timezone.now(), Actor("operator", operator.pk), {"reason": "x"}
+                )
+            ]
+        )
         with translation.override("en"):
             told = tell(list(TimelineEntry.objects.filter(member=member, kind="members.frozen.v1")))
         assert [(entry.sentence, entry.by) for entry in told] == [("Frozen: x", str(operator))]

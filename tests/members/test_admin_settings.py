@@ -35,7 +35,10 @@ class TestTillKeys:
     def test_show_their_secret_once(self) -> None:
         key, secret = self.issue()
         assert authenticate_key(secret=secret) == key
-        for where in (reverse("admin:members_apikey_changelist"), reverse("admin:members_apikey_change", args=[key.pk])):
+        for where in (
+            reverse("admin:members_apikey_changelist"),
+            reverse("admin:members_apikey_change", args=[key.pk]),
+        ):
             assert secret not in self.client.get(where).text
 
     def test_are_revoked_with_a_reason_and_then_open_nothing(self) -> None:
@@ -56,7 +59,13 @@ class TestOperators:
     def test_are_added_with_roles_and_never_show_a_hash(self) -> None:
         client = signed_in("administrator")
         groups = [group.pk for group in an_operator("marketing").groups.all()]
-        form = {"username": "mei", "display_name": "小梅", "groups": groups, "password1": PASSWORD, "password2": PASSWORD}
+        form = {
+            "username": "mei",
+            "display_name": "小梅",
+            "groups": groups,
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+        }
         client.post(reverse("admin:members_operator_add"), form)
         operator = Operator.objects.get(username="mei")
         assert operator.is_staff
@@ -92,13 +101,18 @@ class TestTheProgramme:
         names = {f"name_{tag}": f"Club {tag}" for tag in ("zh_hans", "zh_hant", "en")}
         points = {f"points_name_{tag}": "stars" for tag in ("zh_hans", "zh_hant", "en")}
         programme()
-        client.post(reverse("admin:members_programme_change", args=[1]), {**names, **points, "zone": "Asia/Taipei", "currency": "TWD"})
+        client.post(
+            reverse("admin:members_programme_change", args=[1]),
+            {**names, **points, "zone": "Asia/Taipei", "currency": "TWD"},
+        )
         assert (programme().zone, str(programme())) == ("Asia/Taipei", "Club en")
         forget_programme()
 
     def test_refuses_a_zone_that_does_not_exist(self) -> None:
         client = signed_in("administrator")
-        answer = client.post(reverse("admin:members_programme_change", args=[1]), {"zone": "Asia/Nowhere", "currency": "CNY"})
+        answer = client.post(
+            reverse("admin:members_programme_change", args=[1]), {"zone": "Asia/Nowhere", "currency": "CNY"}
+        )
         assert "is no time zone" in answer.text
         assert Programme.objects.get().zone == "Asia/Shanghai"
 
@@ -107,11 +121,16 @@ class TestTheProgramme:
 class TestParkedEntries:
     def test_are_replayed_by_post_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[int] = []
-        subscriber = timeline.Subscriber("tests", lambda entries: seen.extend(entry.pk for entry in entries), frozenset(), 1)
+        subscriber = timeline.Subscriber(
+            "tests", lambda entries: seen.extend(entry.pk for entry in entries), frozenset(), 1
+        )
         monkeypatch.setitem(timeline._subscribers, "tests", subscriber)
         (entry,) = timeline.record([timeline.NewEntry("members.enrolled.v1", None, timezone.now(), SYSTEM)])
         parked = ParkedEntry.objects.create(
-            subscription=Subscription.objects.create(name="tests"), entry_id=entry, error="ValueError: once", parked_at=timezone.now()
+            subscription=Subscription.objects.create(name="tests"),
+            entry_id=entry,
+            error="ValueError: once",
+            parked_at=timezone.now(),
         )
         client = signed_in("administrator")
         replay = reverse("admin:members_parkedentry_replay_entry", args=[parked.pk])
@@ -128,7 +147,10 @@ class TestParkedEntries:
 
         monkeypatch.setitem(timeline._subscribers, "tests", timeline.Subscriber("tests", fail, frozenset(), 1))
         parked = ParkedEntry.objects.create(
-            subscription=Subscription.objects.create(name="tests"), entry_id=1, error="ValueError: once", parked_at=timezone.now()
+            subscription=Subscription.objects.create(name="tests"),
+            entry_id=1,
+            error="ValueError: once",
+            parked_at=timezone.now(),
         )
         client = signed_in("administrator")
         client.post(reverse("admin:members_parkedentry_replay_entry", args=[parked.pk]), ACCEPT)

@@ -18,7 +18,7 @@ from members import timeline
 from members.actors import SYSTEM
 from members.models import Member
 
-MEMBERS_PER_SECOND = 110  # measured: 5,000 members in 45 s on two cores (see tests/proofs/RESULTS.md, demo)
+MEMBERS_PER_SECOND = 70  # measured by ./run.sh prove demo, see tests/proofs/RESULTS.md
 
 
 class Command(BaseCommand):
