@@ -22,8 +22,8 @@ Beside the key, an order number is unique in its source for ever: the same order
 such as `expires_on` is a day in the programme's zone, the last on which the thing is good. Codes are stable; a
 `…_label` beside them is in the language of `Accept-Language` (zh-Hans, zh-Hant, en).
 
-**Growth.** Within v1 fields, values of codes, and addresses are only added: ignore what you do not know. Fields in
-requests that are not known here are ignored, too.
+**Growth.** Within v1 fields, values of codes, and addresses are only added: ignore what you do not know. A field
+in a request that is not known here is refused by name, so that a slip of the pen does not lose anybody's points.
 
 **Lists** take `limit` (1 to 100) and `cursor`; `next` and `previous` in the answer are cursors. Every answer carries
 `X-Request-Id`.

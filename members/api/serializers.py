@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from members.api.bodies import Body
 from members.api.fields import Instant, Ref, Text
 from members.identifiers import MEMBER, STORE
 
@@ -37,7 +38,7 @@ class MemberSerializer(serializers.Serializer):
         return getattr(getattr(member, "person", None), "full_name", "")
 
 
-class DevLoginSerializer(serializers.Serializer):
+class DevLoginSerializer(Body):
     """Either of the two names a member."""
 
     phone = Text(required=False, max_length=40)

@@ -7,6 +7,7 @@ from django.core.validators import MinValueValidator
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from members.api.bodies import Body
 from members.api.fields import Instant, Money, OrderNumber, Ref, Text
 from members.api.serializers import exactly_one
 from members.identifiers import MEMBER, PURCHASE, RETURN, VOUCHER
@@ -31,7 +32,7 @@ class TierNameSerializer(serializers.Serializer):
     label = serializers.CharField()  # type: ignore[assignment]
 
 
-class ResolveSerializer(serializers.Serializer):
+class ResolveSerializer(Body):
     """What the till knows of the member. The short-lived member code (QR) is not read yet."""
 
     member_no = Text(required=False, max_length=20, help_text="The number on the card.")
@@ -53,7 +54,7 @@ class ResolvedMemberSerializer(serializers.Serializer):
     vouchers_usable = serializers.IntegerField()
 
 
-class StoreOfTillMixin(serializers.Serializer):
+class StoreOfTillMixin(Body):
     """A till may name its store, so that one with a foreign key is noticed."""
 
     store = Text(
@@ -61,7 +62,7 @@ class StoreOfTillMixin(serializers.Serializer):
     )
 
 
-class OrderLineSerializer(serializers.Serializer):
+class OrderLineSerializer(Body):
     """One line of the receipt, after discounts."""
 
     sku = Text(max_length=60)
@@ -170,7 +171,7 @@ class RecordedOrderSerializer(OrderReceiptSerializer):
     returns = RecordedReturnSerializer(many=True)
 
 
-class ReturnLineSerializer(serializers.Serializer):
+class ReturnLineSerializer(Body):
     """So much of one line comes back."""
 
     line_no = serializers.IntegerField(min_value=1, max_value=MOST_LINES)

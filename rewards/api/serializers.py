@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from loyalty.api.serializers import TierSerializer
 from loyalty.periods import business_date, last_day_before
+from members.api.bodies import Body
 from members.api.fields import Instant, Money, Ref
 from members.api.serializers import MemberSerializer, StoreSerializer
 from members.identifiers import REDEMPTION, REWARD, VOUCHER
@@ -276,7 +277,7 @@ class RedemptionReceiptSerializer(serializers.Serializer):
     already_processed = serializers.BooleanField(source="already_recorded")
 
 
-class RedeemSerializer(serializers.Serializer):
+class RedeemSerializer(Body):
     """What to redeem."""
 
     reward = Ref(REWARD)
