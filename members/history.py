@@ -28,7 +28,11 @@ def keep_history(model: type[models.Model], *, without: Sequence[str] = (), unwa
     Called from `AppConfig.ready()`, after the translated columns have been added. `without` are columns never copied,
     `unwatched` those whose change alone is no new version (a stock that sells).
     """
-    watched = pghistory.AnyChange(exclude=[*without, *unwatched], exclude_auto=False) if without or unwatched else pghistory.AnyChange()
+    watched = (
+        pghistory.AnyChange(exclude=[*without, *unwatched], exclude_auto=False)
+        if without or unwatched
+        else pghistory.AnyChange()
+    )
     pghistory.track(
         pghistory.InsertEvent(),
         pghistory.UpdateEvent(condition=watched),

@@ -28,6 +28,7 @@ Handler = Callable[[Sequence[TimelineEntry]], None]
 _COLUMNS = "kind, member_id, subject, happened_at, actor_kind, actor_id, payload, cause_id, depth"
 _SCAN_ROWS = 5_000
 _NUDGE_SECONDS = 0.5
+_BROKER_REST_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def _send_nudge() -> None:
     try:
         current_app.send_task("members.relay_timeline", retry=False)
     except (BrokerError, OSError):
+        _last_nudge += _BROKER_REST_SECONDS  # a purchase must not wait for a broker that is down
         logger.warning("the broker does not answer; beat will relay the timeline")
 
 
@@ -152,7 +154,9 @@ def replay(*, parked_id: int, at: datetime) -> None:
 def _relay_batch(subscriber: Subscriber, at: datetime) -> int | None:
     """Handle the next batch; return how many entries were handled, or None when there is nothing (more) to read here."""
     with transaction.atomic():
-        subscription = Subscription.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=subscriber.name).first()
+        subscription = (
+            Subscription.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=subscriber.name).first()
+        )
         if subscription is None:
             return None
         scanned = _scan(subscription)

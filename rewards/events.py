@@ -43,15 +43,31 @@ def points_released(*, member_id: int, points: int, happened_at: datetime, by: A
 
 
 def reward_redeemed(
-    *, redemption_id: int, reward_id: int, voucher_id: int, member_id: int, points: int, happened_at: datetime, by: Actor
+    *,
+    redemption_id: int,
+    reward_id: int,
+    voucher_id: int,
+    member_id: int,
+    points: int,
+    happened_at: datetime,
+    by: Actor,
 ) -> NewEntry:
     """A member redeemed points for a reward."""
     payload = {"redemption": redemption_id, "reward": reward_id, "points": points, "voucher": voucher_id}
-    return _entry("rewards.reward_redeemed.v1", member_id, happened_at, by, payload, subject=f"redemption:{redemption_id}")
+    return _entry(
+        "rewards.reward_redeemed.v1", member_id, happened_at, by, payload, subject=f"redemption:{redemption_id}"
+    )
 
 
 def voucher_used(
-    *, voucher_id: int, template_id: int, member_id: int, store_id: int | None, order_no: str, happened_at: datetime, by: Actor
+    *,
+    voucher_id: int,
+    template_id: int,
+    member_id: int,
+    store_id: int | None,
+    order_no: str,
+    happened_at: datetime,
+    by: Actor,
 ) -> NewEntry:
     """A voucher was used at a till."""
     payload = {"voucher": voucher_id, "store": store_id, "order_no": order_no, "template": template_id}
@@ -60,11 +76,24 @@ def voucher_used(
 
 def voucher_expired(*, voucher_id: int, member_id: int, happened_at: datetime, by: Actor) -> NewEntry:
     """A voucher reached its end unused."""
-    return _entry("rewards.voucher_expired.v1", member_id, happened_at, by, {"voucher": voucher_id}, subject=f"voucher:{voucher_id}")
+    return _entry(
+        "rewards.voucher_expired.v1",
+        member_id,
+        happened_at,
+        by,
+        {"voucher": voucher_id},
+        subject=f"voucher:{voucher_id}",
+    )
 
 
 def _entry(
-    kind: str, member_id: int | None, happened_at: datetime, by: Actor, payload: dict[str, Any], quiet: bool = False, subject: str = ""
+    kind: str,
+    member_id: int | None,
+    happened_at: datetime,
+    by: Actor,
+    payload: dict[str, Any],
+    quiet: bool = False,
+    subject: str = "",
 ) -> NewEntry:
     if quiet:
         payload["quiet"] = True

@@ -186,7 +186,9 @@ def post_batch(facts: Iterable[BatchFact], *, by: Actor) -> list[BatchResult]:
         if not count:
             return []
         cursor.execute("ANALYZE ledger_batch")
-        cursor.execute("SELECT ord, outcome, d_available, d_pending, d_debt, forgiven FROM ledger_post_batch() ORDER BY ord")
+        cursor.execute(
+            "SELECT ord, outcome, d_available, d_pending, d_debt, forgiven FROM ledger_post_batch() ORDER BY ord"
+        )
         return [BatchResult(outcome == "repeated", a, p, d, f) for _, outcome, a, p, d, f in cursor.fetchall()]
 
 

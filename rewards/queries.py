@@ -107,12 +107,18 @@ def entries_of(member_id: int) -> QuerySet[LedgerEntry]:
 
 def open_lots_of(member_id: int) -> QuerySet[Lot]:
     """Return the lots of a member that still hold points, in the order in which they are spent."""
-    return Lot.objects.filter(account__member_id=member_id, remaining__gt=0).select_related("transaction").order_by("expires_at", "id")
+    return (
+        Lot.objects.filter(account__member_id=member_id, remaining__gt=0)
+        .select_related("transaction")
+        .order_by("expires_at", "id")
+    )
 
 
 def purchases_of(member_id: int) -> QuerySet[Purchase]:
     """Return a member's purchases, newest first."""
-    return Purchase.objects.filter(member_id=member_id).select_related("store", "channel").order_by("-ordered_at", "-id")
+    return (
+        Purchase.objects.filter(member_id=member_id).select_related("store", "channel").order_by("-ordered_at", "-id")
+    )
 
 
 def vouchers_of(member_id: int) -> QuerySet[Voucher]:

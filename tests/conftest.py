@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.test.signals import setting_changed
 from pytest_django import DjangoDbBlocker
 
 from config.translations import CATALOGUES, compile_catalogues
@@ -37,8 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_server_of_run] = ExitStack()
-    if not hasattr(config, "workerinput"):
-        compile_catalogues([CATALOGUES])
+    if not hasattr(config, "workerinput") and compile_catalogues([CATALOGUES]):
+        # Setting up Django has read the catalogues of before; this makes it read them again.
+        setting_changed.send(sender=None, setting="LOCALE_PATHS", value=None, enter=True)
     if not config.getoption("--prove") and any(path.is_relative_to(long) for path in _asked(config) for long in LONG):
         raise pytest.UsageError("The long proofs and benchmarks are run by ./run.sh prove NAME.")
 

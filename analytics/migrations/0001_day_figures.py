@@ -5,53 +5,99 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('members', '0002_timeline_table'),
+        ("members", "0002_timeline_table"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MemberDay',
+            name="MemberDay",
             fields=[
-                ('pk', models.CompositePrimaryKey('date', 'member_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('date', models.DateField(verbose_name='date')),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.member', verbose_name='member')),
-                ('store', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.store', verbose_name='store')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "date", "member_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("date", models.DateField(verbose_name="date")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.store",
+                        verbose_name="store",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'day of a member',
-                'verbose_name_plural': 'days of members',
+                "verbose_name": "day of a member",
+                "verbose_name_plural": "days of members",
             },
         ),
         migrations.CreateModel(
-            name='DayFigures',
+            name="DayFigures",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(verbose_name='date')),
-                ('members_joined', models.IntegerField(default=0, verbose_name='new members')),
-                ('members_active', models.IntegerField(default=0, verbose_name='members who bought')),
-                ('member_orders', models.IntegerField(default=0, verbose_name='orders of members')),
-                ('guest_orders', models.IntegerField(default=0, verbose_name='orders of others')),
-                ('member_sales_amount', models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name='sales to members, net')),
-                ('guest_sales_amount', models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name='sales to others, net')),
-                ('points_issued', models.BigIntegerField(default=0, verbose_name='points issued')),
-                ('points_redeemed', models.BigIntegerField(default=0, verbose_name='points redeemed')),
-                ('points_expired', models.BigIntegerField(default=0, verbose_name='points expired')),
-                ('points_taken_back', models.BigIntegerField(default=0, verbose_name='points taken back')),
-                ('redemptions', models.IntegerField(default=0, verbose_name='redemptions')),
-                ('vouchers_used', models.IntegerField(default=0, verbose_name='vouchers used')),
-                ('tiers_raised', models.IntegerField(default=0, verbose_name='upgrades')),
-                ('tiers_lowered', models.IntegerField(default=0, verbose_name='downgrades')),
-                ('store', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.store', verbose_name='store')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField(verbose_name="date")),
+                ("members_joined", models.IntegerField(default=0, verbose_name="new members")),
+                ("members_active", models.IntegerField(default=0, verbose_name="members who bought")),
+                ("member_orders", models.IntegerField(default=0, verbose_name="orders of members")),
+                ("guest_orders", models.IntegerField(default=0, verbose_name="orders of others")),
+                (
+                    "member_sales_amount",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="sales to members, net"
+                    ),
+                ),
+                (
+                    "guest_sales_amount",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="sales to others, net"
+                    ),
+                ),
+                ("points_issued", models.BigIntegerField(default=0, verbose_name="points issued")),
+                ("points_redeemed", models.BigIntegerField(default=0, verbose_name="points redeemed")),
+                ("points_expired", models.BigIntegerField(default=0, verbose_name="points expired")),
+                ("points_taken_back", models.BigIntegerField(default=0, verbose_name="points taken back")),
+                ("redemptions", models.IntegerField(default=0, verbose_name="redemptions")),
+                ("vouchers_used", models.IntegerField(default=0, verbose_name="vouchers used")),
+                ("tiers_raised", models.IntegerField(default=0, verbose_name="upgrades")),
+                ("tiers_lowered", models.IntegerField(default=0, verbose_name="downgrades")),
+                (
+                    "store",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.store",
+                        verbose_name="store",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'figures of a day',
-                'verbose_name_plural': 'figures of days',
-                'ordering': ['-date'],
-                'constraints': [models.UniqueConstraint(fields=('date', 'store'), name='day_and_store_have_one_row', nulls_distinct=False)],
+                "verbose_name": "figures of a day",
+                "verbose_name_plural": "figures of days",
+                "ordering": ["-date"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("date", "store"), name="day_and_store_have_one_row", nulls_distinct=False
+                    )
+                ],
             },
         ),
     ]

@@ -6,130 +6,285 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('loyalty', '0001_ladder_and_standing'),
-        ('members', '0002_timeline_table'),
+        ("loyalty", "0001_ladder_and_standing"),
+        ("members", "0002_timeline_table"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MessageTemplate',
+            name="MessageTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('occasion', models.CharField(choices=[('tier_raised', 'a member rose to a tier')], max_length=30, unique=True, verbose_name='occasion')),
-                ('channel', models.CharField(choices=[('email', 'e-mail'), ('console', 'console (trial)')], max_length=10, verbose_name='channel')),
-                ('title', models.CharField(max_length=120, verbose_name='title')),
-                ('title_zh_hans', models.CharField(max_length=120, null=True, verbose_name='title')),
-                ('title_zh_hant', models.CharField(max_length=120, null=True, verbose_name='title')),
-                ('title_en', models.CharField(max_length=120, null=True, verbose_name='title')),
-                ('body', models.TextField(verbose_name='text')),
-                ('body_zh_hans', models.TextField(null=True, verbose_name='text')),
-                ('body_zh_hant', models.TextField(null=True, verbose_name='text')),
-                ('body_en', models.TextField(null=True, verbose_name='text')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "occasion",
+                    models.CharField(
+                        choices=[("tier_raised", "a member rose to a tier")],
+                        max_length=30,
+                        unique=True,
+                        verbose_name="occasion",
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "e-mail"), ("console", "console (trial)")],
+                        max_length=10,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("title", models.CharField(max_length=120, verbose_name="title")),
+                ("title_zh_hans", models.CharField(max_length=120, null=True, verbose_name="title")),
+                ("title_zh_hant", models.CharField(max_length=120, null=True, verbose_name="title")),
+                ("title_en", models.CharField(max_length=120, null=True, verbose_name="title")),
+                ("body", models.TextField(verbose_name="text")),
+                ("body_zh_hans", models.TextField(null=True, verbose_name="text")),
+                ("body_zh_hant", models.TextField(null=True, verbose_name="text")),
+                ("body_en", models.TextField(null=True, verbose_name="text")),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
             ],
             options={
-                'verbose_name': 'message template',
-                'verbose_name_plural': 'message templates',
-                'constraints': [models.CheckConstraint(condition=models.Q(('occasion__in', ['tier_raised'])), name='message_occasion_is_known'), models.CheckConstraint(condition=models.Q(('channel__in', ['email', 'console'])), name='template_channel_is_known')],
+                "verbose_name": "message template",
+                "verbose_name_plural": "message templates",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("occasion__in", ["tier_raised"])), name="message_occasion_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["email", "console"])), name="template_channel_is_known"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Promotion',
+            name="Promotion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='promotion name')),
-                ('name_zh_hans', models.CharField(max_length=80, null=True, verbose_name='promotion name')),
-                ('name_zh_hant', models.CharField(max_length=80, null=True, verbose_name='promotion name')),
-                ('name_en', models.CharField(max_length=80, null=True, verbose_name='promotion name')),
-                ('state', models.CharField(choices=[('draft', 'draft'), ('live', 'live'), ('paused', 'paused')], default='draft', max_length=8, verbose_name='state')),
-                ('factor', models.DecimalField(decimal_places=2, default=2, help_text='2.00 is double points.', max_digits=4, verbose_name='base points times')),
-                ('starts_at', models.DateTimeField(verbose_name='starts at')),
-                ('ends_at', models.DateTimeField(verbose_name='ends at')),
-                ('weekdays', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), blank=True, default=list, help_text='None chosen: every day.', verbose_name='weekdays')),
-                ('min_spend_amount', models.DecimalField(decimal_places=2, default=0, max_digits=10, verbose_name='from a spend of')),
-                ('min_tier', models.ForeignKey(blank=True, help_text='Empty: every tier.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty.tier', verbose_name='from tier')),
-                ('stores', models.ManyToManyField(blank=True, help_text='None chosen: all stores.', related_name='+', to='members.store', verbose_name='stores')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="promotion name")),
+                ("name_zh_hans", models.CharField(max_length=80, null=True, verbose_name="promotion name")),
+                ("name_zh_hant", models.CharField(max_length=80, null=True, verbose_name="promotion name")),
+                ("name_en", models.CharField(max_length=80, null=True, verbose_name="promotion name")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "draft"), ("live", "live"), ("paused", "paused")],
+                        default="draft",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "factor",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=2,
+                        help_text="2.00 is double points.",
+                        max_digits=4,
+                        verbose_name="base points times",
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(verbose_name="starts at")),
+                ("ends_at", models.DateTimeField(verbose_name="ends at")),
+                (
+                    "weekdays",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveSmallIntegerField(),
+                        blank=True,
+                        default=list,
+                        help_text="None chosen: every day.",
+                        verbose_name="weekdays",
+                    ),
+                ),
+                (
+                    "min_spend_amount",
+                    models.DecimalField(decimal_places=2, default=0, max_digits=10, verbose_name="from a spend of"),
+                ),
+                (
+                    "min_tier",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: every tier.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="loyalty.tier",
+                        verbose_name="from tier",
+                    ),
+                ),
+                (
+                    "stores",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="None chosen: all stores.",
+                        related_name="+",
+                        to="members.store",
+                        verbose_name="stores",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'promotion',
-                'verbose_name_plural': 'promotions',
-                'ordering': ['-starts_at', '-id'],
+                "verbose_name": "promotion",
+                "verbose_name_plural": "promotions",
+                "ordering": ["-starts_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='PromotionUse',
+            name="PromotionUse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=40, verbose_name='source')),
-                ('source_ref', models.CharField(max_length=80, verbose_name='reference in the source')),
-                ('points', models.BigIntegerField(verbose_name='points')),
-                ('happened_at', models.DateTimeField(verbose_name='happened at')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.member', verbose_name='member')),
-                ('promotion', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='campaigns.promotion', verbose_name='promotion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source", models.CharField(max_length=40, verbose_name="source")),
+                ("source_ref", models.CharField(max_length=80, verbose_name="reference in the source")),
+                ("points", models.BigIntegerField(verbose_name="points")),
+                ("happened_at", models.DateTimeField(verbose_name="happened at")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uses",
+                        to="campaigns.promotion",
+                        verbose_name="promotion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'use of a promotion',
-                'verbose_name_plural': 'uses of promotions',
+                "verbose_name": "use of a promotion",
+                "verbose_name_plural": "uses of promotions",
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('occurrence', models.CharField(max_length=80, verbose_name='occurrence')),
-                ('channel', models.CharField(choices=[('email', 'e-mail'), ('console', 'console (trial)')], max_length=10, verbose_name='channel')),
-                ('figures', models.JSONField(default=dict, verbose_name='figures')),
-                ('cause_id', models.BigIntegerField(null=True, verbose_name='caused by entry')),
-                ('state', models.CharField(choices=[('queued', 'waiting'), ('sent', 'sent'), ('failed', 'failed'), ('skipped', 'not sent')], default='queued', max_length=8, verbose_name='state')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_attempt_at', models.DateTimeField(null=True, verbose_name='next attempt at')),
-                ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('sent_at', models.DateTimeField(null=True, verbose_name='sent at')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='members.member', verbose_name='member')),
-                ('template', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='campaigns.messagetemplate', verbose_name='message template')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("occurrence", models.CharField(max_length=80, verbose_name="occurrence")),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "e-mail"), ("console", "console (trial)")],
+                        max_length=10,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("figures", models.JSONField(default=dict, verbose_name="figures")),
+                ("cause_id", models.BigIntegerField(null=True, verbose_name="caused by entry")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "waiting"),
+                            ("sent", "sent"),
+                            ("failed", "failed"),
+                            ("skipped", "not sent"),
+                        ],
+                        default="queued",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("next_attempt_at", models.DateTimeField(null=True, verbose_name="next attempt at")),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="sent at")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to="campaigns.messagetemplate",
+                        verbose_name="message template",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'message',
-                'verbose_name_plural': 'messages',
-                'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['next_attempt_at', 'id'], name='message_due'), models.Index(fields=['-created_at', '-id'], name='message_newest_first'), models.Index(fields=['member', '-created_at'], name='messages_of_member')],
-                'constraints': [models.UniqueConstraint(fields=('template', 'member', 'occurrence'), name='message_is_sent_once_per_occurrence'), models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'sent', 'failed', 'skipped'])), name='message_state_is_known'), models.CheckConstraint(condition=models.Q(('channel__in', ['email', 'console'])), name='message_channel_is_known')],
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "queued")), fields=["next_attempt_at", "id"], name="message_due"
+                    ),
+                    models.Index(fields=["-created_at", "-id"], name="message_newest_first"),
+                    models.Index(fields=["member", "-created_at"], name="messages_of_member"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("template", "member", "occurrence"), name="message_is_sent_once_per_occurrence"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["queued", "sent", "failed", "skipped"])),
+                        name="message_state_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["email", "console"])), name="message_channel_is_known"
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'live', 'paused'])), name='promotion_state_is_known'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["draft", "live", "paused"])), name="promotion_state_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('factor__gt', 1)), name='promotion_gives_more'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(condition=models.Q(("factor__gt", 1)), name="promotion_gives_more"),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='promotion_ends_after_it_begins'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="promotion_ends_after_it_begins"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('min_spend_amount__gte', 0)), name='promotion_min_spend_is_not_negative'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("min_spend_amount__gte", 0)), name="promotion_min_spend_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('weekdays__contained_by', [0, 1, 2, 3, 4, 5, 6])), name='promotion_weekdays_are_monday_to_sunday'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weekdays__contained_by", [0, 1, 2, 3, 4, 5, 6])),
+                name="promotion_weekdays_are_monday_to_sunday",
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotionuse',
-            index=models.Index(fields=['promotion', 'happened_at'], name='uses_of_promotion'),
+            model_name="promotionuse",
+            index=models.Index(fields=["promotion", "happened_at"], name="uses_of_promotion"),
         ),
         migrations.AddConstraint(
-            model_name='promotionuse',
-            constraint=models.UniqueConstraint(fields=('promotion', 'source', 'source_ref'), name='promotion_counts_a_fact_once'),
+            model_name="promotionuse",
+            constraint=models.UniqueConstraint(
+                fields=("promotion", "source", "source_ref"), name="promotion_counts_a_fact_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotionuse',
-            constraint=models.CheckConstraint(condition=models.Q(('points', 0), _negated=True), name='promotion_use_has_points'),
+            model_name="promotionuse",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("points", 0), _negated=True), name="promotion_use_has_points"
+            ),
         ),
     ]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from campaigns.models import Promotion
-from loyalty.models import Tier
+from loyalty.models import LadderVersion, Tier
 from members.models import Brand, Channel, Programme, Store
 from rewards.models import Category, Product, Reward, VoucherTemplate
 
@@ -118,6 +118,7 @@ class Business:
 def open_business(*, start: datetime, today: datetime, members: int) -> Business:
     """Make (or find) stores, menu, vouchers, rewards and promotions; rewards and promotions dated from `start`."""
     Programme.objects.filter(pk=1).update(**texts("name", PROGRAMME))
+    LadderVersion.objects.filter(number=1).update(validity_months=6)  # a coffee habit is reviewed twice a year
     brand, _ = Brand.objects.get_or_create(code="maitian", defaults=texts("name", BRAND))
     stores = [
         Store.objects.get_or_create(code=code, defaults={"city": city, "brand": brand, **texts("name", names)})[0]
@@ -129,7 +130,8 @@ def open_business(*, start: datetime, today: datetime, members: int) -> Business
     }
     for article in [*MENU, DELIVERY]:
         Product.objects.get_or_create(
-            sku=article.sku, defaults={"name": article.name, "category": categories[article.category], "earns": article.earns}
+            sku=article.sku,
+            defaults={"name": article.name, "category": categories[article.category], "earns": article.earns},
         )
     rewards = _stock_shelf(start, members)
     _plan_promotions(start, today)

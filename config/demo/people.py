@@ -11,7 +11,29 @@ from config.demo.business import DELIVERY, MENU, Article
 
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾萧田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
 GIVEN = "伟芳娜秀敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰萍红梅鑫波浩宇轩欣怡佳琪雨桐子涵梓萱一诺思远晨曦嘉豪俊熙若溪语嫣文博天佑雅婷晓东志强海燕建国春梅丹阳雪峰"
-PREFIXES = ["130", "131", "132", "135", "136", "137", "138", "139", "150", "151", "152", "157", "158", "159", "176", "177", "180", "186", "187", "188", "189"]
+PREFIXES = [
+    "130",
+    "131",
+    "132",
+    "135",
+    "136",
+    "137",
+    "138",
+    "139",
+    "150",
+    "151",
+    "152",
+    "157",
+    "158",
+    "159",
+    "176",
+    "177",
+    "180",
+    "186",
+    "187",
+    "188",
+    "189",
+]
 
 # share of members, visits a week, weeks until the habit halves, chance of an online order
 HABITS = [
@@ -23,7 +45,21 @@ HABITS = [
 ]
 WEEKDAY_WEIGHT = [1.05, 1.0, 1.0, 1.02, 1.15, 1.25, 1.12]
 SEASON = [0.94, 0.82, 0.98, 1.0, 1.04, 1.02, 0.98, 0.96, 1.02, 1.06, 1.05, 1.12]  # by month; spring festival is slow
-HOURS = [8] * 20 + [9] * 16 + [10] * 9 + [11] * 7 + [12] * 10 + [13] * 8 + [14] * 9 + [15] * 9 + [16] * 6 + [17] * 5 + [18] * 6 + [19] * 5 + [20] * 3
+HOURS = (
+    [8] * 20
+    + [9] * 16
+    + [10] * 9
+    + [11] * 7
+    + [12] * 10
+    + [13] * 8
+    + [14] * 9
+    + [15] * 9
+    + [16] * 6
+    + [17] * 5
+    + [18] * 6
+    + [19] * 5
+    + [20] * 3
+)
 GROWTH = 1.5  # how much faster members join at the end of the story than at its beginning
 
 
@@ -68,10 +104,14 @@ class Person:
 
 def moment_of(day: date, random: Random, tz: ZoneInfo) -> datetime:
     """Return a believable moment of an order on a day."""
-    return datetime(day.year, day.month, day.day, random.choice(HOURS), random.randrange(60), random.randrange(60), tzinfo=tz).astimezone(UTC)
+    return datetime(
+        day.year, day.month, day.day, random.choice(HOURS), random.randrange(60), random.randrange(60), tzinfo=tz
+    ).astimezone(UTC)
 
 
-def make_people(count: int, start: datetime, end: datetime, stores: list[int], random: Random, tz: ZoneInfo) -> list[Person]:
+def make_people(
+    count: int, start: datetime, end: datetime, stores: list[int], random: Random, tz: ZoneInfo
+) -> list[Person]:
     """Return the members of the story in order of joining; they join faster towards the end."""
     span = (end - start) / timedelta(seconds=1)
     days = sorted(start + timedelta(seconds=span * random.random() ** (1 / GROWTH)) for _ in range(count))
@@ -79,7 +119,9 @@ def make_people(count: int, start: datetime, end: datetime, stores: list[int], r
     return [_person(index, moment, end, weights, stores, random, tz) for index, moment in enumerate(days)]
 
 
-def _person(index: int, moment: datetime, end: datetime, weights: list[int], stores: list[int], random: Random, tz: ZoneInfo) -> Person:
+def _person(
+    index: int, moment: datetime, end: datetime, weights: list[int], stores: list[int], random: Random, tz: ZoneInfo
+) -> Person:
     joined_at = moment_of(moment.astimezone(tz).date(), random, tz)
     if joined_at >= end:
         joined_at -= timedelta(days=1)  # the hour has not come yet today
@@ -90,7 +132,9 @@ def _person(index: int, moment: datetime, end: datetime, weights: list[int], sto
         joined_at=joined_at,
         name=name,
         phone=f"+86{PREFIXES[index % len(PREFIXES)]}{(index * 7919 + 10_000_019) % 100_000_000:08}",
-        birthday=date(random.randint(1962, 2006), random.randint(1, 12), random.randint(1, 28)) if random.random() < 0.7 else None,
+        birthday=date(random.randint(1962, 2006), random.randint(1, 12), random.randint(1, 28))
+        if random.random() < 0.7
+        else None,
         language=random.choices(["zh-hans", "zh-hant", "en"], [90, 6, 4])[0],
         store=random.choices(range(len(stores)), stores)[0],
         rate=rate * random.lognormvariate(0, 0.35),

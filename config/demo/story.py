@@ -14,6 +14,7 @@ from random import Random
 
 from config.demo.business import Business, open_business
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
+from loyalty.queries import forget_ladder_book
 from loyalty.services.standing import review_due_tiers
 from members.actors import Actor
 from members.queries import forget_programme, programme
@@ -61,9 +62,12 @@ class Story:
         self.start = first.astimezone(UTC)
         self.business: Business = open_business(start=self.start, today=today.astimezone(UTC), members=members)
         forget_programme()
+        forget_ladder_book()
         forget_rules()
         self.tz = self.business.tz
-        self.people: list[Person] = make_people(members, self.start, now, self.business.store_weights, self.random, self.tz)
+        self.people: list[Person] = make_people(
+            members, self.start, now, self.business.store_weights, self.random, self.tz
+        )
         self.joined = 0
         self.orders = 0
         self.wallets: list[_Wallet] = []
@@ -85,7 +89,9 @@ class Story:
 
     def _step(self, start: datetime, end: datetime) -> None:
         self._enrol(start, end)
-        active = [person for person in self.people[: self.joined] if person.joined_at < end and person.lapses_at > start]
+        active = [
+            person for person in self.people[: self.joined] if person.joined_at < end and person.lapses_at > start
+        ]
         orders = [order for person in active for order in self._orders_of(person, start, end)]
         guests = self._guest_orders(start, end, len(orders))
         due = [pair for pair in self.pending_returns if pair[1].returned_at < end]
@@ -126,7 +132,11 @@ class Story:
         for moment in person.visits(start, end, self.random, self.tz):
             online = self.random.random() < person.online
             away = not online and self.random.random() < 0.15
-            store = self.random.choices(range(len(self.business.stores)), self.business.store_weights)[0] if away else person.store
+            store = (
+                self.random.choices(range(len(self.business.stores)), self.business.store_weights)[0]
+                if away
+                else person.store
+            )
             result.append(self._order(moment, person.member_id, None if online else store))
         return result
 
@@ -181,7 +191,9 @@ class Story:
         for order in orders:
             if self.random.random() >= 1 / 60:
                 continue
-            items = () if len(order.lines) == 1 or self.random.random() < 0.5 else (ReturnItem(1, order.lines[0].quantity),)
+            items = (
+                () if len(order.lines) == 1 or self.random.random() < 0.5 else (ReturnItem(1, order.lines[0].quantity),)
+            )
             day = (order.ordered_at + timedelta(days=self.random.randint(7, 12))).astimezone(self.tz).date()
             ret = Return(
                 source=order.source,

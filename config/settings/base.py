@@ -130,6 +130,11 @@ if CELERY_BROKER_URL.startswith("redis"):
         "visibility_timeout": CELERY_TASK_TIME_LIMIT + 60,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        # Who sends a task gives up soon: beat does what a lost nudge would have done.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "socket_connect_timeout": 1,
     }
 
 # --- Language and time --------------------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ class ApiKey(models.Model):
     store = models.ForeignKey(Store, on_delete=models.PROTECT, verbose_name=_("store"), related_name="+")
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, verbose_name=_("channel"), related_name="+")
     source = models.SlugField(
-        _("source of orders"), max_length=40, help_text=_("Order numbers are unique within a source; tills that share numbers share it.")
+        _("source of orders"),
+        max_length=40,
+        help_text=_("Order numbers are unique within a source; tills that share numbers share it."),
     )
     created_at = models.DateTimeField(_("created at"), editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True, editable=False)
@@ -56,7 +58,9 @@ class MemberToken(models.Model):
         verbose_name = _("member token")
         verbose_name_plural = _("member tokens")
         constraints = [
-            models.CheckConstraint(condition=models.Q(expires_at__gt=models.F("created_at")), name="member_token_ends_after_it_begins")
+            models.CheckConstraint(
+                condition=models.Q(expires_at__gt=models.F("created_at")), name="member_token_ends_after_it_begins"
+            )
         ]
 
     def __str__(self) -> str:
@@ -82,7 +86,9 @@ class IdempotentAnswer(models.Model):
     class Meta:
         verbose_name = _("kept answer")
         verbose_name_plural = _("kept answers")
-        constraints = [models.UniqueConstraint(fields=["principal", "route", "key"], name="idempotency_key_is_used_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["principal", "route", "key"], name="idempotency_key_is_used_once")
+        ]
         indexes = [models.Index(fields=["created_at"], name="kept_answer_by_age")]
 
     def __str__(self) -> str:

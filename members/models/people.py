@@ -32,8 +32,12 @@ class Member(models.Model):
         CLOSED = "closed", pgettext_lazy("member", "closed")
 
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
-    member_no = models.CharField(_("member number"), max_length=20, unique=True, editable=False, db_default=NextMemberNo())
-    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE, db_default=Status.ACTIVE.value)
+    member_no = models.CharField(
+        _("member number"), max_length=20, unique=True, editable=False, db_default=NextMemberNo()
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status, default=Status.ACTIVE, db_default=Status.ACTIVE.value
+    )
     joined_at = models.DateTimeField(_("joined at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, verbose_name=_("joined through"), related_name="+")
@@ -42,15 +46,25 @@ class Member(models.Model):
     )
     language = models.CharField(_("language"), max_length=10, default="zh-hans", db_default="zh-hans")
     merged_into = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, verbose_name=_("merged into"), related_name="+"
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("merged into"),
+        related_name="+",
     )
 
     class Meta:
         verbose_name = _("member")
         verbose_name_plural = _("members")
         constraints = [
-            models.CheckConstraint(condition=models.Q(status__in=["active", "frozen", "closed"]), name="member_status_is_known"),
-            models.CheckConstraint(condition=~models.Q(merged_into=models.F("id")), name="member_is_not_merged_into_itself"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["active", "frozen", "closed"]), name="member_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(merged_into=models.F("id")), name="member_is_not_merged_into_itself"
+            ),
         ]
         indexes = [models.Index(fields=["-joined_at", "-id"], name="member_newest_first")]
         permissions = [("view_personal_data", _("Can see personal data unmasked"))]
@@ -62,13 +76,22 @@ class Member(models.Model):
 class MemberPerson(models.Model):
     """Who a member is, in plain text: the one deletable table of personal data, with its search keys."""
 
-    personal_data: ClassVar[tuple[str, ...]] = ("full_name", "name_pinyin", "name_initials", "phone", "email", "birthday")
+    personal_data: ClassVar[tuple[str, ...]] = (
+        "full_name",
+        "name_pinyin",
+        "name_initials",
+        "phone",
+        "email",
+        "birthday",
+    )
 
     member = models.OneToOneField(Member, on_delete=models.PROTECT, primary_key=True, related_name="person")
     full_name = models.CharField(_("name"), max_length=80, blank=True)
     name_pinyin = models.CharField(_("pinyin of the name"), max_length=120, blank=True, editable=False)
     name_initials = models.CharField(_("initials of the name"), max_length=20, blank=True, editable=False)
-    phone = models.CharField(_("phone"), max_length=16, null=True, blank=True, help_text=_("With country code, for example +8613800138000."))
+    phone = models.CharField(
+        _("phone"), max_length=16, null=True, blank=True, help_text=_("With country code, for example +8613800138000.")
+    )
     email = models.EmailField(_("e-mail"), null=True, blank=True)
     birthday = models.DateField(_("birthday"), null=True, blank=True)
 

@@ -47,7 +47,8 @@ class Channel(models.Model):
         ordering = ["code"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind__in=["till", "mini_program", "app", "web", "import", "staff"]), name="channel_kind_is_known"
+                condition=models.Q(kind__in=["till", "mini_program", "app", "web", "import", "staff"]),
+                name="channel_kind_is_known",
             )
         ]
 

@@ -13,7 +13,9 @@ def validate_zone(value: str) -> None:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:
-        raise ValidationError(_("“%(value)s” is no time zone; write it like Asia/Shanghai."), params={"value": value}) from error
+        raise ValidationError(
+            _("“%(value)s” is no time zone; write it like Asia/Shanghai."), params={"value": value}
+        ) from error
 
 
 class Programme(models.Model):
@@ -26,16 +28,22 @@ class Programme(models.Model):
 
     id = models.SmallAutoField(primary_key=True)
     name = models.CharField(_("programme name"), max_length=80)
-    points_name = models.CharField(_("name of the points"), max_length=30, help_text=_("What members call one unit, for example 积分."))
+    points_name = models.CharField(
+        _("name of the points"), max_length=30, help_text=_("What members call one unit, for example 积分.")
+    )
     zone = models.CharField(_("time zone"), max_length=50, default="Asia/Shanghai", validators=[validate_zone])
-    currency = models.CharField(_("currency"), max_length=3, default="CNY", help_text=_("Three letters of ISO 4217, for example CNY."))
+    currency = models.CharField(
+        _("currency"), max_length=3, default="CNY", help_text=_("Three letters of ISO 4217, for example CNY.")
+    )
 
     class Meta:
         verbose_name = _("programme")
         verbose_name_plural = _("programme")
         constraints = [
             models.CheckConstraint(condition=models.Q(id=1), name="programme_is_a_single_row"),
-            models.CheckConstraint(condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="programme_currency_is_three_capitals"),
+            models.CheckConstraint(
+                condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="programme_currency_is_three_capitals"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -78,7 +78,9 @@ class ParkedEntry(models.Model):
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="parked", verbose_name=_("subscriber"))
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, related_name="parked", verbose_name=_("subscriber")
+    )
     entry_id = models.BigIntegerField(_("entry"))
     error = models.TextField(_("error"))
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=1)
@@ -88,7 +90,9 @@ class ParkedEntry(models.Model):
     class Meta:
         verbose_name = _("parked entry")
         verbose_name_plural = _("parked entries")
-        constraints = [models.UniqueConstraint(fields=["subscription", "entry_id"], name="entry_is_parked_once_per_subscriber")]
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "entry_id"], name="entry_is_parked_once_per_subscriber")
+        ]
 
     def __str__(self) -> str:
         return f"{self.subscription_id} #{self.entry_id}"

@@ -10,694 +10,1407 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('members', '0002_timeline_table'),
+        ("members", "0002_timeline_table"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('points', models.BigIntegerField(verbose_name='points')),
-                ('state', models.SmallIntegerField(choices=[(1, 'open'), (2, 'captured'), (3, 'released'), (4, 'expired')], default=1, verbose_name='state')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('expires_at', models.DateTimeField(verbose_name='expires at')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("points", models.BigIntegerField(verbose_name="points")),
+                (
+                    "state",
+                    models.SmallIntegerField(
+                        choices=[(1, "open"), (2, "captured"), (3, "released"), (4, "expired")],
+                        default=1,
+                        verbose_name="state",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                ("expires_at", models.DateTimeField(verbose_name="expires at")),
             ],
             options={
-                'verbose_name': 'hold',
-                'verbose_name_plural': 'holds',
+                "verbose_name": "hold",
+                "verbose_name_plural": "holds",
             },
         ),
         migrations.CreateModel(
-            name='Reward',
+            name="Reward",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, unique=True, verbose_name='public id')),
-                ('name', models.CharField(max_length=80, verbose_name='reward name')),
-                ('name_zh_hans', models.CharField(max_length=80, null=True, verbose_name='reward name')),
-                ('name_zh_hant', models.CharField(max_length=80, null=True, verbose_name='reward name')),
-                ('name_en', models.CharField(max_length=80, null=True, verbose_name='reward name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('description_zh_hans', models.TextField(blank=True, null=True, verbose_name='description')),
-                ('description_zh_hant', models.TextField(blank=True, null=True, verbose_name='description')),
-                ('description_en', models.TextField(blank=True, null=True, verbose_name='description')),
-                ('price_points', models.PositiveIntegerField(verbose_name='price (points)')),
-                ('stock', models.PositiveIntegerField(blank=True, help_text='Empty: without limit.', null=True, verbose_name='stock left')),
-                ('per_member_limit', models.PositiveSmallIntegerField(blank=True, help_text='Empty: without limit.', null=True, verbose_name='limit per member')),
-                ('valid_from', models.DateTimeField(verbose_name='on the shelf from')),
-                ('valid_to', models.DateTimeField(blank=True, null=True, verbose_name='on the shelf until')),
-                ('sort_order', models.PositiveSmallIntegerField(default=100, verbose_name='order on the shelf')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        editable=False,
+                        unique=True,
+                        verbose_name="public id",
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="reward name")),
+                ("name_zh_hans", models.CharField(max_length=80, null=True, verbose_name="reward name")),
+                ("name_zh_hant", models.CharField(max_length=80, null=True, verbose_name="reward name")),
+                ("name_en", models.CharField(max_length=80, null=True, verbose_name="reward name")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                ("description_zh_hans", models.TextField(blank=True, null=True, verbose_name="description")),
+                ("description_zh_hant", models.TextField(blank=True, null=True, verbose_name="description")),
+                ("description_en", models.TextField(blank=True, null=True, verbose_name="description")),
+                ("price_points", models.PositiveIntegerField(verbose_name="price (points)")),
+                (
+                    "stock",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="Empty: without limit.", null=True, verbose_name="stock left"
+                    ),
+                ),
+                (
+                    "per_member_limit",
+                    models.PositiveSmallIntegerField(
+                        blank=True, help_text="Empty: without limit.", null=True, verbose_name="limit per member"
+                    ),
+                ),
+                ("valid_from", models.DateTimeField(verbose_name="on the shelf from")),
+                ("valid_to", models.DateTimeField(blank=True, null=True, verbose_name="on the shelf until")),
+                ("sort_order", models.PositiveSmallIntegerField(default=100, verbose_name="order on the shelf")),
             ],
             options={
-                'verbose_name': 'reward',
-                'verbose_name_plural': 'rewards',
-                'ordering': ['sort_order', 'id'],
+                "verbose_name": "reward",
+                "verbose_name_plural": "rewards",
+                "ordering": ["sort_order", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Category',
+            name="Category",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=80, verbose_name='category name')),
-                ('name_zh_hans', models.CharField(max_length=80, null=True, verbose_name='category name')),
-                ('name_zh_hant', models.CharField(max_length=80, null=True, verbose_name='category name')),
-                ('name_en', models.CharField(max_length=80, null=True, verbose_name='category name')),
-                ('margin_rate', models.DecimalField(blank=True, decimal_places=3, help_text='0.620 means 62 % of the price.', max_digits=4, null=True, verbose_name='margin rate')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=80, verbose_name="category name")),
+                ("name_zh_hans", models.CharField(max_length=80, null=True, verbose_name="category name")),
+                ("name_zh_hant", models.CharField(max_length=80, null=True, verbose_name="category name")),
+                ("name_en", models.CharField(max_length=80, null=True, verbose_name="category name")),
+                (
+                    "margin_rate",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=3,
+                        help_text="0.620 means 62 % of the price.",
+                        max_digits=4,
+                        null=True,
+                        verbose_name="margin rate",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'category',
-                'verbose_name_plural': 'categories',
-                'ordering': ['code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('margin_rate__isnull', True), ('margin_rate__range', (-1, 1)), _connector='OR'), name='margin_rate_is_a_share')],
+                "verbose_name": "category",
+                "verbose_name_plural": "categories",
+                "ordering": ["code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("margin_rate__isnull", True), ("margin_rate__range", (-1, 1)), _connector="OR"
+                        ),
+                        name="margin_rate_is_a_share",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='EarnRule',
+            name="EarnRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(unique=True, verbose_name='version')),
-                ('name', models.CharField(max_length=80, verbose_name='rule name')),
-                ('name_zh_hans', models.CharField(max_length=80, null=True, verbose_name='rule name')),
-                ('name_zh_hant', models.CharField(max_length=80, null=True, verbose_name='rule name')),
-                ('name_en', models.CharField(max_length=80, null=True, verbose_name='rule name')),
-                ('points_per_step', models.PositiveIntegerField(default=1, verbose_name='points for each step')),
-                ('step_amount', models.DecimalField(decimal_places=2, default=1, help_text='1 point for each 10.00 spent: points 1, step 10.00.', max_digits=10, verbose_name='step (money)')),
-                ('pending_days', models.PositiveSmallIntegerField(default=0, help_text='Days until the points can be spent, usually the time allowed for returns.', verbose_name='pending (days)')),
-                ('expiry_months', models.PositiveSmallIntegerField(default=12, help_text='Points expire at the end of the month this many months after they were earned.', verbose_name='expiry (months)')),
-                ('valid_from', models.DateTimeField(verbose_name='in force from')),
-                ('valid_to', models.DateTimeField(blank=True, null=True, verbose_name='in force until')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField(unique=True, verbose_name="version")),
+                ("name", models.CharField(max_length=80, verbose_name="rule name")),
+                ("name_zh_hans", models.CharField(max_length=80, null=True, verbose_name="rule name")),
+                ("name_zh_hant", models.CharField(max_length=80, null=True, verbose_name="rule name")),
+                ("name_en", models.CharField(max_length=80, null=True, verbose_name="rule name")),
+                ("points_per_step", models.PositiveIntegerField(default=1, verbose_name="points for each step")),
+                (
+                    "step_amount",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=1,
+                        help_text="1 point for each 10.00 spent: points 1, step 10.00.",
+                        max_digits=10,
+                        verbose_name="step (money)",
+                    ),
+                ),
+                (
+                    "pending_days",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Days until the points can be spent, usually the time allowed for returns.",
+                        verbose_name="pending (days)",
+                    ),
+                ),
+                (
+                    "expiry_months",
+                    models.PositiveSmallIntegerField(
+                        default=12,
+                        help_text="Points expire at the end of the month this many months after they were earned.",
+                        verbose_name="expiry (months)",
+                    ),
+                ),
+                ("valid_from", models.DateTimeField(verbose_name="in force from")),
+                ("valid_to", models.DateTimeField(blank=True, null=True, verbose_name="in force until")),
             ],
             options={
-                'verbose_name': 'earn rule',
-                'verbose_name_plural': 'earn rules',
-                'ordering': ['-version'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('points_per_step__gt', 0)), name='earn_rule_gives_points'), models.CheckConstraint(condition=models.Q(('step_amount__gt', 0)), name='earn_rule_step_is_positive'), models.CheckConstraint(condition=models.Q(('expiry_months__gt', 0)), name='earn_rule_expiry_is_positive'), models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='earn_rule_ends_after_it_begins'), django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(rewards.models.rules.TsTzRange(models.F('valid_from'), models.F('valid_to'), models.Value('[)')), '&&')], name='one_base_earn_rule_is_in_force_at_a_time')],
+                "verbose_name": "earn rule",
+                "verbose_name_plural": "earn rules",
+                "ordering": ["-version"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("points_per_step__gt", 0)), name="earn_rule_gives_points"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("step_amount__gt", 0)), name="earn_rule_step_is_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("expiry_months__gt", 0)), name="earn_rule_expiry_is_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("valid_to__isnull", True), ("valid_to__gt", models.F("valid_from")), _connector="OR"
+                        ),
+                        name="earn_rule_ends_after_it_begins",
+                    ),
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[
+                            (
+                                rewards.models.rules.TsTzRange(
+                                    models.F("valid_from"), models.F("valid_to"), models.Value("[)")
+                                ),
+                                "&&",
+                            )
+                        ],
+                        name="one_base_earn_rule_is_in_force_at_a_time",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LedgerTransaction',
+            name="LedgerTransaction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.SmallIntegerField(choices=[(1, 'earned'), (2, 'became available'), (3, 'redeemed'), (4, 'taken back after a return'), (5, 'expired')], verbose_name='kind')),
-                ('source', models.CharField(max_length=40, verbose_name='source')),
-                ('natural_key', models.CharField(max_length=80, verbose_name='natural key')),
-                ('actor_kind', models.CharField(max_length=12, verbose_name='kind of actor')),
-                ('actor_id', models.BigIntegerField(null=True, verbose_name='actor')),
-                ('reason', models.CharField(blank=True, db_default='', max_length=200, verbose_name='reason')),
-                ('happened_at', models.DateTimeField(verbose_name='happened at')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='recorded at')),
-                ('trace', models.JSONField(null=True, verbose_name='explanation')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.member', verbose_name='member')),
-                ('reverses', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='rewards.ledgertransaction', verbose_name='takes back')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.SmallIntegerField(
+                        choices=[
+                            (1, "earned"),
+                            (2, "became available"),
+                            (3, "redeemed"),
+                            (4, "taken back after a return"),
+                            (5, "expired"),
+                        ],
+                        verbose_name="kind",
+                    ),
+                ),
+                ("source", models.CharField(max_length=40, verbose_name="source")),
+                ("natural_key", models.CharField(max_length=80, verbose_name="natural key")),
+                ("actor_kind", models.CharField(max_length=12, verbose_name="kind of actor")),
+                ("actor_id", models.BigIntegerField(null=True, verbose_name="actor")),
+                ("reason", models.CharField(blank=True, db_default="", max_length=200, verbose_name="reason")),
+                ("happened_at", models.DateTimeField(verbose_name="happened at")),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="recorded at"
+                    ),
+                ),
+                ("trace", models.JSONField(null=True, verbose_name="explanation")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "reverses",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversed_by",
+                        to="rewards.ledgertransaction",
+                        verbose_name="takes back",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'ledger transaction',
-                'verbose_name_plural': 'ledger transactions',
+                "verbose_name": "ledger transaction",
+                "verbose_name_plural": "ledger transactions",
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField(verbose_name='number in the account')),
-                ('d_available', models.BigIntegerField(verbose_name='change of available')),
-                ('d_pending', models.BigIntegerField(verbose_name='change of pending')),
-                ('d_held', models.BigIntegerField(verbose_name='change of held')),
-                ('d_debt', models.BigIntegerField(verbose_name='change of arrears')),
-                ('available_after', models.BigIntegerField(verbose_name='available after')),
-                ('pending_after', models.BigIntegerField(verbose_name='pending after')),
-                ('held_after', models.BigIntegerField(verbose_name='held after')),
-                ('debt_after', models.BigIntegerField(verbose_name='arrears after')),
-                ('contra', models.SmallIntegerField(choices=[(1, 'issuance'), (2, 'redemption'), (3, 'breakage'), (4, 'within the account')], verbose_name='other side')),
-                ('happened_at', models.DateTimeField(verbose_name='happened at')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='recorded at')),
-                ('hash', models.BinaryField(max_length=32, verbose_name='hash')),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.member', verbose_name='member')),
-                ('transaction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='rewards.ledgertransaction', verbose_name='transaction')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("seq", models.BigIntegerField(verbose_name="number in the account")),
+                ("d_available", models.BigIntegerField(verbose_name="change of available")),
+                ("d_pending", models.BigIntegerField(verbose_name="change of pending")),
+                ("d_held", models.BigIntegerField(verbose_name="change of held")),
+                ("d_debt", models.BigIntegerField(verbose_name="change of arrears")),
+                ("available_after", models.BigIntegerField(verbose_name="available after")),
+                ("pending_after", models.BigIntegerField(verbose_name="pending after")),
+                ("held_after", models.BigIntegerField(verbose_name="held after")),
+                ("debt_after", models.BigIntegerField(verbose_name="arrears after")),
+                (
+                    "contra",
+                    models.SmallIntegerField(
+                        choices=[(1, "issuance"), (2, "redemption"), (3, "breakage"), (4, "within the account")],
+                        verbose_name="other side",
+                    ),
+                ),
+                ("happened_at", models.DateTimeField(verbose_name="happened at")),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="recorded at"
+                    ),
+                ),
+                ("hash", models.BinaryField(max_length=32, verbose_name="hash")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="rewards.ledgertransaction",
+                        verbose_name="transaction",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'points entry',
-                'verbose_name_plural': 'points entries',
+                "verbose_name": "points entry",
+                "verbose_name_plural": "points entries",
             },
         ),
         migrations.CreateModel(
-            name='Lot',
+            name="Lot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', models.BigIntegerField(verbose_name='points earned')),
-                ('remaining', models.BigIntegerField(verbose_name='points left')),
-                ('held', models.BigIntegerField(db_default=0, verbose_name='points held')),
-                ('state', models.SmallIntegerField(choices=[(1, 'pending'), (2, 'available'), (3, 'used up')], verbose_name='state')),
-                ('available_at', models.DateTimeField(verbose_name='available from')),
-                ('expires_at', models.DateTimeField(null=True, verbose_name='expires at')),
-                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.member', verbose_name='member')),
-                ('origin_lot', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.lot', verbose_name='came from lot')),
-                ('transaction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='rewards.ledgertransaction', verbose_name='earned by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("amount", models.BigIntegerField(verbose_name="points earned")),
+                ("remaining", models.BigIntegerField(verbose_name="points left")),
+                ("held", models.BigIntegerField(db_default=0, verbose_name="points held")),
+                (
+                    "state",
+                    models.SmallIntegerField(
+                        choices=[(1, "pending"), (2, "available"), (3, "used up")], verbose_name="state"
+                    ),
+                ),
+                ("available_at", models.DateTimeField(verbose_name="available from")),
+                ("expires_at", models.DateTimeField(null=True, verbose_name="expires at")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "origin_lot",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="rewards.lot",
+                        verbose_name="came from lot",
+                    ),
+                ),
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lots",
+                        to="rewards.ledgertransaction",
+                        verbose_name="earned by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'points lot',
-                'verbose_name_plural': 'points lots',
+                "verbose_name": "points lot",
+                "verbose_name_plural": "points lots",
             },
         ),
         migrations.CreateModel(
-            name='HoldLot',
+            name="HoldLot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('points', models.BigIntegerField(verbose_name='points')),
-                ('hold', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='rewards.hold', verbose_name='hold')),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.lot', verbose_name='lot')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("points", models.BigIntegerField(verbose_name="points")),
+                (
+                    "hold",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lots",
+                        to="rewards.hold",
+                        verbose_name="hold",
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="rewards.lot",
+                        verbose_name="lot",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'held lot',
-                'verbose_name_plural': 'held lots',
+                "verbose_name": "held lot",
+                "verbose_name_plural": "held lots",
             },
         ),
         migrations.CreateModel(
-            name='LotEvent',
+            name="LotEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.SmallIntegerField(choices=[(1, 'became available'), (2, 'expiry changed'), (3, 'returned after it had expired')], verbose_name='kind')),
-                ('points', models.BigIntegerField(db_default=0, verbose_name='points')),
-                ('old_expires_at', models.DateTimeField(null=True, verbose_name='old expiry')),
-                ('new_expires_at', models.DateTimeField(null=True, verbose_name='new expiry')),
-                ('reason', models.CharField(blank=True, db_default='', max_length=200, verbose_name='reason')),
-                ('happened_at', models.DateTimeField(verbose_name='happened at')),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='rewards.lot', verbose_name='lot')),
-                ('transaction', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.ledgertransaction', verbose_name='transaction')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.SmallIntegerField(
+                        choices=[(1, "became available"), (2, "expiry changed"), (3, "returned after it had expired")],
+                        verbose_name="kind",
+                    ),
+                ),
+                ("points", models.BigIntegerField(db_default=0, verbose_name="points")),
+                ("old_expires_at", models.DateTimeField(null=True, verbose_name="old expiry")),
+                ("new_expires_at", models.DateTimeField(null=True, verbose_name="new expiry")),
+                ("reason", models.CharField(blank=True, db_default="", max_length=200, verbose_name="reason")),
+                ("happened_at", models.DateTimeField(verbose_name="happened at")),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="rewards.lot",
+                        verbose_name="lot",
+                    ),
+                ),
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="rewards.ledgertransaction",
+                        verbose_name="transaction",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'lot event',
-                'verbose_name_plural': 'lot events',
+                "verbose_name": "lot event",
+                "verbose_name_plural": "lot events",
             },
         ),
         migrations.CreateModel(
-            name='LotMove',
+            name="LotMove",
             fields=[
-                ('pk', models.CompositePrimaryKey('entry_id', 'lot_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('d_remaining', models.BigIntegerField(verbose_name='change of points left')),
-                ('d_held', models.BigIntegerField(db_default=0, verbose_name='change of points held')),
-                ('entry', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='moves', to='rewards.ledgerentry', verbose_name='entry')),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='moves', to='rewards.lot', verbose_name='lot')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "entry_id", "lot_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("d_remaining", models.BigIntegerField(verbose_name="change of points left")),
+                ("d_held", models.BigIntegerField(db_default=0, verbose_name="change of points held")),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="moves",
+                        to="rewards.ledgerentry",
+                        verbose_name="entry",
+                    ),
+                ),
+                (
+                    "lot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="moves",
+                        to="rewards.lot",
+                        verbose_name="lot",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'lot move',
-                'verbose_name_plural': 'lot moves',
+                "verbose_name": "lot move",
+                "verbose_name_plural": "lot moves",
             },
         ),
         migrations.CreateModel(
-            name='OrderImport',
+            name="OrderImport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file_name', models.CharField(max_length=200, verbose_name='file')),
-                ('file_sha256', models.BinaryField(max_length=32, verbose_name='hash of the file')),
-                ('source', models.CharField(max_length=40, verbose_name='source')),
-                ('mapping', models.JSONField(default=dict, verbose_name='mapping')),
-                ('state', models.CharField(choices=[('running', 'running'), ('done', 'finished'), ('failed', 'stopped by an error')], default='running', max_length=8, verbose_name='state')),
-                ('rows_read', models.PositiveIntegerField(default=0, verbose_name='rows read')),
-                ('rows_ignored', models.PositiveIntegerField(default=0, verbose_name='rows that are no orders')),
-                ('rows_rejected', models.PositiveIntegerField(default=0, verbose_name='rows rejected')),
-                ('orders_new', models.PositiveIntegerField(default=0, verbose_name='orders recorded')),
-                ('orders_known', models.PositiveIntegerField(default=0, verbose_name='orders already known')),
-                ('returns_new', models.PositiveIntegerField(default=0, verbose_name='returns recorded')),
-                ('returns_known', models.PositiveIntegerField(default=0, verbose_name='returns already known')),
-                ('members_new', models.PositiveIntegerField(default=0, verbose_name='members created')),
-                ('points', models.BigIntegerField(default=0, verbose_name='points earned')),
-                ('error', models.TextField(blank=True, verbose_name='error')),
-                ('started_at', models.DateTimeField(verbose_name='started at')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished at')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("file_name", models.CharField(max_length=200, verbose_name="file")),
+                ("file_sha256", models.BinaryField(max_length=32, verbose_name="hash of the file")),
+                ("source", models.CharField(max_length=40, verbose_name="source")),
+                ("mapping", models.JSONField(default=dict, verbose_name="mapping")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("running", "running"), ("done", "finished"), ("failed", "stopped by an error")],
+                        default="running",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("rows_read", models.PositiveIntegerField(default=0, verbose_name="rows read")),
+                ("rows_ignored", models.PositiveIntegerField(default=0, verbose_name="rows that are no orders")),
+                ("rows_rejected", models.PositiveIntegerField(default=0, verbose_name="rows rejected")),
+                ("orders_new", models.PositiveIntegerField(default=0, verbose_name="orders recorded")),
+                ("orders_known", models.PositiveIntegerField(default=0, verbose_name="orders already known")),
+                ("returns_new", models.PositiveIntegerField(default=0, verbose_name="returns recorded")),
+                ("returns_known", models.PositiveIntegerField(default=0, verbose_name="returns already known")),
+                ("members_new", models.PositiveIntegerField(default=0, verbose_name="members created")),
+                ("points", models.BigIntegerField(default=0, verbose_name="points earned")),
+                ("error", models.TextField(blank=True, verbose_name="error")),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished at")),
             ],
             options={
-                'verbose_name': 'import of orders',
-                'verbose_name_plural': 'imports of orders',
-                'ordering': ['-id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['running', 'done', 'failed'])), name='import_state_is_known')],
+                "verbose_name": "import of orders",
+                "verbose_name_plural": "imports of orders",
+                "ordering": ["-id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["running", "done", "failed"])), name="import_state_is_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PointsAccount',
+            name="PointsAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('available', models.BigIntegerField(db_default=0, verbose_name='available points')),
-                ('pending', models.BigIntegerField(db_default=0, verbose_name='pending points')),
-                ('held', models.BigIntegerField(db_default=0, verbose_name='held points')),
-                ('debt', models.BigIntegerField(db_default=0, verbose_name='arrears')),
-                ('seq', models.BigIntegerField(db_default=0, verbose_name='number of entries')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='members.member', verbose_name='member')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("available", models.BigIntegerField(db_default=0, verbose_name="available points")),
+                ("pending", models.BigIntegerField(db_default=0, verbose_name="pending points")),
+                ("held", models.BigIntegerField(db_default=0, verbose_name="held points")),
+                ("debt", models.BigIntegerField(db_default=0, verbose_name="arrears")),
+                ("seq", models.BigIntegerField(db_default=0, verbose_name="number of entries")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'points account',
-                'verbose_name_plural': 'points accounts',
+                "verbose_name": "points account",
+                "verbose_name_plural": "points accounts",
             },
         ),
         migrations.AddField(
-            model_name='lot',
-            name='account',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='rewards.pointsaccount', verbose_name='account'),
+            model_name="lot",
+            name="account",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lots",
+                to="rewards.pointsaccount",
+                verbose_name="account",
+            ),
         ),
         migrations.AddField(
-            model_name='ledgerentry',
-            name='account',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='rewards.pointsaccount', verbose_name='account'),
+            model_name="ledgerentry",
+            name="account",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="entries",
+                to="rewards.pointsaccount",
+                verbose_name="account",
+            ),
         ),
         migrations.AddField(
-            model_name='hold',
-            name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='rewards.pointsaccount', verbose_name='account'),
+            model_name="hold",
+            name="account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="holds",
+                to="rewards.pointsaccount",
+                verbose_name="account",
+            ),
         ),
         migrations.CreateModel(
-            name='PointsCurrency',
+            name="PointsCurrency",
             fields=[
-                ('id', models.SmallAutoField(primary_key=True, serialize=False)),
-                ('code', models.SlugField(max_length=20, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=30, verbose_name='points name')),
-                ('name_zh_hans', models.CharField(max_length=30, null=True, verbose_name='points name')),
-                ('name_zh_hant', models.CharField(max_length=30, null=True, verbose_name='points name')),
-                ('name_en', models.CharField(max_length=30, null=True, verbose_name='points name')),
-                ('exponent', models.PositiveSmallIntegerField(default=0, verbose_name='decimal places')),
+                ("id", models.SmallAutoField(primary_key=True, serialize=False)),
+                ("code", models.SlugField(max_length=20, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=30, verbose_name="points name")),
+                ("name_zh_hans", models.CharField(max_length=30, null=True, verbose_name="points name")),
+                ("name_zh_hant", models.CharField(max_length=30, null=True, verbose_name="points name")),
+                ("name_en", models.CharField(max_length=30, null=True, verbose_name="points name")),
+                ("exponent", models.PositiveSmallIntegerField(default=0, verbose_name="decimal places")),
             ],
             options={
-                'verbose_name': 'points currency',
-                'verbose_name_plural': 'points currencies',
-                'constraints': [models.CheckConstraint(condition=models.Q(('exponent__lte', 4)), name='points_exponent_is_small')],
-            },
-        ),
-        migrations.AddField(
-            model_name='pointsaccount',
-            name='currency',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.pointscurrency', verbose_name='currency'),
-        ),
-        migrations.CreateModel(
-            name='Product',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sku', models.CharField(max_length=60, unique=True, verbose_name='SKU')),
-                ('name', models.CharField(max_length=200, verbose_name='product name')),
-                ('earns', models.BooleanField(db_default=True, default=True, help_text='Off for postage, fees and gift cards.', verbose_name='earns points')),
-                ('category', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='products', to='rewards.category', verbose_name='category')),
-            ],
-            options={
-                'verbose_name': 'product',
-                'verbose_name_plural': 'products',
-                'ordering': ['sku'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Purchase',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, unique=True, verbose_name='public id')),
-                ('source', models.CharField(max_length=40, verbose_name='source')),
-                ('external_order_no', models.CharField(max_length=80, verbose_name='order number')),
-                ('fingerprint', models.BinaryField(max_length=32, verbose_name='hash of the content')),
-                ('ordered_at', models.DateTimeField(verbose_name='ordered at')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='recorded at')),
-                ('total_amount', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='total')),
-                ('eligible_amount', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='amount that earns')),
-                ('original_currency', models.CharField(blank=True, db_default='', max_length=3, verbose_name='original currency')),
-                ('original_amount', models.DecimalField(decimal_places=2, max_digits=14, null=True, verbose_name='original total')),
-                ('exchange_rate', models.DecimalField(decimal_places=8, max_digits=18, null=True, verbose_name='exchange rate')),
-                ('channel', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.channel', verbose_name='channel')),
-                ('member', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to='members.member', verbose_name='member')),
-                ('store', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.store', verbose_name='store')),
-            ],
-            options={
-                'verbose_name': 'purchase',
-                'verbose_name_plural': 'purchases',
-            },
-        ),
-        migrations.CreateModel(
-            name='PurchaseLine',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line_no', models.PositiveIntegerField(verbose_name='line')),
-                ('sku', models.CharField(max_length=60, verbose_name='SKU')),
-                ('name', models.CharField(blank=True, db_default='', max_length=200, verbose_name='article')),
-                ('quantity', models.DecimalField(decimal_places=3, max_digits=12, verbose_name='quantity')),
-                ('unit_price', models.DecimalField(decimal_places=4, max_digits=14, verbose_name='unit price')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='amount')),
-                ('earns', models.BooleanField(db_default=True, verbose_name='earns points')),
-                ('product', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rewards.product', verbose_name='product')),
-                ('purchase', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='rewards.purchase', verbose_name='purchase')),
-            ],
-            options={
-                'verbose_name': 'purchase line',
-                'verbose_name_plural': 'purchase lines',
-            },
-        ),
-        migrations.CreateModel(
-            name='PurchaseReturn',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, unique=True, verbose_name='public id')),
-                ('source', models.CharField(max_length=40, verbose_name='source')),
-                ('external_return_no', models.CharField(max_length=80, verbose_name='return number')),
-                ('fingerprint', models.BinaryField(max_length=32, verbose_name='hash of the content')),
-                ('returned_at', models.DateTimeField(verbose_name='returned at')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='recorded at')),
-                ('total_amount', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='total')),
-                ('eligible_amount', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='amount that had earned')),
-                ('points', models.PositiveBigIntegerField(default=0, verbose_name='points taken back')),
-                ('credits', models.PositiveIntegerField(default=0, verbose_name='tier credits taken back')),
-                ('channel', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.channel', verbose_name='channel')),
-                ('member', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='purchase_returns', to='members.member', verbose_name='member')),
-                ('purchase', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='returns', to='rewards.purchase', verbose_name='purchase')),
-                ('store', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.store', verbose_name='store')),
-            ],
-            options={
-                'verbose_name': 'return',
-                'verbose_name_plural': 'returns',
-            },
-        ),
-        migrations.CreateModel(
-            name='ReturnLine',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line_no', models.PositiveIntegerField(verbose_name='line')),
-                ('sku', models.CharField(max_length=60, verbose_name='SKU')),
-                ('name', models.CharField(blank=True, db_default='', max_length=200, verbose_name='article')),
-                ('quantity', models.DecimalField(decimal_places=3, max_digits=12, verbose_name='quantity')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='amount')),
-                ('earns', models.BooleanField(db_default=True, verbose_name='had earned points')),
-                ('purchase_line', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='returned', to='rewards.purchaseline', verbose_name='line of the purchase')),
-                ('purchase_return', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='rewards.purchasereturn', verbose_name='return')),
-            ],
-            options={
-                'verbose_name': 'return line',
-                'verbose_name_plural': 'return lines',
-            },
-        ),
-        migrations.CreateModel(
-            name='Voucher',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, unique=True, verbose_name='public id')),
-                ('code_hmac', models.BinaryField(max_length=32, unique=True, verbose_name='look-up key of the code')),
-                ('state', models.CharField(choices=[('issued', 'ready to use'), ('used', 'used'), ('expired', 'expired')], default='issued', max_length=8, verbose_name='state')),
-                ('issued_at', models.DateTimeField(verbose_name='issued at')),
-                ('expires_at', models.DateTimeField(verbose_name='expires at')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='vouchers', to='members.member', verbose_name='member')),
-            ],
-            options={
-                'verbose_name': 'voucher',
-                'verbose_name_plural': 'vouchers',
-            },
-        ),
-        migrations.CreateModel(
-            name='Redemption',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, unique=True, verbose_name='public id')),
-                ('request_id', models.CharField(max_length=80, unique=True, verbose_name='request')),
-                ('number', models.PositiveIntegerField(help_text='1, 2, 3 … of this member and reward.', verbose_name='number')),
-                ('price_points', models.PositiveIntegerField(verbose_name='price (points)')),
-                ('redeemed_at', models.DateTimeField(verbose_name='redeemed at')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='recorded at')),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='members.member', verbose_name='member')),
-                ('reward', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='rewards.reward', verbose_name='reward')),
-                ('voucher', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='redemption', to='rewards.voucher', verbose_name='voucher')),
-            ],
-            options={
-                'verbose_name': 'redemption',
-                'verbose_name_plural': 'redemptions',
-            },
-        ),
-        migrations.CreateModel(
-            name='VoucherEvent',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_state', models.CharField(blank=True, max_length=8, verbose_name='from state')),
-                ('to_state', models.CharField(choices=[('issued', 'ready to use'), ('used', 'used'), ('expired', 'expired')], max_length=8, verbose_name='to state')),
-                ('external_order_no', models.CharField(blank=True, max_length=80, verbose_name='order number')),
-                ('actor_kind', models.CharField(max_length=12, verbose_name='kind of actor')),
-                ('actor_id', models.BigIntegerField(null=True, verbose_name='actor')),
-                ('happened_at', models.DateTimeField(verbose_name='happened at')),
-                ('store', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.store', verbose_name='store')),
-                ('voucher', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='rewards.voucher', verbose_name='voucher')),
-            ],
-            options={
-                'verbose_name': 'voucher event',
-                'verbose_name_plural': 'voucher events',
-                'ordering': ['happened_at', 'id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='VoucherTemplate',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=80, verbose_name='voucher name')),
-                ('name_zh_hans', models.CharField(max_length=80, null=True, verbose_name='voucher name')),
-                ('name_zh_hant', models.CharField(max_length=80, null=True, verbose_name='voucher name')),
-                ('name_en', models.CharField(max_length=80, null=True, verbose_name='voucher name')),
-                ('terms', models.TextField(blank=True, verbose_name='terms')),
-                ('terms_zh_hans', models.TextField(blank=True, null=True, verbose_name='terms')),
-                ('terms_zh_hant', models.TextField(blank=True, null=True, verbose_name='terms')),
-                ('terms_en', models.TextField(blank=True, null=True, verbose_name='terms')),
-                ('kind', models.CharField(choices=[('amount', 'money off'), ('exchange', 'exchange voucher')], max_length=10, verbose_name='kind')),
-                ('off_amount', models.DecimalField(blank=True, decimal_places=2, max_digits=10, null=True, verbose_name='money off')),
-                ('min_spend_amount', models.DecimalField(decimal_places=2, default=0, max_digits=10, verbose_name='from a spend of')),
-                ('validity_days', models.PositiveSmallIntegerField(default=30, help_text='From the day it is issued.', verbose_name='validity (days)')),
-            ],
-            options={
-                'verbose_name': 'voucher template',
-                'verbose_name_plural': 'voucher templates',
-                'ordering': ['code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['amount', 'exchange'])), name='voucher_kind_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'amount'), ('off_amount__gt', 0)), models.Q(models.Q(('kind', 'amount'), _negated=True), ('off_amount__isnull', True)), _connector='OR'), name='only_money_off_vouchers_have_an_amount'), models.CheckConstraint(condition=models.Q(('min_spend_amount__gte', 0)), name='voucher_min_spend_is_not_negative'), models.CheckConstraint(condition=models.Q(('validity_days__gt', 0)), name='voucher_validity_is_positive')],
+                "verbose_name": "points currency",
+                "verbose_name_plural": "points currencies",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("exponent__lte", 4)), name="points_exponent_is_small")
+                ],
             },
         ),
         migrations.AddField(
-            model_name='voucher',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='vouchers', to='rewards.vouchertemplate', verbose_name='voucher template'),
+            model_name="pointsaccount",
+            name="currency",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="rewards.pointscurrency",
+                verbose_name="currency",
+            ),
+        ),
+        migrations.CreateModel(
+            name="Product",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sku", models.CharField(max_length=60, unique=True, verbose_name="SKU")),
+                ("name", models.CharField(max_length=200, verbose_name="product name")),
+                (
+                    "earns",
+                    models.BooleanField(
+                        db_default=True,
+                        default=True,
+                        help_text="Off for postage, fees and gift cards.",
+                        verbose_name="earns points",
+                    ),
+                ),
+                (
+                    "category",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="products",
+                        to="rewards.category",
+                        verbose_name="category",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "product",
+                "verbose_name_plural": "products",
+                "ordering": ["sku"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Purchase",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        editable=False,
+                        unique=True,
+                        verbose_name="public id",
+                    ),
+                ),
+                ("source", models.CharField(max_length=40, verbose_name="source")),
+                ("external_order_no", models.CharField(max_length=80, verbose_name="order number")),
+                ("fingerprint", models.BinaryField(max_length=32, verbose_name="hash of the content")),
+                ("ordered_at", models.DateTimeField(verbose_name="ordered at")),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="recorded at"
+                    ),
+                ),
+                ("total_amount", models.DecimalField(decimal_places=2, max_digits=14, verbose_name="total")),
+                (
+                    "eligible_amount",
+                    models.DecimalField(decimal_places=2, max_digits=14, verbose_name="amount that earns"),
+                ),
+                (
+                    "original_currency",
+                    models.CharField(blank=True, db_default="", max_length=3, verbose_name="original currency"),
+                ),
+                (
+                    "original_amount",
+                    models.DecimalField(decimal_places=2, max_digits=14, null=True, verbose_name="original total"),
+                ),
+                (
+                    "exchange_rate",
+                    models.DecimalField(decimal_places=8, max_digits=18, null=True, verbose_name="exchange rate"),
+                ),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.channel",
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="purchases",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.store",
+                        verbose_name="store",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "purchase",
+                "verbose_name_plural": "purchases",
+            },
+        ),
+        migrations.CreateModel(
+            name="PurchaseLine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("line_no", models.PositiveIntegerField(verbose_name="line")),
+                ("sku", models.CharField(max_length=60, verbose_name="SKU")),
+                ("name", models.CharField(blank=True, db_default="", max_length=200, verbose_name="article")),
+                ("quantity", models.DecimalField(decimal_places=3, max_digits=12, verbose_name="quantity")),
+                ("unit_price", models.DecimalField(decimal_places=4, max_digits=14, verbose_name="unit price")),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=14, verbose_name="amount")),
+                ("earns", models.BooleanField(db_default=True, verbose_name="earns points")),
+                (
+                    "product",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="rewards.product",
+                        verbose_name="product",
+                    ),
+                ),
+                (
+                    "purchase",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="rewards.purchase",
+                        verbose_name="purchase",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "purchase line",
+                "verbose_name_plural": "purchase lines",
+            },
+        ),
+        migrations.CreateModel(
+            name="PurchaseReturn",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        editable=False,
+                        unique=True,
+                        verbose_name="public id",
+                    ),
+                ),
+                ("source", models.CharField(max_length=40, verbose_name="source")),
+                ("external_return_no", models.CharField(max_length=80, verbose_name="return number")),
+                ("fingerprint", models.BinaryField(max_length=32, verbose_name="hash of the content")),
+                ("returned_at", models.DateTimeField(verbose_name="returned at")),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="recorded at"
+                    ),
+                ),
+                ("total_amount", models.DecimalField(decimal_places=2, max_digits=14, verbose_name="total")),
+                (
+                    "eligible_amount",
+                    models.DecimalField(decimal_places=2, max_digits=14, verbose_name="amount that had earned"),
+                ),
+                ("points", models.PositiveBigIntegerField(default=0, verbose_name="points taken back")),
+                ("credits", models.PositiveIntegerField(default=0, verbose_name="tier credits taken back")),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.channel",
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="purchase_returns",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "purchase",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="returns",
+                        to="rewards.purchase",
+                        verbose_name="purchase",
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.store",
+                        verbose_name="store",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "return",
+                "verbose_name_plural": "returns",
+            },
+        ),
+        migrations.CreateModel(
+            name="ReturnLine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("line_no", models.PositiveIntegerField(verbose_name="line")),
+                ("sku", models.CharField(max_length=60, verbose_name="SKU")),
+                ("name", models.CharField(blank=True, db_default="", max_length=200, verbose_name="article")),
+                ("quantity", models.DecimalField(decimal_places=3, max_digits=12, verbose_name="quantity")),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=14, verbose_name="amount")),
+                ("earns", models.BooleanField(db_default=True, verbose_name="had earned points")),
+                (
+                    "purchase_line",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="returned",
+                        to="rewards.purchaseline",
+                        verbose_name="line of the purchase",
+                    ),
+                ),
+                (
+                    "purchase_return",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="rewards.purchasereturn",
+                        verbose_name="return",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "return line",
+                "verbose_name_plural": "return lines",
+            },
+        ),
+        migrations.CreateModel(
+            name="Voucher",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        editable=False,
+                        unique=True,
+                        verbose_name="public id",
+                    ),
+                ),
+                ("code_hmac", models.BinaryField(max_length=32, unique=True, verbose_name="look-up key of the code")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("issued", "ready to use"), ("used", "used"), ("expired", "expired")],
+                        default="issued",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("issued_at", models.DateTimeField(verbose_name="issued at")),
+                ("expires_at", models.DateTimeField(verbose_name="expires at")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="vouchers",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "voucher",
+                "verbose_name_plural": "vouchers",
+            },
+        ),
+        migrations.CreateModel(
+            name="Redemption",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        editable=False,
+                        unique=True,
+                        verbose_name="public id",
+                    ),
+                ),
+                ("request_id", models.CharField(max_length=80, unique=True, verbose_name="request")),
+                (
+                    "number",
+                    models.PositiveIntegerField(
+                        help_text="1, 2, 3 … of this member and reward.", verbose_name="number"
+                    ),
+                ),
+                ("price_points", models.PositiveIntegerField(verbose_name="price (points)")),
+                ("redeemed_at", models.DateTimeField(verbose_name="redeemed at")),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="recorded at"
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "reward",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="rewards.reward",
+                        verbose_name="reward",
+                    ),
+                ),
+                (
+                    "voucher",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemption",
+                        to="rewards.voucher",
+                        verbose_name="voucher",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "redemption",
+                "verbose_name_plural": "redemptions",
+            },
+        ),
+        migrations.CreateModel(
+            name="VoucherEvent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("from_state", models.CharField(blank=True, max_length=8, verbose_name="from state")),
+                (
+                    "to_state",
+                    models.CharField(
+                        choices=[("issued", "ready to use"), ("used", "used"), ("expired", "expired")],
+                        max_length=8,
+                        verbose_name="to state",
+                    ),
+                ),
+                ("external_order_no", models.CharField(blank=True, max_length=80, verbose_name="order number")),
+                ("actor_kind", models.CharField(max_length=12, verbose_name="kind of actor")),
+                ("actor_id", models.BigIntegerField(null=True, verbose_name="actor")),
+                ("happened_at", models.DateTimeField(verbose_name="happened at")),
+                (
+                    "store",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.store",
+                        verbose_name="store",
+                    ),
+                ),
+                (
+                    "voucher",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="rewards.voucher",
+                        verbose_name="voucher",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "voucher event",
+                "verbose_name_plural": "voucher events",
+                "ordering": ["happened_at", "id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="VoucherTemplate",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=80, verbose_name="voucher name")),
+                ("name_zh_hans", models.CharField(max_length=80, null=True, verbose_name="voucher name")),
+                ("name_zh_hant", models.CharField(max_length=80, null=True, verbose_name="voucher name")),
+                ("name_en", models.CharField(max_length=80, null=True, verbose_name="voucher name")),
+                ("terms", models.TextField(blank=True, verbose_name="terms")),
+                ("terms_zh_hans", models.TextField(blank=True, null=True, verbose_name="terms")),
+                ("terms_zh_hant", models.TextField(blank=True, null=True, verbose_name="terms")),
+                ("terms_en", models.TextField(blank=True, null=True, verbose_name="terms")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("amount", "money off"), ("exchange", "exchange voucher")],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "off_amount",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=10, null=True, verbose_name="money off"
+                    ),
+                ),
+                (
+                    "min_spend_amount",
+                    models.DecimalField(decimal_places=2, default=0, max_digits=10, verbose_name="from a spend of"),
+                ),
+                (
+                    "validity_days",
+                    models.PositiveSmallIntegerField(
+                        default=30, help_text="From the day it is issued.", verbose_name="validity (days)"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "voucher template",
+                "verbose_name_plural": "voucher templates",
+                "ordering": ["code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["amount", "exchange"])), name="voucher_kind_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "amount"), ("off_amount__gt", 0)),
+                            models.Q(models.Q(("kind", "amount"), _negated=True), ("off_amount__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="only_money_off_vouchers_have_an_amount",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("min_spend_amount__gte", 0)), name="voucher_min_spend_is_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("validity_days__gt", 0)), name="voucher_validity_is_positive"
+                    ),
+                ],
+            },
         ),
         migrations.AddField(
-            model_name='reward',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rewards', to='rewards.vouchertemplate', verbose_name='voucher template'),
+            model_name="voucher",
+            name="template",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="vouchers",
+                to="rewards.vouchertemplate",
+                verbose_name="voucher template",
+            ),
+        ),
+        migrations.AddField(
+            model_name="reward",
+            name="template",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="rewards",
+                to="rewards.vouchertemplate",
+                verbose_name="voucher template",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ledgertransaction',
-            index=models.Index(condition=models.Q(('reverses__isnull', False)), fields=['reverses'], name='reversals_of_transaction'),
+            model_name="ledgertransaction",
+            index=models.Index(
+                condition=models.Q(("reverses__isnull", False)), fields=["reverses"], name="reversals_of_transaction"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgertransaction',
-            constraint=models.UniqueConstraint(fields=('kind', 'source', 'natural_key'), name='ledger_fact_is_posted_once'),
+            model_name="ledgertransaction",
+            constraint=models.UniqueConstraint(
+                fields=("kind", "source", "natural_key"), name="ledger_fact_is_posted_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgertransaction',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', [1, 2, 3, 4, 5])), name='ledger_kind_is_known'),
+            model_name="ledgertransaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", [1, 2, 3, 4, 5])), name="ledger_kind_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='holdlot',
-            constraint=models.UniqueConstraint(fields=('hold', 'lot'), name='hold_names_a_lot_once'),
+            model_name="holdlot",
+            constraint=models.UniqueConstraint(fields=("hold", "lot"), name="hold_names_a_lot_once"),
         ),
         migrations.AddConstraint(
-            model_name='holdlot',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gt', 0)), name='held_lot_has_points'),
+            model_name="holdlot",
+            constraint=models.CheckConstraint(condition=models.Q(("points__gt", 0)), name="held_lot_has_points"),
         ),
         migrations.AddConstraint(
-            model_name='lotevent',
-            constraint=models.UniqueConstraint(fields=('lot', 'transaction', 'kind'), name='lot_event_is_recorded_once'),
+            model_name="lotevent",
+            constraint=models.UniqueConstraint(
+                fields=("lot", "transaction", "kind"), name="lot_event_is_recorded_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lotevent',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', [1, 2, 3])), name='lot_event_kind_is_known'),
+            model_name="lotevent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", [1, 2, 3])), name="lot_event_kind_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lotmove',
-            constraint=models.CheckConstraint(condition=models.Q(('d_held', 0), ('d_remaining', 0), _negated=True), name='lot_move_moves_something'),
+            model_name="lotmove",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("d_held", 0), ("d_remaining", 0), _negated=True), name="lot_move_moves_something"
+            ),
         ),
         migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(condition=models.Q(('remaining__gt', 0)), fields=['account', 'expires_at', 'id'], name='lot_open'),
+            model_name="lot",
+            index=models.Index(
+                condition=models.Q(("remaining__gt", 0)), fields=["account", "expires_at", "id"], name="lot_open"
+            ),
         ),
         migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(condition=models.Q(('expires_at__isnull', False), ('remaining__gt', 0)), fields=['expires_at', 'account'], name='lot_due'),
+            model_name="lot",
+            index=models.Index(
+                condition=models.Q(("expires_at__isnull", False), ("remaining__gt", 0)),
+                fields=["expires_at", "account"],
+                name="lot_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(condition=models.Q(('state', 1)), fields=['available_at', 'account'], name='lot_pending'),
+            model_name="lot",
+            index=models.Index(
+                condition=models.Q(("state", 1)), fields=["available_at", "account"], name="lot_pending"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='lot_has_points'),
+            model_name="lot",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="lot_has_points"),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('held__gte', 0), ('remaining__gte', 0), ('amount__gte', django.db.models.expressions.CombinedExpression(models.F('remaining'), '+', models.F('held')))), name='lot_is_not_overdrawn'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("held__gte", 0),
+                    ("remaining__gte", 0),
+                    (
+                        "amount__gte",
+                        django.db.models.expressions.CombinedExpression(models.F("remaining"), "+", models.F("held")),
+                    ),
+                ),
+                name="lot_is_not_overdrawn",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [1, 2, 3])), name='lot_state_is_known'),
+            model_name="lot",
+            constraint=models.CheckConstraint(condition=models.Q(("state__in", [1, 2, 3])), name="lot_state_is_known"),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 3), _negated=True), models.Q(('held', 0), ('remaining', 0)), _connector='OR'), name='closed_lot_is_empty'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", 3), _negated=True), models.Q(("held", 0), ("remaining", 0)), _connector="OR"
+                ),
+                name="closed_lot_is_empty",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['-happened_at', '-id'], name='entry_newest_first'),
+            model_name="ledgerentry",
+            index=models.Index(fields=["-happened_at", "-id"], name="entry_newest_first"),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.UniqueConstraint(fields=('account', 'seq'), name='entries_of_an_account_are_numbered'),
+            model_name="ledgerentry",
+            constraint=models.UniqueConstraint(fields=("account", "seq"), name="entries_of_an_account_are_numbered"),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('d_available', 0), ('d_debt', 0), ('d_held', 0), ('d_pending', 0), _negated=True), name='entry_changes_something'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("d_available", 0), ("d_debt", 0), ("d_held", 0), ("d_pending", 0), _negated=True),
+                name="entry_changes_something",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('available_after__gte', 0), ('debt_after__gte', 0), ('held_after__gte', 0), ('pending_after__gte', 0)), name='balances_after_are_not_negative'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("available_after__gte", 0),
+                    ("debt_after__gte", 0),
+                    ("held_after__gte", 0),
+                    ("pending_after__gte", 0),
+                ),
+                name="balances_after_are_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('contra__in', [1, 2, 3, 4])), name='other_side_is_known'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("contra__in", [1, 2, 3, 4])), name="other_side_is_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('state', 1)), fields=['expires_at'], name='hold_open_by_end'),
+            model_name="hold",
+            index=models.Index(condition=models.Q(("state", 1)), fields=["expires_at"], name="hold_open_by_end"),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gt', 0)), name='hold_has_points'),
+            model_name="hold",
+            constraint=models.CheckConstraint(condition=models.Q(("points__gt", 0)), name="hold_has_points"),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='hold_ends_after_it_begins'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("created_at"))), name="hold_ends_after_it_begins"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [1, 2, 3, 4])), name='hold_state_is_known'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", [1, 2, 3, 4])), name="hold_state_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pointsaccount',
-            constraint=models.UniqueConstraint(fields=('member', 'currency'), name='member_has_one_account_per_currency'),
+            model_name="pointsaccount",
+            constraint=models.UniqueConstraint(
+                fields=("member", "currency"), name="member_has_one_account_per_currency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pointsaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('available__gte', 0), ('debt__gte', 0), ('held__gte', 0), ('pending__gte', 0), ('seq__gte', 0)), name='balances_are_not_negative'),
+            model_name="pointsaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("available__gte", 0), ("debt__gte", 0), ("held__gte", 0), ("pending__gte", 0), ("seq__gte", 0)
+                ),
+                name="balances_are_not_negative",
+            ),
         ),
         migrations.AddIndex(
-            model_name='purchase',
-            index=models.Index(condition=models.Q(('member__isnull', False)), fields=['member', '-ordered_at'], name='purchases_of_member'),
+            model_name="purchase",
+            index=models.Index(
+                condition=models.Q(("member__isnull", False)),
+                fields=["member", "-ordered_at"],
+                name="purchases_of_member",
+            ),
         ),
         migrations.AddIndex(
-            model_name='purchase',
-            index=models.Index(fields=['-ordered_at', '-id'], name='purchase_newest_first'),
+            model_name="purchase",
+            index=models.Index(fields=["-ordered_at", "-id"], name="purchase_newest_first"),
         ),
         migrations.AddConstraint(
-            model_name='purchase',
-            constraint=models.UniqueConstraint(fields=('source', 'external_order_no'), name='order_number_is_unique_in_its_source'),
+            model_name="purchase",
+            constraint=models.UniqueConstraint(
+                fields=("source", "external_order_no"), name="order_number_is_unique_in_its_source"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchase',
-            constraint=models.CheckConstraint(condition=models.Q(('total_amount__gte', 0)), name='purchase_total_is_not_negative'),
+            model_name="purchase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("total_amount__gte", 0)), name="purchase_total_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchase',
-            constraint=models.CheckConstraint(condition=models.Q(('eligible_amount__gte', 0), ('eligible_amount__lte', models.F('total_amount'))), name='eligible_amount_is_part_of_the_total'),
+            model_name="purchase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("eligible_amount__gte", 0), ("eligible_amount__lte", models.F("total_amount"))),
+                name="eligible_amount_is_part_of_the_total",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchaseline',
-            constraint=models.UniqueConstraint(fields=('purchase', 'line_no'), name='line_number_is_unique_in_its_purchase'),
+            model_name="purchaseline",
+            constraint=models.UniqueConstraint(
+                fields=("purchase", "line_no"), name="line_number_is_unique_in_its_purchase"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchaseline',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='line_amount_is_not_negative'),
+            model_name="purchaseline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 0)), name="line_amount_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchaseline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='line_quantity_is_positive'),
+            model_name="purchaseline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0)), name="line_quantity_is_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='purchasereturn',
-            index=models.Index(condition=models.Q(('member__isnull', False)), fields=['member', '-returned_at'], name='returns_of_member'),
+            model_name="purchasereturn",
+            index=models.Index(
+                condition=models.Q(("member__isnull", False)),
+                fields=["member", "-returned_at"],
+                name="returns_of_member",
+            ),
         ),
         migrations.AddIndex(
-            model_name='purchasereturn',
-            index=models.Index(fields=['-returned_at', '-id'], name='return_newest_first'),
+            model_name="purchasereturn",
+            index=models.Index(fields=["-returned_at", "-id"], name="return_newest_first"),
         ),
         migrations.AddConstraint(
-            model_name='purchasereturn',
-            constraint=models.UniqueConstraint(fields=('source', 'external_return_no'), name='return_number_is_unique_in_its_source'),
+            model_name="purchasereturn",
+            constraint=models.UniqueConstraint(
+                fields=("source", "external_return_no"), name="return_number_is_unique_in_its_source"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchasereturn',
-            constraint=models.CheckConstraint(condition=models.Q(('total_amount__gte', 0)), name='return_total_is_not_negative'),
+            model_name="purchasereturn",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("total_amount__gte", 0)), name="return_total_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchasereturn',
-            constraint=models.CheckConstraint(condition=models.Q(('eligible_amount__gte', 0), ('eligible_amount__lte', models.F('total_amount'))), name='returned_eligible_amount_is_part_of_the_total'),
+            model_name="purchasereturn",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("eligible_amount__gte", 0), ("eligible_amount__lte", models.F("total_amount"))),
+                name="returned_eligible_amount_is_part_of_the_total",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='returnline',
-            constraint=models.UniqueConstraint(fields=('purchase_return', 'line_no'), name='line_number_is_unique_in_its_return'),
+            model_name="returnline",
+            constraint=models.UniqueConstraint(
+                fields=("purchase_return", "line_no"), name="line_number_is_unique_in_its_return"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='returnline',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='returned_amount_is_not_negative'),
+            model_name="returnline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 0)), name="returned_amount_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='returnline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='returned_quantity_is_positive'),
+            model_name="returnline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0)), name="returned_quantity_is_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(fields=['member', '-redeemed_at'], name='redemptions_of_member'),
+            model_name="redemption",
+            index=models.Index(fields=["member", "-redeemed_at"], name="redemptions_of_member"),
         ),
         migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(fields=['-redeemed_at', '-id'], name='redemption_newest_first'),
+            model_name="redemption",
+            index=models.Index(fields=["-redeemed_at", "-id"], name="redemption_newest_first"),
         ),
         migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.UniqueConstraint(fields=('member', 'reward', 'number'), name='redemptions_of_a_reward_are_numbered'),
+            model_name="redemption",
+            constraint=models.UniqueConstraint(
+                fields=("member", "reward", "number"), name="redemptions_of_a_reward_are_numbered"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.CheckConstraint(condition=models.Q(('price_points__gt', 0)), name='redemption_costs_points'),
+            model_name="redemption",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price_points__gt", 0)), name="redemption_costs_points"
+            ),
         ),
         migrations.AddIndex(
-            model_name='voucher',
-            index=models.Index(fields=['member', '-issued_at'], name='vouchers_of_member'),
+            model_name="voucher",
+            index=models.Index(fields=["member", "-issued_at"], name="vouchers_of_member"),
         ),
         migrations.AddIndex(
-            model_name='voucher',
-            index=models.Index(fields=['-issued_at', '-id'], name='voucher_newest_first'),
+            model_name="voucher",
+            index=models.Index(fields=["-issued_at", "-id"], name="voucher_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='voucher',
-            index=models.Index(condition=models.Q(('state', 'issued')), fields=['expires_at'], name='voucher_due'),
+            model_name="voucher",
+            index=models.Index(condition=models.Q(("state", "issued")), fields=["expires_at"], name="voucher_due"),
         ),
         migrations.AddConstraint(
-            model_name='voucher',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['issued', 'used', 'expired'])), name='voucher_state_is_known'),
+            model_name="voucher",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["issued", "used", "expired"])), name="voucher_state_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='voucher',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('issued_at'))), name='voucher_ends_after_it_begins'),
+            model_name="voucher",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("issued_at"))), name="voucher_ends_after_it_begins"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('price_points__gt', 0)), name='reward_has_a_price'),
+            model_name="reward",
+            constraint=models.CheckConstraint(condition=models.Q(("price_points__gt", 0)), name="reward_has_a_price"),
         ),
         migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('stock__isnull', True), ('stock__gte', 0), _connector='OR'), name='stock_is_not_negative'),
+            model_name="reward",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("stock__isnull", True), ("stock__gte", 0), _connector="OR"),
+                name="stock_is_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('per_member_limit__isnull', True), ('per_member_limit__gt', 0), _connector='OR'), name='reward_limit_is_positive'),
+            model_name="reward",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("per_member_limit__isnull", True), ("per_member_limit__gt", 0), _connector="OR"),
+                name="reward_limit_is_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='reward_ends_after_it_begins'),
+            model_name="reward",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_to__isnull", True), ("valid_to__gt", models.F("valid_from")), _connector="OR"
+                ),
+                name="reward_ends_after_it_begins",
+            ),
         ),
     ]

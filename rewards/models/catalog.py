@@ -20,9 +20,13 @@ class Reward(models.Model):
     name = models.CharField(_("reward name"), max_length=80)
     description = models.TextField(_("description"), blank=True)
     price_points = models.PositiveIntegerField(_("price (points)"))
-    template = models.ForeignKey(VoucherTemplate, on_delete=models.PROTECT, related_name="rewards", verbose_name=_("voucher template"))
+    template = models.ForeignKey(
+        VoucherTemplate, on_delete=models.PROTECT, related_name="rewards", verbose_name=_("voucher template")
+    )
     stock = models.PositiveIntegerField(_("stock left"), null=True, blank=True, help_text=_("Empty: without limit."))
-    per_member_limit = models.PositiveSmallIntegerField(_("limit per member"), null=True, blank=True, help_text=_("Empty: without limit."))
+    per_member_limit = models.PositiveSmallIntegerField(
+        _("limit per member"), null=True, blank=True, help_text=_("Empty: without limit.")
+    )
     valid_from = models.DateTimeField(_("on the shelf from"))
     valid_to = models.DateTimeField(_("on the shelf until"), null=True, blank=True)
     sort_order = models.PositiveSmallIntegerField(_("order on the shelf"), default=100)
@@ -34,8 +38,12 @@ class Reward(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(price_points__gt=0), name="reward_has_a_price"),
             models.CheckConstraint(condition=Q(stock__isnull=True) | Q(stock__gte=0), name="stock_is_not_negative"),
-            models.CheckConstraint(condition=Q(per_member_limit__isnull=True) | Q(per_member_limit__gt=0), name="reward_limit_is_positive"),
-            models.CheckConstraint(condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="reward_ends_after_it_begins"),
+            models.CheckConstraint(
+                condition=Q(per_member_limit__isnull=True) | Q(per_member_limit__gt=0), name="reward_limit_is_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="reward_ends_after_it_begins"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -49,12 +57,16 @@ class Redemption(models.Model):
     append_only: ClassVar[bool] = True
 
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("member"), db_index=False)
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("member"), db_index=False
+    )
     request_id = models.CharField(_("request"), max_length=80, unique=True)
     reward = models.ForeignKey(Reward, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("reward"))
     number = models.PositiveIntegerField(_("number"), help_text=_("1, 2, 3 … of this member and reward."))
     price_points = models.PositiveIntegerField(_("price (points)"))
-    voucher = models.OneToOneField(Voucher, on_delete=models.PROTECT, related_name="redemption", verbose_name=_("voucher"))
+    voucher = models.OneToOneField(
+        Voucher, on_delete=models.PROTECT, related_name="redemption", verbose_name=_("voucher")
+    )
     redeemed_at = models.DateTimeField(_("redeemed at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
 

@@ -25,7 +25,9 @@ class Category(models.Model):
         verbose_name_plural = _("categories")
         ordering = ["code"]
         constraints = [
-            models.CheckConstraint(condition=Q(margin_rate__isnull=True) | Q(margin_rate__range=(-1, 1)), name="margin_rate_is_a_share")
+            models.CheckConstraint(
+                condition=Q(margin_rate__isnull=True) | Q(margin_rate__range=(-1, 1)), name="margin_rate_is_a_share"
+            )
         ]
 
     def __str__(self) -> str:
@@ -39,8 +41,12 @@ class Product(models.Model):
 
     sku = models.CharField(_("SKU"), max_length=60, unique=True)
     name = models.CharField(_("product name"), max_length=200)
-    category = models.ForeignKey(Category, on_delete=models.PROTECT, null=True, blank=True, related_name="products", verbose_name=_("category"))
-    earns = models.BooleanField(_("earns points"), default=True, db_default=True, help_text=_("Off for postage, fees and gift cards."))
+    category = models.ForeignKey(
+        Category, on_delete=models.PROTECT, null=True, blank=True, related_name="products", verbose_name=_("category")
+    )
+    earns = models.BooleanField(
+        _("earns points"), default=True, db_default=True, help_text=_("Off for postage, fees and gift cards.")
+    )
 
     class Meta:
         verbose_name = _("product")

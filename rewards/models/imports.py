@@ -39,7 +39,9 @@ class OrderImport(models.Model):
         verbose_name = _("import of orders")
         verbose_name_plural = _("imports of orders")
         ordering = ["-id"]
-        constraints = [models.CheckConstraint(condition=Q(state__in=["running", "done", "failed"]), name="import_state_is_known")]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=["running", "done", "failed"]), name="import_state_is_known")
+        ]
 
     def __str__(self) -> str:
         return self.file_name

@@ -38,8 +38,12 @@ class PointsAccount(models.Model):
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="accounts", verbose_name=_("member"), db_index=False)
-    currency = models.ForeignKey(PointsCurrency, on_delete=models.PROTECT, related_name="+", verbose_name=_("currency"), db_index=False)
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="accounts", verbose_name=_("member"), db_index=False
+    )
+    currency = models.ForeignKey(
+        PointsCurrency, on_delete=models.PROTECT, related_name="+", verbose_name=_("currency"), db_index=False
+    )
     available = models.BigIntegerField(_("available points"), db_default=0)
     pending = models.BigIntegerField(_("pending points"), db_default=0)
     held = models.BigIntegerField(_("held points"), db_default=0)
@@ -52,7 +56,8 @@ class PointsAccount(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["member", "currency"], name="member_has_one_account_per_currency"),
             models.CheckConstraint(
-                condition=Q(available__gte=0, pending__gte=0, held__gte=0, debt__gte=0, seq__gte=0), name="balances_are_not_negative"
+                condition=Q(available__gte=0, pending__gte=0, held__gte=0, debt__gte=0, seq__gte=0),
+                name="balances_are_not_negative",
             ),
         ]
 
@@ -79,9 +84,16 @@ class LedgerTransaction(models.Model):
     kind = models.SmallIntegerField(_("kind"), choices=Kind)
     source = models.CharField(_("source"), max_length=40)
     natural_key = models.CharField(_("natural key"), max_length=80)
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+", verbose_name=_("member"), db_index=False)
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="+", verbose_name=_("member"), db_index=False
+    )
     reverses = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, related_name="reversed_by", verbose_name=_("takes back"), db_index=False
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="reversed_by",
+        verbose_name=_("takes back"),
+        db_index=False,
     )
     actor_kind = models.CharField(_("kind of actor"), max_length=12)
     actor_id = models.BigIntegerField(_("actor"), null=True)
@@ -97,7 +109,9 @@ class LedgerTransaction(models.Model):
             models.UniqueConstraint(fields=["kind", "source", "natural_key"], name="ledger_fact_is_posted_once"),
             models.CheckConstraint(condition=Q(kind__in=[1, 2, 3, 4, 5]), name="ledger_kind_is_known"),
         ]
-        indexes = [models.Index(fields=["reverses"], name="reversals_of_transaction", condition=Q(reverses__isnull=False))]
+        indexes = [
+            models.Index(fields=["reverses"], name="reversals_of_transaction", condition=Q(reverses__isnull=False))
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source}/{self.natural_key}"
@@ -121,8 +135,17 @@ class LedgerEntry(models.Model):
     transaction = models.ForeignKey(
         LedgerTransaction, on_delete=models.PROTECT, related_name="entries", verbose_name=_("transaction")
     )
-    account = models.ForeignKey(PointsAccount, on_delete=models.PROTECT, related_name="entries", verbose_name=_("account"), db_index=False)
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+", verbose_name=_("member"), db_index=False, db_constraint=False)
+    account = models.ForeignKey(
+        PointsAccount, on_delete=models.PROTECT, related_name="entries", verbose_name=_("account"), db_index=False
+    )
+    member = models.ForeignKey(
+        Member,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("member"),
+        db_index=False,
+        db_constraint=False,
+    )
     seq = models.BigIntegerField(_("number in the account"))
     d_available = models.BigIntegerField(_("change of available"))
     d_pending = models.BigIntegerField(_("change of pending"))
@@ -167,9 +190,20 @@ class Lot(models.Model):
         LIVE = 2, _("available")
         CLOSED = 3, _("used up")
 
-    account = models.ForeignKey(PointsAccount, on_delete=models.PROTECT, related_name="lots", verbose_name=_("account"), db_index=False)
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+", verbose_name=_("member"), db_index=False, db_constraint=False)
-    transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="lots", verbose_name=_("earned by"))
+    account = models.ForeignKey(
+        PointsAccount, on_delete=models.PROTECT, related_name="lots", verbose_name=_("account"), db_index=False
+    )
+    member = models.ForeignKey(
+        Member,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("member"),
+        db_index=False,
+        db_constraint=False,
+    )
+    transaction = models.ForeignKey(
+        LedgerTransaction, on_delete=models.PROTECT, related_name="lots", verbose_name=_("earned by")
+    )
     origin_lot = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("came from lot"), db_index=False
     )
@@ -186,14 +220,17 @@ class Lot(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="lot_has_points"),
             models.CheckConstraint(
-                condition=Q(remaining__gte=0, held__gte=0) & Q(amount__gte=F("remaining") + F("held")), name="lot_is_not_overdrawn"
+                condition=Q(remaining__gte=0, held__gte=0) & Q(amount__gte=F("remaining") + F("held")),
+                name="lot_is_not_overdrawn",
             ),
             models.CheckConstraint(condition=Q(state__in=[1, 2, 3]), name="lot_state_is_known"),
             models.CheckConstraint(condition=~Q(state=3) | Q(remaining=0, held=0), name="closed_lot_is_empty"),
         ]
         indexes = [
             models.Index(fields=["account", "expires_at", "id"], name="lot_open", condition=Q(remaining__gt=0)),
-            models.Index(fields=["expires_at", "account"], name="lot_due", condition=Q(remaining__gt=0, expires_at__isnull=False)),
+            models.Index(
+                fields=["expires_at", "account"], name="lot_due", condition=Q(remaining__gt=0, expires_at__isnull=False)
+            ),
             models.Index(fields=["available_at", "account"], name="lot_pending", condition=Q(state=1)),
         ]
 
@@ -208,7 +245,9 @@ class LotMove(models.Model):
     append_only: ClassVar[bool] = True
 
     pk = models.CompositePrimaryKey("entry_id", "lot_id")
-    entry = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="moves", verbose_name=_("entry"), db_index=False)
+    entry = models.ForeignKey(
+        LedgerEntry, on_delete=models.PROTECT, related_name="moves", verbose_name=_("entry"), db_index=False
+    )
     lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="moves", verbose_name=_("lot"))
     d_remaining = models.BigIntegerField(_("change of points left"))
     d_held = models.BigIntegerField(_("change of points held"), db_default=0)
@@ -234,7 +273,9 @@ class LotEvent(models.Model):
         RETURN_MET_EXPIRED = 3, _("returned after it had expired")
 
     lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="events", verbose_name=_("lot"))
-    transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="+", verbose_name=_("transaction"), db_index=False)
+    transaction = models.ForeignKey(
+        LedgerTransaction, on_delete=models.PROTECT, related_name="+", verbose_name=_("transaction"), db_index=False
+    )
     kind = models.SmallIntegerField(_("kind"), choices=Kind)
     points = models.BigIntegerField(_("points"), db_default=0)
     old_expires_at = models.DateTimeField(_("old expiry"), null=True)
@@ -265,7 +306,9 @@ class Hold(models.Model):
         RELEASED = 3, _("released")
         EXPIRED = 4, _("expired")
 
-    account = models.ForeignKey(PointsAccount, on_delete=models.PROTECT, related_name="holds", verbose_name=_("account"))
+    account = models.ForeignKey(
+        PointsAccount, on_delete=models.PROTECT, related_name="holds", verbose_name=_("account")
+    )
     points = models.BigIntegerField(_("points"))
     state = models.SmallIntegerField(_("state"), choices=State, default=State.OPEN)
     created_at = models.DateTimeField(_("created at"))
@@ -290,7 +333,9 @@ class HoldLot(models.Model):
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
-    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="lots", verbose_name=_("hold"), db_index=False)
+    hold = models.ForeignKey(
+        Hold, on_delete=models.PROTECT, related_name="lots", verbose_name=_("hold"), db_index=False
+    )
     lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="+", verbose_name=_("lot"))
     points = models.BigIntegerField(_("points"))
 

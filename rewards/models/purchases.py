@@ -28,8 +28,12 @@ class Purchase(models.Model):
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, null=True, related_name="purchases", verbose_name=_("member"), db_index=False
     )
-    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="+", verbose_name=_("channel"), db_index=False)
-    store = models.ForeignKey(Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, related_name="+", verbose_name=_("channel"), db_index=False
+    )
+    store = models.ForeignKey(
+        Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False
+    )
     ordered_at = models.DateTimeField(_("ordered at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
     total_amount = models.DecimalField(_("total"), max_digits=14, decimal_places=2)
@@ -42,14 +46,19 @@ class Purchase(models.Model):
         verbose_name = _("purchase")
         verbose_name_plural = _("purchases")
         constraints = [
-            models.UniqueConstraint(fields=["source", "external_order_no"], name="order_number_is_unique_in_its_source"),
+            models.UniqueConstraint(
+                fields=["source", "external_order_no"], name="order_number_is_unique_in_its_source"
+            ),
             models.CheckConstraint(condition=Q(total_amount__gte=0), name="purchase_total_is_not_negative"),
             models.CheckConstraint(
-                condition=Q(eligible_amount__gte=0) & Q(eligible_amount__lte=F("total_amount")), name="eligible_amount_is_part_of_the_total"
+                condition=Q(eligible_amount__gte=0) & Q(eligible_amount__lte=F("total_amount")),
+                name="eligible_amount_is_part_of_the_total",
             ),
         ]
         indexes = [
-            models.Index(fields=["member", "-ordered_at"], name="purchases_of_member", condition=Q(member__isnull=False)),
+            models.Index(
+                fields=["member", "-ordered_at"], name="purchases_of_member", condition=Q(member__isnull=False)
+            ),
             models.Index(fields=["-ordered_at", "-id"], name="purchase_newest_first"),
         ]
 
@@ -63,7 +72,9 @@ class PurchaseLine(models.Model):
     personal_data: ClassVar[tuple[str, ...]] = ()
     append_only: ClassVar[bool] = True
 
-    purchase = models.ForeignKey(Purchase, on_delete=models.PROTECT, related_name="lines", verbose_name=_("purchase"), db_index=False)
+    purchase = models.ForeignKey(
+        Purchase, on_delete=models.PROTECT, related_name="lines", verbose_name=_("purchase"), db_index=False
+    )
     line_no = models.PositiveIntegerField(_("line"))
     sku = models.CharField(_("SKU"), max_length=60)
     name = models.CharField(_("article"), max_length=200, blank=True, db_default="")
@@ -105,10 +116,19 @@ class PurchaseReturn(models.Model):
         Purchase, on_delete=models.PROTECT, null=True, related_name="returns", verbose_name=_("purchase")
     )
     member = models.ForeignKey(
-        Member, on_delete=models.PROTECT, null=True, related_name="purchase_returns", verbose_name=_("member"), db_index=False
+        Member,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="purchase_returns",
+        verbose_name=_("member"),
+        db_index=False,
     )
-    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="+", verbose_name=_("channel"), db_index=False)
-    store = models.ForeignKey(Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, related_name="+", verbose_name=_("channel"), db_index=False
+    )
+    store = models.ForeignKey(
+        Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False
+    )
     returned_at = models.DateTimeField(_("returned at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
     total_amount = models.DecimalField(_("total"), max_digits=14, decimal_places=2)
@@ -120,7 +140,9 @@ class PurchaseReturn(models.Model):
         verbose_name = _("return")
         verbose_name_plural = _("returns")
         constraints = [
-            models.UniqueConstraint(fields=["source", "external_return_no"], name="return_number_is_unique_in_its_source"),
+            models.UniqueConstraint(
+                fields=["source", "external_return_no"], name="return_number_is_unique_in_its_source"
+            ),
             models.CheckConstraint(condition=Q(total_amount__gte=0), name="return_total_is_not_negative"),
             models.CheckConstraint(
                 condition=Q(eligible_amount__gte=0) & Q(eligible_amount__lte=F("total_amount")),
@@ -128,7 +150,9 @@ class PurchaseReturn(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["member", "-returned_at"], name="returns_of_member", condition=Q(member__isnull=False)),
+            models.Index(
+                fields=["member", "-returned_at"], name="returns_of_member", condition=Q(member__isnull=False)
+            ),
             models.Index(fields=["-returned_at", "-id"], name="return_newest_first"),
         ]
 
@@ -147,7 +171,11 @@ class ReturnLine(models.Model):
     )
     line_no = models.PositiveIntegerField(_("line"))
     purchase_line = models.ForeignKey(
-        PurchaseLine, on_delete=models.PROTECT, null=True, related_name="returned", verbose_name=_("line of the purchase")
+        PurchaseLine,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="returned",
+        verbose_name=_("line of the purchase"),
     )
     sku = models.CharField(_("SKU"), max_length=60)
     name = models.CharField(_("article"), max_length=200, blank=True, db_default="")

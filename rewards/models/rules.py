@@ -27,13 +27,21 @@ class EarnRule(models.Model):
     name = models.CharField(_("rule name"), max_length=80)
     points_per_step = models.PositiveIntegerField(_("points for each step"), default=1)
     step_amount = models.DecimalField(
-        _("step (money)"), max_digits=10, decimal_places=2, default=1, help_text=_("1 point for each 10.00 spent: points 1, step 10.00.")
+        _("step (money)"),
+        max_digits=10,
+        decimal_places=2,
+        default=1,
+        help_text=_("1 point for each 10.00 spent: points 1, step 10.00."),
     )
     pending_days = models.PositiveSmallIntegerField(
-        _("pending (days)"), default=0, help_text=_("Days until the points can be spent, usually the time allowed for returns.")
+        _("pending (days)"),
+        default=0,
+        help_text=_("Days until the points can be spent, usually the time allowed for returns."),
     )
     expiry_months = models.PositiveSmallIntegerField(
-        _("expiry (months)"), default=12, help_text=_("Points expire at the end of the month this many months after they were earned.")
+        _("expiry (months)"),
+        default=12,
+        help_text=_("Points expire at the end of the month this many months after they were earned."),
     )
     valid_from = models.DateTimeField(_("in force from"))
     valid_to = models.DateTimeField(_("in force until"), null=True, blank=True)
@@ -46,7 +54,10 @@ class EarnRule(models.Model):
             models.CheckConstraint(condition=Q(points_per_step__gt=0), name="earn_rule_gives_points"),
             models.CheckConstraint(condition=Q(step_amount__gt=0), name="earn_rule_step_is_positive"),
             models.CheckConstraint(condition=Q(expiry_months__gt=0), name="earn_rule_expiry_is_positive"),
-            models.CheckConstraint(condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="earn_rule_ends_after_it_begins"),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="earn_rule_ends_after_it_begins",
+            ),
             ExclusionConstraint(
                 name="one_base_earn_rule_is_in_force_at_a_time",
                 expressions=[(TsTzRange(F("valid_from"), F("valid_to"), Value("[)")), RangeOperators.OVERLAPS)],

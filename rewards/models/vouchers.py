@@ -25,7 +25,9 @@ class VoucherTemplate(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     off_amount = models.DecimalField(_("money off"), max_digits=10, decimal_places=2, null=True, blank=True)
     min_spend_amount = models.DecimalField(_("from a spend of"), max_digits=10, decimal_places=2, default=0)
-    validity_days = models.PositiveSmallIntegerField(_("validity (days)"), default=30, help_text=_("From the day it is issued."))
+    validity_days = models.PositiveSmallIntegerField(
+        _("validity (days)"), default=30, help_text=_("From the day it is issued.")
+    )
 
     class Meta:
         verbose_name = _("voucher template")
@@ -56,8 +58,12 @@ class Voucher(models.Model):
         EXPIRED = "expired", _("expired")
 
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="vouchers", verbose_name=_("member"), db_index=False)
-    template = models.ForeignKey(VoucherTemplate, on_delete=models.PROTECT, related_name="vouchers", verbose_name=_("voucher template"))
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="vouchers", verbose_name=_("member"), db_index=False
+    )
+    template = models.ForeignKey(
+        VoucherTemplate, on_delete=models.PROTECT, related_name="vouchers", verbose_name=_("voucher template")
+    )
     code_hmac = models.BinaryField(_("look-up key of the code"), max_length=32, unique=True, editable=False)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.ISSUED)
     issued_at = models.DateTimeField(_("issued at"))
@@ -89,7 +95,9 @@ class VoucherEvent(models.Model):
     voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, related_name="events", verbose_name=_("voucher"))
     from_state = models.CharField(_("from state"), max_length=8, blank=True)
     to_state = models.CharField(_("to state"), max_length=8, choices=Voucher.State)
-    store = models.ForeignKey(Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False)
+    store = models.ForeignKey(
+        Store, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("store"), db_index=False
+    )
     external_order_no = models.CharField(_("order number"), max_length=80, blank=True)
     actor_kind = models.CharField(_("kind of actor"), max_length=12)
     actor_id = models.BigIntegerField(_("actor"), null=True)

@@ -30,6 +30,7 @@ from rewards.services.returns import (
     ReturnedLine,
     Share,
     allocate,
+    articles_that_do_not_earn,
     as_returned,
     purchase_lines,
     return_trace,
@@ -69,6 +70,7 @@ class _Run:
     quiet: bool
     outcome: BulkOutcome
     replays: dict[int, MemberReplay]
+    not_earning: set[str]
     facts: list[ledger.BatchFact] = field(default_factory=list)
     uses: list[earning.OfferUse] = field(default_factory=list)
     reversed_uses: list[earning.OfferUse] = field(default_factory=list)
@@ -78,7 +80,9 @@ class _Run:
 
 
 @transaction.atomic
-def post_history(*, orders: Sequence[Order], returns: Sequence[Return], by: Actor, at: datetime, quiet: bool) -> BulkOutcome:
+def post_history(
+    *, orders: Sequence[Order], returns: Sequence[Return], by: Actor, at: datetime, quiet: bool
+) -> BulkOutcome:
     """Record orders and returns that are not recorded yet, in order of time, with all that follows from them.
 
     `quiet` marks the news as history, so that nobody is written to. Orders and returns of one member must be in one call.
@@ -88,7 +92,9 @@ def post_history(*, orders: Sequence[Order], returns: Sequence[Return], by: Acto
     orders, returns = _without_refused_members(orders, returns, outcome)
     inserted = _insert_orders(orders, outcome)
     new_returns = _new_returns(returns, outcome)
-    member_ids = sorted({o.member_id for o, _ in inserted.values() if o.member_id} | {r.member_id for r in new_returns if r.member_id})
+    member_ids = sorted(
+        {o.member_id for o, _ in inserted.values() if o.member_id} | {r.member_id for r in new_returns if r.member_id}
+    )
     bought = _referred(new_returns)
     new_returns = _new_returns(new_returns, outcome)  # some may have been recorded until their purchases were locked
     member_ids = sorted({*member_ids, *(b.purchase.member_id for b in bought.values() if b.purchase.member_id)})
@@ -96,7 +102,9 @@ def post_history(*, orders: Sequence[Order], returns: Sequence[Return], by: Acto
     facts = sorted(_in_order(inserted.values(), new_returns), key=lambda item: item[:2])
     if not facts:
         return outcome
-    run = _Run(by, quiet, outcome, load_replays(member_ids, earliest_at=facts[0][0]))
+    run = _Run(
+        by, quiet, outcome, load_replays(member_ids, earliest_at=facts[0][0]), articles_that_do_not_earn(new_returns)
+    )
     offers = _offers([o.ordered_at for o, _ in inserted.values()])
     for _, _, fact in facts:
         if isinstance(fact, Return):
@@ -122,7 +130,9 @@ def _without_refused_members(
 ) -> tuple[list[Order], Sequence[Return]]:
     ids = {order.member_id for order in orders if order.member_id}
     refused: dict[int, RewardsRefusal] = {}
-    for pk, member_no, status in Member.objects.filter(pk__in=ids).exclude(status=Member.Status.ACTIVE).values_list("pk", "member_no", "status"):
+    for pk, member_no, status in (
+        Member.objects.filter(pk__in=ids).exclude(status=Member.Status.ACTIVE).values_list("pk", "member_no", "status")
+    ):
         try:
             check_active(member_no, status)
         except RewardsRefusal as refusal:
@@ -136,11 +146,15 @@ def _without_refused_members(
     return kept, returns
 
 
-def _insert_orders(orders: Sequence[Order], outcome: BulkOutcome) -> dict[tuple[str, str], tuple[Order, bulk_rows.InsertedPurchase]]:
+def _insert_orders(
+    orders: Sequence[Order], outcome: BulkOutcome
+) -> dict[tuple[str, str], tuple[Order, bulk_rows.InsertedPurchase]]:
     """Insert the orders that are new; count those known, refuse those known with another content."""
     by_key = {(order.source, order.external_order_no): order for order in orders}
     inserted = bulk_rows.insert_purchases(list(by_key.values()))
-    for key, fingerprint in bulk_rows.fingerprints(Purchase, "external_order_no", [key for key in by_key if key not in inserted]).items():
+    for key, fingerprint in bulk_rows.fingerprints(
+        Purchase, "external_order_no", [key for key in by_key if key not in inserted]
+    ).items():
         if fingerprint == by_key[key].fingerprint():
             outcome.orders_known += 1
         else:
@@ -207,7 +221,15 @@ def _replay_order(
         pending = points > 0 and available_at > order.ordered_at
         run.facts.append(
             ledger.BatchFact(
-                "earn", order.member_id, points, order.source, order.external_order_no, order.ordered_at, available_at, expires_at, trace
+                "earn",
+                order.member_id,
+                points,
+                order.source,
+                order.external_order_no,
+                order.ordered_at,
+                available_at,
+                expires_at,
+                trace,
             )
         )
         credits = credits_of(row.eligible_amount, order.ordered_at)
@@ -236,7 +258,11 @@ def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought
     try:
         if ret.external_order_no is not None and sale is None:
             raise PurchaseNotFound(order_no=ret.external_order_no)
-        lines = allocate(sale.lines, ret.items, sale.purchase.external_order_no) if sale else [as_returned(line) for line in ret.lines]
+        lines = (
+            allocate(sale.lines, ret.items, sale.purchase.external_order_no)
+            if sale
+            else as_returned(ret.lines, run.not_earning)
+        )
     except RewardsRefusal as refusal:
         run.outcome.refused.append((ret.external_return_no, refusal))
         return
@@ -251,10 +277,14 @@ def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought
         share = share_of_unknown_sale(eligible, ret.returned_at)
     if sale:
         _came_back(sale, lines, eligible)
-    run.returns.append(bulk_rows.ReturnRow(ret, sale.purchase.pk if sale else None, member_id, tuple(lines), total, eligible, share))
+    run.returns.append(
+        bulk_rows.ReturnRow(ret, sale.purchase.pk if sale else None, member_id, tuple(lines), total, eligible, share)
+    )
     run.return_facts.append(len(run.facts) if member_id is not None else None)
     if member_id is not None:
-        _take_back(run, ret, member_id, total, share, (sale.purchase.source, sale.purchase.external_order_no) if sale else None)
+        _take_back(
+            run, ret, member_id, total, share, (sale.purchase.source, sale.purchase.external_order_no) if sale else None
+        )
 
 
 def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], eligible: Decimal) -> None:
@@ -266,11 +296,22 @@ def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], eligible: Decimal) 
             by_id[line.purchase_line_id].amount_before += line.amount
 
 
-def _take_back(run: _Run, ret: Return, member_id: int, total: Decimal, share: Share, origin: tuple[str, str] | None) -> None:
+def _take_back(
+    run: _Run, ret: Return, member_id: int, total: Decimal, share: Share, origin: tuple[str, str] | None
+) -> None:
     trace = return_trace(total, share.points, unlinked=origin is None)
     run.facts.append(
         ledger.BatchFact(
-            "return", member_id, share.points, ret.source, ret.external_return_no, ret.returned_at, None, None, trace, origin
+            "return",
+            member_id,
+            share.points,
+            ret.source,
+            ret.external_return_no,
+            ret.returned_at,
+            None,
+            None,
+            trace,
+            origin,
         )
     )
     run.replays[member_id].count(
@@ -280,7 +321,8 @@ def _take_back(run: _Run, ret: Return, member_id: int, total: Decimal, share: Sh
         )
     )  # fmt: skip
     run.reversed_uses += [
-        earning.OfferUse(ref, member_id, ret.source, ret.external_return_no, points, ret.returned_at) for ref, points in share.uses
+        earning.OfferUse(ref, member_id, ret.source, ret.external_return_no, points, ret.returned_at)
+        for ref, points in share.uses
     ]
 
 

@@ -37,7 +37,9 @@ class ReturnRow:
 
 def serialise(sources: Iterable[str]) -> None:
     """Let one bulk posting of a source run at a time, until the end of the transaction."""
-    keys = sorted(int.from_bytes(hashlib.sha256(f"bulk:{source}".encode()).digest()[:8], signed=True) for source in sources)
+    keys = sorted(
+        int.from_bytes(hashlib.sha256(f"bulk:{source}".encode()).digest()[:8], signed=True) for source in sources
+    )
     with connection.cursor() as cursor:
         for key in keys:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
@@ -102,7 +104,8 @@ def insert_returns(rows: Sequence[ReturnRow]) -> list[int]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('rewards_purchasereturn', 'id')) FROM generate_series(1, %s)", [len(rows)]
+            "SELECT nextval(pg_get_serial_sequence('rewards_purchasereturn', 'id')) FROM generate_series(1, %s)",
+            [len(rows)],
         )
         ids = [row[0] for row in cursor.fetchall()]
         columns = (
@@ -120,16 +123,31 @@ def insert_returns(rows: Sequence[ReturnRow]) -> list[int]:
         with cursor.copy(f"COPY rewards_returnline ({columns}) FROM STDIN") as copy:
             for pk, row in zip(ids, rows, strict=True):
                 for line_no, line in enumerate(row.lines, 1):
-                    copy.write_row((pk, line_no, line.purchase_line_id, line.sku, line.name, line.quantity, line.amount, line.earns))
+                    copy.write_row(
+                        (
+                            pk,
+                            line_no,
+                            line.purchase_line_id,
+                            line.sku,
+                            line.name,
+                            line.quantity,
+                            line.amount,
+                            line.earns,
+                        )
+                    )
     return ids
 
 
-def fingerprints(model: type[Purchase | PurchaseReturn], number: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+def fingerprints(
+    model: type[Purchase | PurchaseReturn], number: str, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], bytes]:
     """Return the fingerprints of what is recorded under these (source, number) keys."""
     if not keys:
         return {}
     wanted = set(keys)
-    rows = model._default_manager.filter(source__in={source for source, _ in keys}, **{f"{number}__in": [no for _, no in keys]})
+    rows = model._default_manager.filter(
+        source__in={source for source, _ in keys}, **{f"{number}__in": [no for _, no in keys]}
+    )
     return {
         (source, no): bytes(fingerprint)
         for source, no, fingerprint in rows.values_list("source", number, "fingerprint")
@@ -139,7 +157,11 @@ def fingerprints(model: type[Purchase | PurchaseReturn], number: str, keys: Sequ
 
 def returned_amounts(purchase_ids: Sequence[int]) -> dict[int, Decimal]:
     """Return for each purchase the eligible amount that came back so far."""
-    rows = PurchaseReturn.objects.filter(purchase_id__in=purchase_ids).values_list("purchase_id").annotate(Sum("eligible_amount"))
+    rows = (
+        PurchaseReturn.objects.filter(purchase_id__in=purchase_ids)
+        .values_list("purchase_id")
+        .annotate(Sum("eligible_amount"))
+    )
     return dict(rows)
 
 

@@ -44,7 +44,8 @@ def expire_due_lots(*, at: datetime, by: Actor, chunk: int = 1000, chunks: int =
 def _expire(accounts: list[int], at: datetime, by: Actor) -> list[tuple[int, int, int]]:
     rows = ledger.expire_accounts(account_ids=accounts, at=at)
     timeline.record_many(
-        events.points_expired(member_id=member_id, points=points, lots=lots, happened_at=at, by=by) for member_id, lots, points in rows
+        events.points_expired(member_id=member_id, points=points, lots=lots, happened_at=at, by=by)
+        for member_id, lots, points in rows
     )
     return rows
 

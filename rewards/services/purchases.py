@@ -93,7 +93,12 @@ class Order:
         """SHA-256 of what the order says; the same order has the same one however it arrives."""
         parts = [str(self.member_id), str(self.store_id), self.ordered_at.astimezone(UTC).isoformat()]
         for line in self.lines:
-            parts += [line.sku, format(line.quantity.normalize(), "f"), format(line.amount.normalize(), "f"), str(line.earns)]
+            parts += [
+                line.sku,
+                format(line.quantity.normalize(), "f"),
+                format(line.amount.normalize(), "f"),
+                str(line.earns),
+            ]
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
 
@@ -138,7 +143,9 @@ def record_purchase(*, order: Order, by: Actor, at: datetime) -> PurchaseReceipt
         return PurchaseReceipt(inserted.id, inserted.public_id, False, 0, False, 0, {}, "", "", 0, 0)
     _lock_active_member(order.member_id)
     tier, tier_news = tier_for_fact(member_id=order.member_id, moment=order.ordered_at, by=by, at=at)
-    quote = quote_order(order, order.member_id, inserted.eligible_amount, tier, _offers(order.ordered_at, order.ordered_at))
+    quote = quote_order(
+        order, order.member_id, inserted.eligible_amount, tier, _offers(order.ordered_at, order.ordered_at)
+    )
     posting = _post(order, order.member_id, quote, by)
     counted = _count(order, order.member_id, inserted.eligible_amount, by, at)
     uses = uses_of(quote, order, order.member_id)
@@ -248,7 +255,9 @@ def _count(order: Order, member_id: int, eligible_amount: Decimal, by: Actor, at
     return credits, count_fact(fact=fact, by=by, at=at)
 
 
-def _news(order: Order, inserted: _Inserted, points: int, credits: int, *, pending: bool, by: Actor) -> timeline.NewEntry:
+def _news(
+    order: Order, inserted: _Inserted, points: int, credits: int, *, pending: bool, by: Actor
+) -> timeline.NewEntry:
     return events.purchase_recorded(
         purchase_id=inserted.id, member_id=order.member_id, store_id=order.store_id, channel_id=order.channel_id,
         amount=order.total_amount, points=points, pending=pending, credits=credits, order_no=order.external_order_no,
@@ -310,7 +319,9 @@ def receipt_of(purchase: Purchase, at: datetime) -> PurchaseReceipt:
     ).first()
     trace = (earned.trace if earned else None) or {}
     cause = f"{purchase.source}:{purchase.external_order_no}"
-    risen = TierChange.objects.filter(member_id=purchase.member_id, cause=cause, reason=TierChange.Reason.RISEN).select_related("to_tier")
+    risen = TierChange.objects.filter(
+        member_id=purchase.member_id, cause=cause, reason=TierChange.Reason.RISEN
+    ).select_related("to_tier")
     change = risen.order_by("-number").first()
     balance = balance_of(purchase.member_id, at)
     return PurchaseReceipt(

@@ -73,9 +73,21 @@ def redeem_reward(*, member_id: int, reward_id: int, request_id: str, by: Actor,
     reward = Reward.objects.select_related("template").filter(pk=reward_id).first()
     if reward is None:
         raise RewardNotAvailable
-    trace = {"v": 1, "kind": "redemption", "reward": reward.pk, "label": labels_of(reward, "name"), "points": reward.price_points}
+    trace = {
+        "v": 1,
+        "kind": "redemption",
+        "reward": reward.pk,
+        "label": labels_of(reward, "name"),
+        "points": reward.price_points,
+    }
     posting = ledger.burn(
-        member_id=member_id, points=reward.price_points, source=SOURCE, natural_key=request_id, at=at, by=by, trace=trace
+        member_id=member_id,
+        points=reward.price_points,
+        source=SOURCE,
+        natural_key=request_id,
+        at=at,
+        by=by,
+        trace=trace,
     )
     if posting.repeated:
         return _known(member_id, reward_id, request_id, posting.available)

@@ -5,7 +5,7 @@ takes what is left, to the point and to the cent.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,7 +20,7 @@ from loyalty.services.standing import Counted, CountedFact, count_fact
 from members import timeline
 from members.actors import Actor
 from rewards import earning, events, ledger
-from rewards.models import LedgerEntry, LedgerTransaction, Purchase, PurchaseReturn
+from rewards.models import LedgerEntry, LedgerTransaction, Product, Purchase, PurchaseReturn
 from rewards.queries import points_in_trace, rule_book
 from rewards.refusals import RewardsRefusal
 from rewards.services.purchases import CLOCK_TOLERANCE, OrderInFuture, OrderLine, credits_of
@@ -80,7 +80,10 @@ class Return:
         """SHA-256 of what the return says."""
         parts = [str(self.external_order_no), str(self.member_id), self.returned_at.astimezone(UTC).isoformat()]
         parts += [f"{item.line_no}={format(item.quantity.normalize(), 'f')}" for item in self.items]
-        parts += [f"{line.sku}={format(line.quantity.normalize(), 'f')}={format(line.amount.normalize(), 'f')}" for line in self.lines]
+        parts += [
+            f"{line.sku}={format(line.quantity.normalize(), 'f')}={format(line.amount.normalize(), 'f')}"
+            for line in self.lines
+        ]
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
 
@@ -162,7 +165,7 @@ def _record(ret: Return, by: Actor, at: datetime) -> ReturnReceipt:
         return _receipt_of_known(ret, known)
     if purchase is None and ret.external_order_no is not None:
         raise PurchaseNotFound(order_no=ret.external_order_no)
-    lines = _lines_of_purchase(ret, purchase) if purchase else [as_returned(line) for line in ret.lines]
+    lines = _lines_of_purchase(ret, purchase) if purchase else as_returned(ret.lines, articles_that_do_not_earn([ret]))
     eligible = sum((line.amount for line in lines if line.earns), Decimal(0))
     member_id = purchase.member_id if purchase else ret.member_id
     if member_id is None:
@@ -211,9 +214,18 @@ def uses_in_trace(trace: dict[str, Any] | None) -> list[tuple[str, int]]:
     return [(line[1], line[2]) for line in (trace or {}).get("lines", []) if line[0] == "promotion"]
 
 
-def as_returned(line: OrderLine) -> ReturnedLine:
-    """Return a line of an unlinked return as it is recorded."""
-    return ReturnedLine(None, line.sku, line.name, line.quantity, line.amount, line.earns)
+def articles_that_do_not_earn(returns: Iterable[Return]) -> set[str]:
+    """Return the article numbers of unlinked returns that the catalogue says earn nothing (postage, fees)."""
+    skus = {line.sku for ret in returns if ret.external_order_no is None for line in ret.lines}
+    return set(Product.objects.filter(sku__in=skus, earns=False).values_list("sku", flat=True)) if skus else set()
+
+
+def as_returned(lines: Iterable[OrderLine], not_earning: Container[str]) -> list[ReturnedLine]:
+    """Return the lines of an unlinked return as they are recorded."""
+    return [
+        ReturnedLine(None, line.sku, line.name, line.quantity, line.amount, line.earns and line.sku not in not_earning)
+        for line in lines
+    ]
 
 
 def _lock_purchase(ret: Return) -> Purchase | None:
@@ -250,7 +262,9 @@ def purchase_lines(purchase_ids: Sequence[int]) -> dict[int, dict[int, BoughtLin
 
 def allocate(lines: dict[int, BoughtLine], items: Sequence[ReturnItem], order_no: str) -> list[ReturnedLine]:
     """Return the money of each line that comes back (no items: all that is left); refuse more than was bought."""
-    items = items or [ReturnItem(no, line.quantity - line.quantity_before) for no, line in lines.items() if not line.is_returned]
+    items = items or [
+        ReturnItem(no, line.quantity - line.quantity_before) for no, line in lines.items() if not line.is_returned
+    ]
     if not items or len({item.line_no for item in items}) < len(items):
         raise ReturnExceedsOrder(order_no=order_no, left=0, asked=len(items))
     returned = []
@@ -260,8 +274,14 @@ def allocate(lines: dict[int, BoughtLine], items: Sequence[ReturnItem], order_no
             left = line.quantity - line.quantity_before if line else Decimal(0)
             raise ReturnExceedsOrder(order_no=order_no, left=_plain(left), asked=_plain(item.quantity))
         after = line.quantity_before + item.quantity
-        until_now = line.amount if after == line.quantity else (line.amount * after / line.quantity).quantize(_CENT, ROUND_HALF_UP)
-        returned.append(ReturnedLine(line.id, line.sku, line.name, item.quantity, until_now - line.amount_before, line.earns))
+        until_now = (
+            line.amount
+            if after == line.quantity
+            else (line.amount * after / line.quantity).quantize(_CENT, ROUND_HALF_UP)
+        )
+        returned.append(
+            ReturnedLine(line.id, line.sku, line.name, item.quantity, until_now - line.amount_before, line.earns)
+        )
     return returned
 
 
@@ -281,7 +301,12 @@ def _earned(purchase: Purchase) -> tuple[int, list[tuple[str, int]]]:
 
 
 def _insert(
-    ret: Return, purchase: Purchase | None, member_id: int | None, lines: list[ReturnedLine], eligible: Decimal, share: Share
+    ret: Return,
+    purchase: Purchase | None,
+    member_id: int | None,
+    lines: list[ReturnedLine],
+    eligible: Decimal,
+    share: Share,
 ) -> tuple[int, UUID] | None:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -330,7 +355,8 @@ def _take_back(
         )  # fmt: skip
         counted = count_fact(fact=fact, by=by, at=at)
         uses = [
-            earning.OfferUse(ref, member_id, ret.source, ret.external_return_no, points, ret.returned_at) for ref, points in share.uses
+            earning.OfferUse(ref, member_id, ret.source, ret.external_return_no, points, ret.returned_at)
+            for ref, points in share.uses
         ]
         for contributor in earning.contributors():
             contributor.reverse(uses)
@@ -373,5 +399,7 @@ def _tier_changed_to(known: PurchaseReturn) -> str:
         return ""
     caused = TierChange.objects.filter(member_id=known.member_id, cause=f"{known.source}:{known.external_return_no}")
     undone = caused.filter(reason=TierChange.Reason.UNDONE).first()
-    last = caused.filter(number__gte=undone.number).select_related("to_tier").order_by("number").last() if undone else None
+    last = (
+        caused.filter(number__gte=undone.number).select_related("to_tier").order_by("number").last() if undone else None
+    )
     return last.to_tier.code if last else ""

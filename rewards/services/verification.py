@@ -109,7 +109,6 @@ CHECKS = (
 )  # fmt: skip
 
 
-
 def verify(*, at: datetime, limit: int = 20) -> Iterator[Finding]:
     """Run every check and yield what breaks, at most `limit` rows each; nothing when the ledger is sound.
 

@@ -99,7 +99,10 @@ def use_voucher(
     Raises VoucherNotUsable, VoucherUsed, VoucherExpired, MinSpendNotReached, MemberFrozen, MemberClosed.
     """
     voucher = (
-        Voucher.objects.select_for_update(no_key=True, of=("self",)).select_related("template", "member").filter(code_hmac=code_hmac(code)).first()
+        Voucher.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("template", "member")
+        .filter(code_hmac=code_hmac(code))
+        .first()
     )
     if voucher is None:
         raise VoucherNotUsable
@@ -151,6 +154,7 @@ def expire_due_vouchers(*, at: datetime, by: Actor, limit: int = 2000) -> int:
         )
         ended = cursor.fetchall()
     timeline.record_many(
-        events.voucher_expired(voucher_id=pk, member_id=member_id, happened_at=expired_at, by=by) for pk, member_id, expired_at in ended
+        events.voucher_expired(voucher_id=pk, member_id=member_id, happened_at=expired_at, by=by)
+        for pk, member_id, expired_at in ended
     )
     return len(ended)

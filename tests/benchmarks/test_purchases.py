@@ -84,10 +84,17 @@ class Shop:
         self.store = make_store()
         self.channel = make_channel()
         joined = AT - timedelta(days=300)
-        self.members = enrol_many(members=[NewMember(joined, self.channel.pk) for _ in range(MEMBERS)], by=BY, at=joined)
-        self.refs = [public_ref(MEMBER, public_id) for public_id in Member.objects.order_by("pk").values_list("public_id", flat=True)]
+        self.members = enrol_many(
+            members=[NewMember(joined, self.channel.pk) for _ in range(MEMBERS)], by=BY, at=joined
+        )
+        self.refs = [
+            public_ref(MEMBER, public_id)
+            for public_id in Member.objects.order_by("pk").values_list("public_id", flat=True)
+        ]
         self.products = {line.sku: Product.objects.create(sku=line.sku, name=line.name).pk for line in LINES}
-        post_history(orders=[self.order() for _ in range(MEMBERS)], returns=[], by=BY, at=AT, quiet=True)  # everybody has an account
+        post_history(
+            orders=[self.order() for _ in range(MEMBERS)], returns=[], by=BY, at=AT, quiet=True
+        )  # everybody has an account
         self.till: Till = make_till(self.store)
 
     def next_member(self) -> tuple[int, int]:
@@ -153,7 +160,9 @@ def shop(committed_db: str) -> Shop:
 class TestPurchases:
     """A purchase …"""
 
-    def test_at_a_good_share_of_hand_written_sql(self, shop: Shop, committed_db: str, record_result: Callable[[str, Figures], None]) -> None:
+    def test_at_a_good_share_of_hand_written_sql(
+        self, shop: Shop, committed_db: str, record_result: Callable[[str, Figures], None]
+    ) -> None:
         """The ways take turns, so that whatever else the machine does falls on all of them; medians are compared."""
         expires = end_of_month_after(AT, 12, programme().tz)
         rates: dict[str, list[float]] = {"hand-written SQL": [], "service": [], "HTTP, in process": []}
@@ -181,7 +190,9 @@ class TestPurchases:
         figures: dict[str, object] = {}
         for name, measured in rates.items():
             rate = statistics.median(measured)
-            figures[name] = f"{rate:,.0f} a second ({rate / limit:.2f} of hand-written SQL; {statistics.median(cpu[name]):.2f} ms CPU of Python each)"
+            figures[name] = (
+                f"{rate:,.0f} a second ({rate / limit:.2f} of hand-written SQL; {statistics.median(cpu[name]):.2f} ms CPU of Python each)"
+            )
         figures["statements of one purchase, with BEGIN and COMMIT"] = len(captured)
         bulk = _bulk_rate(shop)
         figures["bulk posting, one process"] = f"{bulk:,.0f} a second ({bulk / limit:.1f} of hand-written SQL)"
@@ -193,14 +204,20 @@ class TestPurchases:
         assert statistics.median(rates["HTTP, in process"]) / limit >= 0.10
         assert bulk / limit >= 2
 
-    def test_over_a_real_server(self, shop: Shop, committed_db: str, record_result: Callable[[str, Figures], None]) -> None:
+    def test_over_a_real_server(
+        self, shop: Shop, committed_db: str, record_result: Callable[[str, Figures], None]
+    ) -> None:
         """Four tills at once, each on a connection of its own, against the web server of the portal."""
         with web_server(committed_db) as port:
             for _ in range(2):  # the first round warms both workers
                 bodies = [[json.dumps(shop.body()) for _ in range(AT_A_TIME)] for _ in range(4)]
                 began = time.perf_counter()
                 with ThreadPoolExecutor(4) as tills:
-                    waits = [wait for part in tills.map(lambda part: _sell_all(port, shop.till.secret, part), bodies) for wait in part]
+                    waits = [
+                        wait
+                        for part in tills.map(lambda part: _sell_all(port, shop.till.secret, part), bodies)
+                        for wait in part
+                    ]
                 rate = len(waits) / (time.perf_counter() - began)
         slowest = sorted(waits)[int(len(waits) * 0.95)]
         record_result(
@@ -231,7 +248,11 @@ def _sell_all(port: int, secret: str, bodies: list[str]) -> list[float]:
     waits = []
     server = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for body in bodies:
-        headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json", "Idempotency-Key": f"g{next(_numbers)}"}
+        headers = {
+            "Authorization": f"Bearer {secret}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": f"g{next(_numbers)}",
+        }
         began = time.perf_counter()
         server.request("POST", "/api/v1/pos/orders", body, headers)
         answer = server.getresponse()
@@ -246,10 +267,27 @@ def _sell_all(port: int, secret: str, bodies: list[str]) -> list[float]:
 def web_server(url: str) -> Iterator[int]:
     """Run the web server on a database as ./run.sh does; yield its port."""
     port = free_port()
-    environment = os.environ | {"DATABASE_URL": url, "DATABASE_POOL": "1", "DJANGO_SETTINGS_MODULE": "config.settings.test"}
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application", "--host", "127.0.0.1", "--port", str(port)]
+    environment = os.environ | {
+        "DATABASE_URL": url,
+        "DATABASE_POOL": "1",
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "config.wsgi:application",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     command += ["--workers", "2", "--blocking-threads", "1", "--no-ws"]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         _wait_until_it_answers(port)
         yield port

@@ -124,5 +124,7 @@ def test_the_sign_in_has_no_word_of_english(db: None, language: str) -> None:
 
 
 def test_english_is_noticed() -> None:
-    page = Page('<p title="Freeze">冻结 <span class="material-symbols-outlined">home</span></p><input type="submit" value="Save">')
+    page = Page(
+        '<p title="Freeze">冻结 <span class="material-symbols-outlined">home</span></p><input type="submit" value="Save">'
+    )
     assert page.said == ["Freeze", "冻结", "Save"]

@@ -54,7 +54,13 @@ class TestProductionSettings:
     def test_have_neither_debug_nor_demo(self) -> None:
         probe = "from config.settings import production as p; print(p.DEBUG, p.DEMO, p.SESSION_COOKIE_SECURE, p.CSRF_COOKIE_SECURE)"
         result = subprocess.run(
-            [sys.executable, "-c", probe], cwd=ROOT, env={**os.environ, **COMPLETE}, capture_output=True, text=True, timeout=60, check=True
+            [sys.executable, "-c", probe],
+            cwd=ROOT,
+            env={**os.environ, **COMPLETE},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
         )
 
         assert result.stdout.split() == ["False", "False", "True", "True"]

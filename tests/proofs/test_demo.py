@@ -104,7 +104,11 @@ def check_days() -> None:
     )  # fmt: skip
     returned = PurchaseReturn.objects.aggregate(total=Sum("total_amount"))["total"]
     assert sold["net"] == Purchase.objects.aggregate(total=Sum("total_amount"))["total"] - returned
-    assert (sold["orders"], sold["joined"], sold["redeemed"]) == (Purchase.objects.count(), Member.objects.count(), Redemption.objects.count())
+    assert (sold["orders"], sold["joined"], sold["redeemed"]) == (
+        Purchase.objects.count(),
+        Member.objects.count(),
+        Redemption.objects.count(),
+    )
     changes = Counter(TierChange.objects.values_list("reason", flat=True))
     assert (sold["raised"], sold["lowered"]) == (changes["risen"], changes["fallen"])
     assert all(entries < 20 for entries in lag().values())  # the key of the demo till was made after the story
@@ -113,11 +117,17 @@ def check_days() -> None:
     assert timedelta(days=520) < span["last"] - span["first"] < timedelta(days=580)
     assert now - timedelta(days=1, hours=12) < span["last"] <= now
     by_day = dict(DayFigures.objects.values_list("date").annotate(n=Sum("member_orders")))
-    weekend = [n for day, n in by_day.items() if day.weekday() == 5 and day > now.astimezone(zone).date() - timedelta(days=180)]
-    tuesdays = [n for day, n in by_day.items() if day.weekday() == 1 and day > now.astimezone(zone).date() - timedelta(days=180)]
+    weekend = [
+        n for day, n in by_day.items() if day.weekday() == 5 and day > now.astimezone(zone).date() - timedelta(days=180)
+    ]
+    tuesdays = [
+        n for day, n in by_day.items() if day.weekday() == 1 and day > now.astimezone(zone).date() - timedelta(days=180)
+    ]
     assert sum(weekend) > sum(tuesdays)
     assert LedgerTransaction.objects.aggregate(last=Max("happened_at"))["last"] <= now
-    assert set(Purchase.objects.values_list("ordered_at__hour", flat=True)) <= set(range(8, 22))  # shops are closed at night
+    assert set(Purchase.objects.values_list("ordered_at__hour", flat=True)) <= set(
+        range(8, 22)
+    )  # shops are closed at night
 
 
 def test_five_thousand_members(committed_db: str, record_result: Callable[[str, Figures], None]) -> None:
@@ -147,7 +157,9 @@ def test_five_thousand_members(committed_db: str, record_result: Callable[[str, 
 
 
 @pytest.mark.parametrize("members", [20_000])
-def test_says_honestly_how_long_more_members_take(committed_db: str, record_result: Callable[[str, Figures], None], members: int) -> None:
+def test_says_honestly_how_long_more_members_take(
+    committed_db: str, record_result: Callable[[str, Figures], None], members: int
+) -> None:
     seconds, cpu, _ = told(members)
     rate = members / seconds
     record_result(

@@ -51,7 +51,9 @@ def import_seconds() -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - cpu
 
 
-def test_online_retail_at_five_thousand_lines_a_second(committed_db: str, record_result: Callable[[str, Figures], None]) -> None:
+def test_online_retail_at_five_thousand_lines_a_second(
+    committed_db: str, record_result: Callable[[str, Figures], None]
+) -> None:
     with FILE.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     plain = copy_seconds(committed_db)
@@ -88,13 +90,21 @@ def test_online_retail_at_five_thousand_lines_a_second(committed_db: str, record
     sold = Purchase.objects.aggregate(yuan=Sum("total_amount"), pounds=Sum("original_amount"))
     returned = PurchaseReturn.objects.aggregate(yuan=Sum("total_amount"))["yuan"]
     assert abs(sold["pounds"] - returned / Decimal("10.20") - pounds) < Decimal("0.50")  # cents, line by line
-    assert sold["yuan"] - returned == DayFigures.objects.aggregate(net=Sum("member_sales_amount") + Sum("guest_sales_amount"))["net"]
+    assert (
+        sold["yuan"] - returned
+        == DayFigures.objects.aggregate(net=Sum("member_sales_amount") + Sum("guest_sales_amount"))["net"]
+    )
     assert rate >= LEAST_LINES_PER_SECOND
 
 
 def is_no_line(row: dict[str, str]) -> bool:
     """Return whether a row corrects stock: goods taken off without money and without a customer."""
-    return int(row["Quantity"]) < 0 and Decimal(row["UnitPrice"]) == 0 and not row["CustomerID"] and not row["InvoiceNo"].startswith("C")
+    return (
+        int(row["Quantity"]) < 0
+        and Decimal(row["UnitPrice"]) == 0
+        and not row["CustomerID"]
+        and not row["InvoiceNo"].startswith("C")
+    )
 
 
 def test_from_the_command_line(committed_db: str, record_result: Callable[[str, Figures], None]) -> None:

@@ -101,7 +101,9 @@ def test_the_member_list_at_a_million(committed_db: str, record_result: Callable
     record_result("A million members", figures)
 
     assert look_up[0] <= PHONE_SECONDS
-    assert phone_seconds <= PHONE_SECONDS  # the server's own work: CPU of Python and the database, without waiting for a core
+    assert (
+        phone_seconds <= PHONE_SECONDS
+    )  # the server's own work: CPU of Python and the database, without waiting for a core
     for name in ("first page", "member number", "full name", "pinyin", "tier of few", "tier of most"):
         assert found[name][0] <= LIST_SECONDS, name
 

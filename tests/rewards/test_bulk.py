@@ -13,7 +13,8 @@ from loyalty.models import LadderVersion
 from members.actors import Actor
 from members.models import Channel, Member
 from rewards import queries
-from rewards.models import EarnRule, Product
+from rewards.models import EarnRule, Product, PurchaseReturn
+from rewards.queries import balance_of
 from rewards.services.bulk import post_history
 from rewards.services.purchases import Order, OrderLine, record_purchase
 from rewards.services.returns import Return, ReturnItem, record_return
@@ -23,6 +24,9 @@ from tests.harness.dumps import DUMPS, dump
 START = datetime(2025, 1, 1, 4, tzinfo=UTC)
 BY = Actor("import", 1)
 AT = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+POSTAGE = OrderLine("POST", "邮费", Decimal(1), Decimal(8), Decimal(8))
 
 
 class Fact:
@@ -56,14 +60,22 @@ def told(facts: list[Fact], members: list[Member], channel: Channel) -> list[Ord
         moment = fact.at + timedelta(seconds=number)
         line = OrderLine("LATTE", "拿铁", Decimal(fact.quantity), fact.amount / fact.quantity, fact.amount)
         if fact.kind in ("sale", "guest"):
-            post = OrderLine("POST", "邮费", Decimal(1), Decimal(8), Decimal(8))
             member_id = members[fact.member].pk if fact.kind == "sale" else None
-            order = Order("shop", f"{number:04}", member_id, channel.pk, None, moment, (line, post))
+            order = Order("shop", f"{number:04}", member_id, channel.pk, None, moment, (line, POSTAGE))
             told.append(order)
             sales.append((order, Decimal(fact.quantity)))
         elif fact.kind == "unlinked":
             told.append(
-                Return("shop", f"R{number:04}", None, channel.pk, None, moment, member_id=members[fact.member].pk, lines=(line,))
+                Return(
+                    "shop",
+                    f"R{number:04}",
+                    None,
+                    channel.pk,
+                    None,
+                    moment,
+                    member_id=members[fact.member].pk,
+                    lines=(line, POSTAGE),
+                )
             )
         elif sales:
             index = fact.member * 7 % len(sales)
@@ -103,12 +115,20 @@ class TestBulk:
         channel = Channel.objects.get(code="till")
         Product.objects.create(sku="POST", name="邮费", earns=False)
         Promotion.objects.create(
-            name="周末双倍", state="live", factor=2, starts_at=START, ends_at=START + timedelta(days=200), weekdays=[5, 6], min_spend_amount=100
+            name="周末双倍",
+            state="live",
+            factor=2,
+            starts_at=START,
+            ends_at=START + timedelta(days=200),
+            weekdays=[5, 6],
+            min_spend_amount=100,
         )
         return [Member.objects.create(joined_at=START, channel=channel) for _ in range(3)], channel
 
     @pytest.mark.parametrize("pending_days", [0, 7])
-    def test_equals_live_posting_on_random_histories(self, people: tuple[list[Member], Channel], pending_days: int) -> None:
+    def test_equals_live_posting_on_random_histories(
+        self, people: tuple[list[Member], Channel], pending_days: int
+    ) -> None:
         members, channel = people
         EarnRule.objects.update(pending_days=pending_days)
         LadderVersion.objects.update(validity_months=6)
@@ -146,7 +166,13 @@ class TestBulk:
     def test_refuses_a_known_number_with_another_content(self, people: tuple[list[Member], Channel]) -> None:
         members, channel = people
         line = OrderLine("LATTE", "拿铁", Decimal(1), Decimal(30), Decimal(30))
-        post_history(orders=[Order("shop", "1", members[0].pk, channel.pk, None, START, (line,))], returns=[], by=BY, at=AT, quiet=True)
+        post_history(
+            orders=[Order("shop", "1", members[0].pk, channel.pk, None, START, (line,))],
+            returns=[],
+            by=BY,
+            at=AT,
+            quiet=True,
+        )
         before = dump()
         other = Order("shop", "1", members[1].pk, channel.pk, None, START, (line,))
 
@@ -155,13 +181,35 @@ class TestBulk:
         assert [(number, refusal.code) for number, refusal in outcome.refused] == [("1", "order_conflict")]
         assert dump() == before
 
-    def test_refuses_orders_of_a_frozen_member_and_records_the_others(self, people: tuple[list[Member], Channel]) -> None:
+    def test_refuses_orders_of_a_frozen_member_and_records_the_others(
+        self, people: tuple[list[Member], Channel]
+    ) -> None:
         members, channel = people
         Member.objects.filter(pk=members[0].pk).update(status="frozen")
         line = OrderLine("LATTE", "拿铁", Decimal(1), Decimal(30), Decimal(30))
-        orders = [Order("shop", str(index), member.pk, channel.pk, None, START, (line,)) for index, member in enumerate(members)]
+        orders = [
+            Order("shop", str(index), member.pk, channel.pk, None, START, (line,))
+            for index, member in enumerate(members)
+        ]
 
         outcome = post_history(orders=orders, returns=[], by=BY, at=AT, quiet=True)
 
         assert [(number, refusal.code) for number, refusal in outcome.refused] == [("0", "member_frozen")]
         assert outcome.orders_new == 2
+
+    def test_takes_nothing_back_for_an_article_that_earns_nothing(self, people: tuple[list[Member], Channel]) -> None:
+        members, channel = people
+        bought = OrderLine("LATTE", "拿铁", Decimal(1), Decimal(30), Decimal(30))
+        ret = Return(
+            "shop", "R1", None, channel.pk, None, START + timedelta(days=1), member_id=members[0].pk, lines=(POSTAGE,)
+        )
+        post_history(
+            orders=[Order("shop", "1", members[0].pk, channel.pk, None, START, (bought,))],
+            returns=[ret],
+            by=BY,
+            at=AT,
+            quiet=True,
+        )
+
+        assert balance_of(members[0].pk, START + timedelta(days=1)).available == 30
+        assert PurchaseReturn.objects.get().points == 0

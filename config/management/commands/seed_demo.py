@@ -18,15 +18,21 @@ from members import timeline
 from members.actors import SYSTEM
 from members.models import Member
 
-MEMBERS_PER_SECOND = 85  # measured by ./run.sh prove demo: 5,000 in 56 s, 20,000 in 207 s on two cores (tests/proofs/RESULTS.md)
+MEMBERS_PER_SECOND = (
+    85  # measured by ./run.sh prove demo: 5,000 in 56 s, 20,000 in 207 s on two cores (tests/proofs/RESULTS.md)
+)
 
 
 class Command(BaseCommand):
-    help = "Make a coffee-and-bakery chain with eighteen months of history, and one account for each role. Demo mode only."
+    help = (
+        "Make a coffee-and-bakery chain with eighteen months of history, and one account for each role. Demo mode only."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--members", type=int, default=5_000)
-        parser.add_argument("--accounts-only", action="store_true", help="set the passwords of the demo accounts and list them")
+        parser.add_argument(
+            "--accounts-only", action="store_true", help="set the passwords of the demo accounts and list them"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
@@ -44,7 +50,9 @@ class Command(BaseCommand):
         if Member.objects.exists():
             raise CommandError("There are members already; the demo is told to an empty portal only.")
         seconds = members / MEMBERS_PER_SECOND
-        self.stdout.write(f"Telling {MONTHS} months of {members} members: about {max(1, round(seconds / 60))} min.", ending="\n")
+        self.stdout.write(
+            f"Telling {MONTHS} months of {members} members: about {max(1, round(seconds / 60))} min.", ending="\n"
+        )
         self.stdout.flush()
         with connection.cursor() as cursor:
             # A demo that breaks off is told anew, so its commits need not wait for the disk.

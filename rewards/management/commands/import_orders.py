@@ -48,13 +48,17 @@ class Command(BaseCommand):
         parser.add_argument("--delimiter", help="between the cells of a csv file; found out when not given")
         parser.add_argument("--sheet", help="of an xlsx file; the first when not given")
         parser.add_argument("--dry-run", action="store_true", help="read and check everything, record nothing")
-        parser.add_argument("--rejected", type=Path, help="where rejected rows go (default: FILE.rejected.csv beside the file)")
+        parser.add_argument(
+            "--rejected", type=Path, help="where rejected rows go (default: FILE.rejected.csv beside the file)"
+        )
         parser.add_argument(
             "--language", choices=[code for code, _ in settings.LANGUAGES], default=settings.LANGUAGE_CODE,
             help="of the reasons in the file of rejected rows (default: %(default)s)",
         )  # fmt: skip
         when = parser.add_mutually_exclusive_group()
-        when.add_argument("--as-of", metavar="DATE", help="post as if it were this day: expiry and tier reviews are run up to it")
+        when.add_argument(
+            "--as-of", metavar="DATE", help="post as if it were this day: expiry and tier reviews are run up to it"
+        )
         when.add_argument(
             "--shift-dates", action="store_true",
             help="move all dates by whole weeks, so that the last order is of the last seven days; by as many as before, if this file came before",
@@ -96,14 +100,20 @@ class Command(BaseCommand):
             return day_bounds(day, programme().tz)[1] - RESOLUTION
         moment = parse_datetime(text)
         if moment is None or moment.tzinfo is None:
-            raise CommandError("--as-of takes a date (2011-12-10) or a moment with its zone (2011-12-10T12:00:00+08:00).")
+            raise CommandError(
+                "--as-of takes a date (2011-12-10) or a moment with its zone (2011-12-10T12:00:00+08:00)."
+            )
         return moment
 
     def _read(self, path: Path, mapping: OrderMapping, at: datetime, options: dict[str, Any]) -> DraftReport:
         self._moved = {}
         with tqdm(desc="reading", unit=" rows", disable=None) as bar:
             report = read_drafts(
-                self._rows(path, options), mapping, programme_currency=programme().currency, not_after=at, progress=bar.update
+                self._rows(path, options),
+                mapping,
+                programme_currency=programme().currency,
+                not_after=at,
+                progress=bar.update,
             )
         if options["shift_dates"] and report.last_at is not None:
             weeks = self._weeks_before(path, mapping, (at - report.last_at) // timedelta(weeks=1))
@@ -131,7 +141,9 @@ class Command(BaseCommand):
                 posted = post_drafts(report.drafts, mapping, by=by, at=at, progress=bar.update)
             self._bring_up_to_date(at, by)
         except BaseException as error:
-            self._close(run, OrderImport.State.FAILED, error=str(error) if isinstance(error, MappingError) else repr(error))
+            self._close(
+                run, OrderImport.State.FAILED, error=str(error) if isinstance(error, MappingError) else repr(error)
+            )
             raise
         run.rows_rejected = len(report.rejected) + len(posted.rejected)
         for name in ("orders_new", "orders_known", "returns_new", "returns_known", "members_new", "points"):
@@ -152,7 +164,9 @@ class Command(BaseCommand):
         release_pending_lots(at=at, by=by)
         expired = expire_due_lots(at=at, by=by)
         if expired.points:
-            self.stdout.write(f"{expired.points} points of {expired.members} members were past their expiry and are booked as expired.")
+            self.stdout.write(
+                f"{expired.points} points of {expired.members} members were past their expiry and are booked as expired."
+            )
         after = 0
         while True:
             chunk = review_due_tiers(at=at, by=by, after_member_id=after, quiet=True)
@@ -186,8 +200,12 @@ class Command(BaseCommand):
         try:
             count = write_rejected(target, sorted(rejected, key=lambda row: row.row_no), rows.columns)
         except OSError as error:
-            raise CommandError(f"The rejected rows could not be written to {target}: {error.strerror}. Name a file with --rejected.") from error
-        self.stdout.write(self.style.WARNING(f"{count} rows were rejected; they are in {target}, each with its reason."))
+            raise CommandError(
+                f"The rejected rows could not be written to {target}: {error.strerror}. Name a file with --rejected."
+            ) from error
+        self.stdout.write(
+            self.style.WARNING(f"{count} rows were rejected; they are in {target}, each with its reason.")
+        )
 
 
 def _sha256(path: Path) -> bytes:

@@ -141,7 +141,12 @@ def _plan(
     """Return what can be posted; refuse drafts whose member or sale is not known."""
     placed = []
     for draft in drafts:
-        if draft.original_order_no or not draft.member_key or draft.member_key in members or mapping.unknown_members == "guest":
+        if (
+            draft.original_order_no
+            or not draft.member_key
+            or draft.member_key in members
+            or mapping.unknown_members == "guest"
+        ):
             placed.append(draft)
         else:
             _reject(report, draft, "unknown_member", {"field": "member", "value": draft.member_key})
@@ -239,7 +244,10 @@ def _return(draft: OrderDraft, plan: _Plan) -> Return:
 
 
 def _lines(draft: OrderDraft) -> tuple[OrderLine, ...]:
-    return tuple(OrderLine(line.sku, line.description, line.quantity, line.unit_price, line.amount, line.earns) for line in draft.lines)
+    return tuple(
+        OrderLine(line.sku, line.description, line.quantity, line.unit_price, line.amount, line.earns)
+        for line in draft.lines
+    )
 
 
 def _add(report: PostingReport, outcome: BulkOutcome, chunk: Sequence[OrderDraft]) -> None:
