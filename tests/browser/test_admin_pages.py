@@ -8,11 +8,7 @@ from members.models import Member, Operator, TimelineEntry
 from tests.factories.histories import a_small_history
 from tests.factories.portal import a_business, a_named_member, an_operator
 
-# The administrator sees every page, so in both languages; the other roles, who see parts of it, in one each.
-READERS = [
-    ("administrator", "zh-hans"), ("administrator", "en"), ("service", "zh-hans"), ("service supervisor", "en"),
-    ("marketing", "zh-hans"), ("finance", "en"), ("store", "zh-hans"), ("analyst", "en"),
-]  # fmt: skip
+ROLES = ["administrator", "service", "service supervisor", "marketing", "finance", "store", "analyst"]
 DESK = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
 
@@ -71,7 +67,8 @@ class Window:
 
 
 class TestEveryPageOfTheMenu:
-    @pytest.mark.parametrize(("role", "language"), READERS)
+    @pytest.mark.parametrize("language", ["zh-hans", "en"])
+    @pytest.mark.parametrize("role", ROLES)
     def test_opens_without_any_complaint_of_the_browser(
         self, browser: Browser, live_portal: str, role: str, language: str
     ) -> None:
