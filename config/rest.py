@@ -112,7 +112,7 @@ def problem_body(
 ) -> dict[str, Any]:
     """Return the members of a problem: the standard ones, ours, and the figures of the case."""
     body: dict[str, Any] = {
-        "type": request.build_absolute_uri(f"/api/v1/problems/{code}"),
+        "type": f"/api/v1/problems/{code}",  # relative (RFC 9457, 3.1.1): a forged Host header has no part in it
         "title": title_of(code, status),
         "status": status,
         "detail": detail,

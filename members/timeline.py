@@ -16,6 +16,7 @@ from typing import Any
 from celery import current_app
 from django.db import OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
+from psycopg.errors import QueryCanceled
 
 from members.actors import Actor
 from members.copying import copy_rows
@@ -117,13 +118,26 @@ def relay(*, at: datetime, name: str | None = None, batches: int = 50) -> int:
     Two relays beside each other share the work: a subscriber that is being served elsewhere is passed over.
     """
     handled = 0
+    trouble: OperationalError | None = None
     for subscriber in [_subscribers[name]] if name else list(_subscribers.values()):
-        Subscription.objects.get_or_create(name=subscriber.name)
-        for _ in range(batches):
-            done = _relay_batch(subscriber, at)
-            if done is None:
-                break
-            handled += done
+        try:
+            handled += _relay_to(subscriber, at, batches)
+        except OperationalError as error:
+            logger.exception("the timeline could not be relayed to %s; the others go on", subscriber.name)
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+    return handled
+
+
+def _relay_to(subscriber: Subscriber, at: datetime, batches: int) -> int:
+    Subscription.objects.get_or_create(name=subscriber.name)
+    handled = 0
+    for _ in range(batches):
+        done = _relay_batch(subscriber, at)
+        if done is None:
+            break
+        handled += done
     return handled
 
 
@@ -207,17 +221,19 @@ def _handle(subscriber: Subscriber, subscription: Subscription, entries: list[Ti
         with transaction.atomic():
             subscriber.handler(entries)
             return
-    except OperationalError:
-        raise  # a lost connection, a lock that was not to be had
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):  # too slow is the entries' own fault
+            raise  # a lost connection, a lock that was not to be had
+        logger.exception("a batch took too long in %s; trying its entries one by one", subscriber.name)
     except Exception:
         logger.exception("a batch failed in %s; trying its entries one by one", subscriber.name)
     for entry in entries:
         try:
             with transaction.atomic():
                 subscriber.handler([entry])
-        except OperationalError:
-            raise
         except Exception as error:
+            if isinstance(error, OperationalError) and not isinstance(error.__cause__, QueryCanceled):
+                raise
             logger.exception("entry %s is parked for %s", entry.pk, subscriber.name)
             ParkedEntry.objects.update_or_create(
                 subscription=subscription,

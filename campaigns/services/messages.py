@@ -1,5 +1,6 @@
 """The outbox: what happened becomes a message, and a message that is due is sent, once, in the member's language."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ MESSAGE_SENT = "campaigns.message_sent.v1"
 
 NEWS_IS_FRESH = timedelta(days=3)
 WAITS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
+logger = logging.getLogger(__name__)
+
 MAX_ATTEMPTS = len(WAITS) + 1
 # Longer than a worker may run (CELERY_TASK_TIME_LIMIT), so that two never send the same message at a time.
 LEASE = timedelta(minutes=35)
@@ -111,7 +114,13 @@ def deliver_due_messages(*, at: datetime, limit: int = 200) -> Delivery:
             break
         limit -= len(claimed)
         for each in claimed:
-            state, note = _deliver(each)
+            try:
+                state, note = _deliver(each)
+            except Exception:
+                # Whatever it is, it is this letter's trouble: those claimed with it are still sent.
+                logger.exception("message %s could not be sent", each.message.pk)
+                is_last = each.message.attempts >= MAX_ATTEMPTS
+                state, note = Message.State.FAILED if is_last else Message.State.QUEUED, notes.NOT_REACHED
             _take_note(each, state, note, at=at, done=done)
             silences = silences + 1 if note == notes.NOT_REACHED else 0
     return done

@@ -250,7 +250,7 @@ def _fingerprint_of_the_code() -> str:
     """Return a hash of everything that tables, rights and permissions are made from."""
     digest = hashlib.sha256((PROJECT / "requirements.lock").read_bytes())
     for app in sorted(path.parent for path in PROJECT.glob("*/apps.py")):
-        for source in sorted(app.rglob("*.py")):
+        for source in sorted([*app.rglob("*.py"), *app.rglob("*.sql")]):
             digest.update(str(source.relative_to(PROJECT)).encode() + source.read_bytes())
     return digest.hexdigest()
 

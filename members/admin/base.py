@@ -1,7 +1,7 @@
 """What every page of the portal has in common: bounded lists, no deletion, scope by store, sentences for refusals."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -16,8 +16,10 @@ from modeltranslation.admin import TranslationAdmin
 from modeltranslation.utils import build_localized_fieldname
 from unfold.admin import ModelAdmin, TabularInline
 
+from members import roles
 from members.actors import Actor
 from members.admin.paging import CappedPaginator, PortalChangeList
+from members.models import Operator
 from members.refusals import Refusal
 
 
@@ -27,11 +29,17 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def store_scope(request: HttpRequest) -> frozenset[int] | None:
-    """Return the stores to which the operator's view is limited; None when it is not."""
-    known: dict[str, frozenset[int]] = vars(request)
+    """Return the stores to which the operator's view is limited; None when it is not.
+
+    Store staff without a store see no store at all: a store that was forgotten must not open the whole chain.
+    """
+    known: dict[str, frozenset[int] | None] = vars(request)
     if "store_scope" not in known:
-        known["store_scope"] = frozenset(request.user.stores.values_list("pk", flat=True))  # type: ignore[union-attr]
-    return known["store_scope"] or None
+        operator = cast(Operator, request.user)
+        stores = frozenset(operator.stores.values_list("pk", flat=True))
+        has_other_roles = operator.is_superuser or operator.groups.exclude(name=roles.STORE).exists()
+        known["store_scope"] = None if has_other_roles and not stores else stores
+    return known["store_scope"]
 
 
 def say_refusal(request: HttpRequest, refusal: Refusal) -> None:

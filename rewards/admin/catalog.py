@@ -10,12 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeNumericFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from members.admin.base import Badge, TranslatedAdmin
+from members.admin.base import Badge, TranslatedAdmin, say_refusal
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 from members.admin.search import FactAdmin
 from members.figures import grouped
 from rewards.models import Redemption, Reward
+from rewards.services.shelf import StockSoldMeanwhile, change_stock
 
 
 @admin.register(Reward)
@@ -32,6 +33,30 @@ class RewardAdmin(TranslatedAdmin):
         "name", "description", "price_points", "template", "stock", "per_member_limit", "valid_from", "valid_to", "sort_order",
     )  # fmt: skip
     empty_sentence = _("The shelf is empty. Make a voucher template first, then a reward that gives it for points.")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let the form remember the stock that staff saw: a change is counted from there."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "stock":
+            field.show_hidden_initial = True
+        return field
+
+    def save_model(self, request: HttpRequest, obj: Reward, form: Any, change: bool) -> None:
+        """Save what was changed, and only that: members redeem, and count the stock down, while the form is open."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        changed = [name for name in form.changed_data if name != "stock"]
+        # The plain column of a translated text follows its languages.
+        changed += [base for base in ("name", "description") if any(name.startswith(f"{base}_") for name in changed)]
+        if changed:
+            obj.save(update_fields=changed)
+        if "stock" in form.changed_data:
+            try:
+                seen = form.fields["stock"].to_python(form.data.get(form["stock"].html_initial_name))
+                change_stock(reward_id=obj.pk, was=seen, becomes=form.cleaned_data["stock"])
+            except StockSoldMeanwhile as refusal:
+                say_refusal(request, refusal)
 
     @display(description=_("price (points)"), ordering="price_points")
     def price(self, reward: Reward) -> str:

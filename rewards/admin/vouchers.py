@@ -1,7 +1,10 @@
 """Pages of voucher templates and of the vouchers that members hold. A voucher's code is never shown to staff."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +32,19 @@ class VoucherTemplateAdmin(TranslatedAdmin):
     readonly_fields = ("sentence",)
     conditional_fields = {"off_amount": "kind == 'amount'"}
     empty_sentence = _("No voucher template yet. Rewards give vouchers that are made from one.")
+
+    def get_form(
+        self, request: HttpRequest, obj: VoucherTemplate | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm]:
+        """A voucher in a member's hands keeps its worth: what it gives is fixed from the first one on; a change is a new template."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if obj is not None and obj.vouchers.exists():
+            for name in {"kind", "off_amount", "min_spend_amount"} & form.base_fields.keys():
+                form.base_fields[name].disabled = True
+                form.base_fields[name].help_text = _(
+                    "Fixed: members hold vouchers of this template. Make a new template instead."
+                )
+        return form
 
     @display(description=_("in words"))
     def sentence(self, template: VoucherTemplate) -> str:

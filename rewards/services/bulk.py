@@ -4,7 +4,7 @@ Decisions (tier, points, reasons) are made by the same pure functions as live tr
 rows are written by COPY and set-based statements. One call is one transaction; callers choose chunks by member.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,6 @@ from loyalty.replay import MemberReplay, load_replays, save_replays
 from loyalty.services.standing import CountedFact
 from members import timeline
 from members.actors import Actor
-from members.models import Member
 from rewards import earning, events, ledger
 from rewards.models import LedgerTransaction, Purchase, PurchaseReturn
 from rewards.queries import earned_by, points_in_trace
@@ -99,7 +98,7 @@ def post_history(
     new_returns = _new_returns(new_returns, outcome)  # some may have been recorded until their purchases were locked
     member_ids = sorted({*member_ids, *(b.purchase.member_id for b in bought.values() if b.purchase.member_id)})
     ledger.lock_accounts(member_ids=member_ids)
-    facts = sorted(_in_order(inserted.values(), new_returns), key=lambda item: item[:2])
+    facts = sorted(_in_order(inserted, new_returns), key=lambda item: item[:2])
     if not facts:
         return outcome
     run = _Run(
@@ -116,13 +115,18 @@ def post_history(
 
 
 def _in_order(
-    inserted: Iterable[tuple[Order, bulk_rows.InsertedPurchase]], returns: Iterable[Return]
+    inserted: Mapping[tuple[str, str], tuple[Order, bulk_rows.InsertedPurchase]], returns: Iterable[Return]
 ) -> Iterable[tuple[datetime, str, tuple[Order, bulk_rows.InsertedPurchase] | Return]]:
-    """Yield facts with their place in time; at the same moment sales come before returns, then by number."""
-    for order, row in inserted:
+    """Yield facts with their place in time; at the same moment sales come before returns, then by number.
+
+    A return that is dated before its sale (a date without a time, a wrong clock) comes right after it.
+    """
+    for order, row in inserted.values():
         yield order.ordered_at, f"0{order.external_order_no}", (order, row)
     for ret in returns:
-        yield ret.returned_at, f"1{ret.external_return_no}", ret
+        sale = inserted.get((ret.source, ret.external_order_no or ""))
+        moment = max(ret.returned_at, sale[0].ordered_at) if sale else ret.returned_at
+        yield moment, f"1{ret.external_return_no}", ret
 
 
 def _without_refused_members(
@@ -130,9 +134,7 @@ def _without_refused_members(
 ) -> tuple[list[Order], Sequence[Return]]:
     ids = {order.member_id for order in orders if order.member_id}
     refused: dict[int, RewardsRefusal] = {}
-    for pk, member_no, status in (
-        Member.objects.filter(pk__in=ids).exclude(status=Member.Status.ACTIVE).values_list("pk", "member_no", "status")
-    ):
+    for pk, member_no, status in bulk_rows.hold_statuses(ids):
         try:
             check_active(member_no, status)
         except RewardsRefusal as refusal:

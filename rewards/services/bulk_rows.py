@@ -45,6 +45,16 @@ def serialise(sources: Iterable[str]) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 
+def hold_statuses(member_ids: Iterable[int]) -> list[tuple[int, str, str]]:
+    """Return (id, number, status) of members, and keep the statuses so until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, member_no, status FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE",
+            [list(member_ids)],
+        )
+        return cursor.fetchall()
+
+
 def insert_purchases(orders: Sequence[Order]) -> dict[tuple[str, str], InsertedPurchase]:
     """Insert the orders whose numbers are new, with their lines; return the new ones by (source, number)."""
     if not orders:

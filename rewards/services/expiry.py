@@ -1,13 +1,16 @@
 """Expire and release points that are due, in chunks. "Due" is derived from the data, so any run may stop, repeat, or overlap."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from members import timeline
 from members.actors import Actor
 from rewards import events, ledger
+
+logger = logging.getLogger(__name__)
 
 _FETCH_ACCOUNTS = 50_000
 
@@ -21,27 +24,48 @@ class ExpiryRun:
     points: int
 
 
-def expire_due_lots(*, at: datetime, by: Actor, chunk: int = 1000, chunks: int = 10_000) -> ExpiryRun:
-    """Expire all lots due at `at`, `chunk` accounts to a transaction, at most `chunks` of them."""
+class RunIncomplete(Exception):
+    """Some accounts could not be worked on; all others were. Names the first of them."""
+
+    def __init__(self, accounts: list[int]) -> None:
+        super().__init__(f"{len(accounts)} account(s) could not be worked on, the first: {accounts[:10]}")
+
+
+def expire_due_lots(*, at: datetime, by: Actor, chunk: int = 1000, chunks: int = 100_000) -> ExpiryRun:
+    """Expire all lots due at `at`, `chunk` accounts to a transaction, at most `chunks` of them.
+
+    An account that fails holds nobody up: its chunk is done again account by account, and RunIncomplete is raised at the end.
+    """
     members = lots = points = 0
-    done = 0
-    while done < chunks:
-        accounts = _accounts("expires_at <= %s AND expires_at IS NOT NULL", at)
-        if not accounts:
-            break
-        for start in range(0, len(accounts), chunk):
-            if done >= chunks:
-                break
-            rows = _expire(accounts[start : start + chunk], at, by)
-            done += 1
+    failed: list[int] = []
+    after = 0
+    while chunks > 0 and (accounts := _accounts_due(at, after)):
+        after = accounts[-1]
+        for start in range(0, len(accounts), chunk)[:chunks]:
+            chunks -= 1
+            rows = _expire_or_isolate(accounts[start : start + chunk], at, by, failed)
             members += len(rows)
             lots += sum(row[1] for row in rows)
             points += sum(row[2] for row in rows)
+    if failed:
+        raise RunIncomplete(failed)
     return ExpiryRun(members, lots, points)
+
+
+def _expire_or_isolate(accounts: list[int], at: datetime, by: Actor, failed: list[int]) -> list[tuple[int, int, int]]:
+    try:
+        return _expire(accounts, at, by)
+    except DatabaseError:
+        if len(accounts) == 1:
+            logger.exception("points of account %s could not be expired", accounts[0])
+            failed.append(accounts[0])
+            return []
+    return [row for account in accounts for row in _expire_or_isolate([account], at, by, failed)]
 
 
 @transaction.atomic
 def _expire(accounts: list[int], at: datetime, by: Actor) -> list[tuple[int, int, int]]:
+    _wait_for_locks()
     rows = ledger.expire_accounts(account_ids=accounts, at=at)
     timeline.record_many(
         events.points_expired(member_id=member_id, points=points, lots=lots, happened_at=at, by=by)
@@ -51,30 +75,53 @@ def _expire(accounts: list[int], at: datetime, by: Actor) -> list[tuple[int, int
 
 
 def release_pending_lots(*, at: datetime, by: Actor, limit: int = 50_000) -> int:
-    """Make pending points available whose time has come, account by account; return how many points."""
+    """Make pending points available whose time has come, account by account; return how many points.
+
+    An account that fails holds nobody up; RunIncomplete is raised at the end.
+    """
     released = 0
-    for account_id, member_id in _pending_accounts(at, limit):
-        with transaction.atomic():
-            points = ledger.release_account(account_id=account_id, at=at)
-            if points:
-                timeline.record([events.points_released(member_id=member_id, points=points, happened_at=at, by=by)])
-        released += points
+    failed: list[int] = []
+    for account_id, member_id in _accounts_pending(at, limit):
+        try:
+            released += _release(account_id, member_id, at, by)
+        except DatabaseError:
+            logger.exception("pending points of account %s could not be released", account_id)
+            failed.append(account_id)
+    if failed:
+        raise RunIncomplete(failed)
     return released
 
 
-def _accounts(condition: str, at: datetime) -> list[int]:
+@transaction.atomic
+def _release(account_id: int, member_id: int, at: datetime, by: Actor) -> int:
+    _wait_for_locks()
+    points = ledger.release_account(account_id=account_id, at=at)
+    if points:
+        timeline.record([events.points_released(member_id=member_id, points=points, happened_at=at, by=by)])
+    return points
+
+
+def _wait_for_locks() -> None:
+    """Batch work has more patience than a web request."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '10s'")
+
+
+def _accounts_due(at: datetime, after: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT account_id FROM rewards_lot WHERE remaining > 0 AND {condition} ORDER BY account_id LIMIT %s",  # noqa: S608
-            [at, _FETCH_ACCOUNTS],
+            "SELECT DISTINCT account_id FROM rewards_lot WHERE remaining > 0 AND expires_at <= %s AND account_id > %s "
+            "ORDER BY account_id LIMIT %s",
+            [at, after, _FETCH_ACCOUNTS],
         )
         return [row[0] for row in cursor.fetchall()]
 
 
-def _pending_accounts(at: datetime, limit: int) -> list[tuple[int, int]]:
+def _accounts_pending(at: datetime, limit: int) -> list[tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT account_id, member_id FROM rewards_lot WHERE state = 1 AND available_at <= %s ORDER BY account_id LIMIT %s",
+            "SELECT DISTINCT account_id, member_id FROM rewards_lot WHERE state = 1 AND available_at <= %s "
+            "ORDER BY account_id LIMIT %s",
             [at, limit],
         )
         return cursor.fetchall()

@@ -216,11 +216,18 @@ def _offers(start: datetime, end: datetime) -> list[earning.Offer]:
 def _lock_active_member(member_id: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT member_no, status, (ledger_lock_account(id, %s::smallint)).id FROM members_member WHERE id = %s",
+            "SELECT member_no, status, (ledger_lock_account(id, %s::smallint)).id FROM members_member WHERE id = %s FOR SHARE",
             [ledger.currency_id(), member_id],
         )
         member_no, status, _account = cursor.fetchone()
     check_active(member_no, status)
+
+
+def hold_active(member_id: int) -> None:
+    """Refuse unless the member is active, and keep it so until the end of the transaction: a freeze waits for us, or we see it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT member_no, status FROM members_member WHERE id = %s FOR SHARE", [member_id])
+        check_active(*cursor.fetchone())
 
 
 def check_active(member_no: str, status: str) -> None:

@@ -10,12 +10,11 @@ from django.utils.translation import gettext_lazy as _
 
 from members import timeline
 from members.actors import Actor
-from members.models import Member
 from rewards import events, ledger
 from rewards.models import Redemption, Reward
 from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
-from rewards.services.purchases import check_active
+from rewards.services.purchases import hold_active
 from rewards.services.vouchers import new_voucher, voucher_code
 
 SOURCE = "redemption"
@@ -68,8 +67,7 @@ def redeem_reward(*, member_id: int, reward_id: int, request_id: str, by: Actor,
     Raises InsufficientPoints, OutOfStock, RewardNotAvailable, RewardLimitReached, MemberFrozen, MemberClosed,
     RequestConflict. After a refusal neither points nor stock have changed.
     """
-    member = Member.objects.only("member_no", "status").get(pk=member_id)
-    check_active(member.member_no, member.status)
+    hold_active(member_id)
     reward = Reward.objects.select_related("template").filter(pk=reward_id).first()
     if reward is None:
         raise RewardNotAvailable

@@ -19,7 +19,7 @@ from members.actors import Actor
 from rewards import events
 from rewards.models import Voucher, VoucherEvent, VoucherTemplate
 from rewards.refusals import RewardsRefusal
-from rewards.services.purchases import check_active
+from rewards.services.purchases import hold_active
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
@@ -100,7 +100,7 @@ def use_voucher(
     """
     voucher = (
         Voucher.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("template", "member")
+        .select_related("template")
         .filter(code_hmac=code_hmac(code))
         .first()
     )
@@ -112,7 +112,7 @@ def use_voucher(
         if last and (last.store_id, last.external_order_no) == (store_id, external_order_no):
             return VoucherReceipt(voucher, template.off_amount, True)
         raise VoucherUsed
-    check_active(voucher.member.member_no, voucher.member.status)
+    hold_active(voucher.member_id)
     if voucher.state == Voucher.State.EXPIRED or voucher.expires_at <= at:
         raise VoucherExpired
     if template.min_spend_amount and (spend_amount is None or spend_amount < template.min_spend_amount):

@@ -43,6 +43,13 @@ class TestProblems:
             assert problem_of(Caller().get(path)) == (404, "not_found")
         assert problem_of(Client().get("/api/v2/x")) == (404, "not_found")
 
+    def test_answer_a_forged_host_without_repeating_it(self) -> None:
+        answer = Client(raise_request_exception=True).get("/api/v1/program", headers={"host": "evil.example"})
+
+        assert answer.status_code == 400
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert "evil.example" not in answer.text
+
     def test_name_methods_that_do_not_exist(self) -> None:
         answer = Caller().post("/program", {})
         assert problem_of(answer) == (405, "method_not_allowed")

@@ -213,3 +213,21 @@ class TestBulk:
 
         assert balance_of(members[0].pk, START + timedelta(days=1)).available == 30
         assert PurchaseReturn.objects.get().points == 0
+
+    def test_equals_live_posting_for_a_return_dated_before_its_sale(self, people: tuple[list[Member], Channel]) -> None:
+        """A file with dates only gives returns of midnight; the points were earned all the same, and are taken back."""
+        members, channel = people
+        line = OrderLine("LATTE", "拿铁", Decimal(1), Decimal(30), Decimal(30))
+        history: list[Order | Return] = [
+            Order("shop", "1", members[0].pk, channel.pk, None, START + timedelta(hours=3), (line,)),
+            Return("shop", "R1", "1", channel.pk, None, START),
+        ]
+        dumps = []
+        for tell in (live, bulk):
+            with transaction.atomic():
+                tell(history)
+                dumps.append(dump())
+                assert balance_of(members[0].pk, AT).available == 0
+                assert PurchaseReturn.objects.get().points == 30
+                transaction.set_rollback(True)
+        assert dumps[0] == dumps[1]

@@ -12,7 +12,7 @@ from rewards import ledger
 from rewards.ledger import InsufficientPoints
 from rewards.models import LedgerEntry, LedgerTransaction, Lot, PointsAccount
 from rewards.queries import balance_of
-from rewards.services.expiry import ExpiryRun, expire_due_lots, release_pending_lots
+from rewards.services.expiry import ExpiryRun, RunIncomplete, expire_due_lots, release_pending_lots
 from rewards.services.redemptions import redeem_reward
 from rewards.services.verification import verify
 from tests.factories.catalogue import a_reward
@@ -56,6 +56,20 @@ class TestExpiry:
         assert expire() == ExpiryRun(members=1, lots=1, points=10)
         assert balance_of(member.pk, DUE).available == 5
         assert [str(finding) for finding in verify(at=DUE)] == []
+
+    def test_of_an_account_that_is_broken_holds_nobody_up_and_is_told(self) -> None:
+        broken, *others = members_with_due_points(4)
+        PointsAccount.objects.filter(member=broken).update(
+            available=3
+        )  # less than its lots: booking them breaks a constraint
+
+        with pytest.raises(RunIncomplete, match="1 account"):
+            expire(chunk=2)
+
+        assert [balance_of(member.pk, DUE).available for member in others] == [5, 5, 5]
+        assert not LedgerEntry.objects.filter(
+            member_id=broken.pk, transaction__kind=LedgerTransaction.Kind.EXPIRE
+        ).exists()
 
     def test_takes_nothing_a_moment_before(self) -> None:
         members_with_due_points(1)
