@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.actors import Actor
+from members.copying import copy_rows
 from rewards.models import PointsCurrency
 from rewards.refusals import RewardsRefusal
 
@@ -173,23 +174,22 @@ def post_batch(facts: Iterable[BatchFact], *, by: Actor) -> list[BatchResult]:
             """
         )
         cursor.execute("TRUNCATE ledger_batch")
-        count = 0
         currency = currency_id()
-        with cursor.copy("COPY ledger_batch FROM STDIN") as copy:
-            for count, fact in enumerate(facts, 1):
-                origin_source, origin_key = fact.origin or (None, None)
-                copy.write_row((
-                    count, 1 if fact.kind == "earn" else 4, fact.member_id, currency, fact.points, fact.source, fact.natural_key,
-                    fact.happened_at, fact.available_at, fact.expires_at, origin_source, origin_key,
-                    by.kind, by.id, "", _compact(fact.trace),
-                ))  # fmt: skip
-        if not count:
+        if not copy_rows("ledger_batch", (_batch_row(place, fact, currency, by) for place, fact in enumerate(facts))):
             return []
         cursor.execute("ANALYZE ledger_batch")
         cursor.execute(
             "SELECT ord, outcome, d_available, d_pending, d_debt, forgiven FROM ledger_post_batch() ORDER BY ord"
         )
         return [BatchResult(outcome == "repeated", a, p, d, f) for _, outcome, a, p, d, f in cursor.fetchall()]
+
+
+def _batch_row(place: int, fact: BatchFact, currency: int, by: Actor) -> tuple[Any, ...]:
+    kind = 1 if fact.kind == "earn" else 4
+    return (
+        place, kind, fact.member_id, currency, fact.points, fact.source, fact.natural_key, fact.happened_at, fact.available_at,
+        fact.expires_at, *(fact.origin or (None, None)), by.kind, by.id, "", _compact(fact.trace),
+    )  # fmt: skip
 
 
 def _compact(trace: dict[str, Any]) -> str:

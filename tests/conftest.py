@@ -7,8 +7,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test.signals import setting_changed
+from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
 from config.translations import CATALOGUES, compile_catalogues
@@ -73,6 +75,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _asked(config: pytest.Config) -> list[Path]:
     """Return the files and folders that the command line, or else the configuration, asks for."""
     return [(config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args]
+
+
+@pytest.fixture(autouse=True)
+def language_of_the_portal() -> None:
+    """Every test begins in the portal's own language, whatever the test before it spoke."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 
+from members.copying import copy_rows
 from rewards.models import Purchase, PurchaseReturn
 from rewards.services.purchases import Order
 from rewards.services.returns import Return, ReturnedLine, Share
@@ -118,34 +119,29 @@ def insert_returns(rows: Sequence[ReturnRow]) -> list[int]:
             [len(rows)],
         )
         ids = [row[0] for row in cursor.fetchall()]
-        columns = (
-            "id, source, external_return_no, fingerprint, purchase_id, member_id, channel_id, store_id, returned_at, total_amount, "
-            "eligible_amount, points, credits"
-        )
-        with cursor.copy(f"COPY rewards_purchasereturn ({columns}) FROM STDIN") as copy:
-            for pk, row in zip(ids, rows, strict=True):
-                ret = row.ret
-                copy.write_row((
-                    pk, ret.source, ret.external_return_no, ret.fingerprint(), row.purchase_id, row.member_id, ret.channel_id,
-                    ret.store_id, ret.returned_at, row.total_amount, row.eligible_amount, row.share.points, row.share.credits,
-                ))  # fmt: skip
-        columns = "purchase_return_id, line_no, purchase_line_id, sku, name, quantity, amount, earns"
-        with cursor.copy(f"COPY rewards_returnline ({columns}) FROM STDIN") as copy:
-            for pk, row in zip(ids, rows, strict=True):
-                for line_no, line in enumerate(row.lines, 1):
-                    copy.write_row(
-                        (
-                            pk,
-                            line_no,
-                            line.purchase_line_id,
-                            line.sku,
-                            line.name,
-                            line.quantity,
-                            line.amount,
-                            line.earns,
-                        )
-                    )
+    numbered = list(zip(ids, rows, strict=True))
+    copy_rows(
+        "rewards_purchasereturn (id, source, external_return_no, fingerprint, purchase_id, member_id, channel_id, store_id, "
+        "returned_at, total_amount, eligible_amount, points, credits)",
+        (_return_columns(pk, row) for pk, row in numbered),
+    )
+    copy_rows(
+        "rewards_returnline (purchase_return_id, line_no, purchase_line_id, sku, name, quantity, amount, earns)",
+        (
+            (pk, line_no, line.purchase_line_id, line.sku, line.name, line.quantity, line.amount, line.earns)
+            for pk, row in numbered
+            for line_no, line in enumerate(row.lines, 1)
+        ),
+    )
     return ids
+
+
+def _return_columns(pk: int, row: ReturnRow) -> tuple[Any, ...]:
+    ret = row.ret
+    return (
+        pk, ret.source, ret.external_return_no, ret.fingerprint(), row.purchase_id, row.member_id, ret.channel_id, ret.store_id,
+        ret.returned_at, row.total_amount, row.eligible_amount, row.share.points, row.share.credits,
+    )  # fmt: skip
 
 
 def fingerprints(
@@ -179,7 +175,5 @@ def _fill(table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({columns}) ON COMMIT DELETE ROWS")
         cursor.execute(f"TRUNCATE {table}")
-        with cursor.copy(f"COPY {table} FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        copy_rows(table, rows)
         cursor.execute(f"ANALYZE {table}")

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
 
-from members.models import Member, Operator, TimelineEntry
+from members.models import Member, Operator, Store, TimelineEntry
 from tests.factories.histories import a_small_history
 from tests.factories.portal import a_business, a_named_member, an_operator
 
@@ -73,7 +73,10 @@ class TestEveryPageOfTheMenu:
         self, browser: Browser, live_portal: str, role: str, language: str
     ) -> None:
         a_business(2)
-        window = Window(browser, live_portal, an_operator(role), language)
+        operator = an_operator(role)
+        if role == "store":
+            operator.stores.set(Store.objects.all())  # without a store they see no purchase at all
+        window = Window(browser, live_portal, operator, language)
         links = window.menu()
         assert len(links) > 5
         for where in links:
