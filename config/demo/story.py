@@ -15,7 +15,7 @@ from random import Random
 from config.demo.business import Business, open_business
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
 from loyalty.queries import forget_ladder_book
-from loyalty.services.standing import review_due_tiers
+from loyalty.services.standing import review_all_due
 from members.actors import Actor
 from members.queries import forget_programme, programme
 from members.services.bulk_enrolment import NewMember, enrol_many
@@ -263,9 +263,4 @@ class Story:
         expire_due_lots(at=end, by=self.by)
         while expire_due_vouchers(at=end, by=self.by):
             pass
-        after = 0
-        while True:
-            chunk = review_due_tiers(at=end, by=self.by, after_member_id=after, quiet=True)
-            if chunk.done:
-                break
-            after = chunk.last_member_id
+        review_all_due(at=end, by=self.by, quiet=True)

@@ -33,6 +33,7 @@ __all__ = [
     "count_fact",
     "news_of",
     "refuse_future",
+    "review_all_due",
     "review_due_tiers",
     "tier_for_fact",
 ]
@@ -139,6 +140,16 @@ def review_due_tiers(
     timeline.record_many(news_of(member_id, change, by=by, quiet=quiet) for member_id, change in changes)
     outcomes = Counter(change.reason for _member_id, change in changes)
     return ReviewChunk(max(due), outcomes["kept"], outcomes["fallen"], done=len(due) < limit)
+
+
+def review_all_due(*, at: datetime, by: Actor, quiet: bool = False, limit: int = 1000, chunks: int = 100_000) -> None:
+    """Decide the reviews due until `at`, chunk by chunk, at most `chunks` of them; what is left over, the next run does."""
+    last_member_id = 0
+    for _ in range(chunks):
+        chunk = review_due_tiers(at=at, by=by, after_member_id=last_member_id, limit=limit, quiet=quiet)
+        if chunk.done:
+            return
+        last_member_id = chunk.last_member_id
 
 
 def refuse_future(moment: datetime, at: datetime) -> None:

@@ -16,8 +16,8 @@ from loyalty.services.standing import CountedFact
 from members import timeline
 from members.actors import Actor
 from rewards import earning, events, ledger
-from rewards.models import LedgerTransaction, Purchase, PurchaseReturn
-from rewards.queries import earned_by, points_in_trace
+from rewards.models import Purchase, PurchaseReturn
+from rewards.queries import earned_by
 from rewards.refusals import RewardsRefusal
 from rewards.services import bulk_rows
 from rewards.services.purchases import Order, OrderConflict, check_active, credits_of, lot_times, quote_order, uses_of
@@ -31,6 +31,7 @@ from rewards.services.returns import (
     allocate,
     articles_that_do_not_earn,
     as_returned,
+    earned_in,
     purchase_lines,
     return_trace,
     share_of_purchase,
@@ -194,10 +195,8 @@ def _referred(returns: Sequence[Return]) -> dict[tuple[str, str], _Bought]:
     before = bulk_rows.returned_amounts([purchase.pk for purchase in purchases])
     result = {}
     for purchase in purchases:
-        posted: LedgerTransaction | None = earned.get(purchase.pk)
-        figures = (points_in_trace(posted), uses_in_trace(posted.trace if posted else None))
         result[purchase.source, purchase.external_order_no] = _Bought(
-            purchase, lines[purchase.pk], before.get(purchase.pk, Decimal(0)), figures
+            purchase, lines[purchase.pk], before.get(purchase.pk, Decimal(0)), earned_in(earned.get(purchase.pk))
         )
     return result
 

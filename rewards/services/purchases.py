@@ -21,8 +21,8 @@ from members.actors import Actor
 from members.models import Member
 from members.queries import programme
 from rewards import earning, events, ledger
-from rewards.models import LedgerTransaction, Purchase
-from rewards.queries import balance_of, points_in_trace, rule_book
+from rewards.models import Purchase
+from rewards.queries import balance_of, earned_by, points_in_trace, rule_book
 from rewards.refusals import RewardsRefusal
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
@@ -321,9 +321,7 @@ def receipt_of(purchase: Purchase, at: datetime) -> PurchaseReceipt:
     """Return what a recorded purchase did, from the facts; balances are those of `at`."""
     if purchase.member_id is None:
         return PurchaseReceipt(purchase.pk, purchase.public_id, True, 0, False, 0, {}, "", "", 0, 0)
-    earned = LedgerTransaction.objects.filter(
-        kind=LedgerTransaction.Kind.EARN, source=purchase.source, natural_key=purchase.external_order_no
-    ).first()
+    earned = earned_by([purchase]).get(purchase.pk)
     trace = (earned.trace if earned else None) or {}
     cause = f"{purchase.source}:{purchase.external_order_no}"
     risen = TierChange.objects.filter(

@@ -21,7 +21,7 @@ from members import timeline
 from members.actors import Actor
 from rewards import earning, events, ledger
 from rewards.models import LedgerEntry, LedgerTransaction, Product, Purchase, PurchaseReturn
-from rewards.queries import points_in_trace, rule_book
+from rewards.queries import earned_by, points_in_trace, rule_book
 from rewards.refusals import RewardsRefusal
 from rewards.services.purchases import CLOCK_TOLERANCE, OrderInFuture, OrderLine, credits_of
 
@@ -171,7 +171,9 @@ def _record(ret: Return, by: Actor, at: datetime) -> ReturnReceipt:
     if member_id is None:
         share = Share(0, 0, ())
     elif purchase:
-        share = share_of_purchase(purchase, eligible, _returned_before(purchase), _earned(purchase))
+        share = share_of_purchase(
+            purchase, eligible, _returned_before(purchase), earned_in(earned_by([purchase]).get(purchase.pk))
+        )
     else:
         share = share_of_unknown_sale(eligible, ret.returned_at)
     row = _insert(ret, purchase, member_id, lines, eligible, share)
@@ -212,6 +214,11 @@ def return_trace(amount: Decimal, points: int, *, unlinked: bool) -> dict[str, A
 def uses_in_trace(trace: dict[str, Any] | None) -> list[tuple[str, int]]:
     """Return (promotion, points) of a purchase's stored explanation."""
     return [(line[1], line[2]) for line in (trace or {}).get("lines", []) if line[0] == "promotion"]
+
+
+def earned_in(posted: LedgerTransaction | None) -> tuple[int, list[tuple[str, int]]]:
+    """Return what a purchase earned: all its points, and (promotion, points) of each promotion among them."""
+    return points_in_trace(posted), uses_in_trace(posted.trace if posted else None)
 
 
 def articles_that_do_not_earn(returns: Iterable[Return]) -> set[str]:
@@ -291,13 +298,6 @@ def _plain(quantity: Decimal) -> str:
 
 def _returned_before(purchase: Purchase) -> Decimal:
     return sum(purchase.returns.values_list("eligible_amount", flat=True), Decimal(0))
-
-
-def _earned(purchase: Purchase) -> tuple[int, list[tuple[str, int]]]:
-    earned = LedgerTransaction.objects.filter(
-        kind=LedgerTransaction.Kind.EARN, source=purchase.source, natural_key=purchase.external_order_no
-    ).first()
-    return points_in_trace(earned), uses_in_trace(earned.trace if earned else None)
 
 
 def _insert(

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
 from loyalty.periods import RESOLUTION, day_bounds
-from loyalty.services.standing import review_due_tiers
+from loyalty.services.standing import review_all_due
 from members import timeline
 from members.actors import Actor
 from members.queries import programme
@@ -167,12 +167,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{expired.points} points of {expired.members} members were past their expiry and are booked as expired."
             )
-        after = 0
-        while True:
-            chunk = review_due_tiers(at=at, by=by, after_member_id=after, quiet=True)
-            if chunk.done:
-                break
-            after = chunk.last_member_id
+        review_all_due(at=at, by=by, quiet=True)
 
     def _say(self, report: DraftReport, posted: PostingReport | None) -> None:
         currency = programme().currency
