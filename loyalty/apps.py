@@ -11,7 +11,8 @@ class LoyaltyConfig(AppConfig):
     verbose_name = _("loyalty")
 
     def ready(self) -> None:
-        """Keep the history of what staff configure."""
+        """Keep the history of what staff configure; register the facts of tiers."""
         keep_history = import_module("members.history").keep_history
         for name in ("tier", "ladderversion", "tierrule"):
             keep_history(self.get_model(name))
+        import_module("loyalty.facts").register()

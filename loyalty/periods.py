@@ -40,6 +40,27 @@ def end_of_month_after(at: datetime, months: int, tz: ZoneInfo) -> datetime:
     return _midnight(add_months(business_date(at, tz).replace(day=1), months + 1), tz)
 
 
+def end_of_day(day: date, tz: ZoneInfo) -> datetime:
+    """Return the end of a day of the zone: the first moment of the day after it."""
+    return day_bounds(day, tz)[1]
+
+
+def last_of_month(day: date) -> date:
+    """Return the last day of the month of a day."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def last_of_year(day: date) -> date:
+    """Return 31 December of the year of a day."""
+    return date(day.year, 12, 31)
+
+
+def anniversary_from(day: date, first: date) -> date:
+    """Return the first day, not before `day`, with the month and day of `first`. Of 29 February it is the 28th in common years."""
+    this_year = birthday_in(day.year, first)
+    return this_year if this_year >= day else birthday_in(day.year + 1, first)
+
+
 def last_day_before(until: datetime, tz: ZoneInfo) -> date:
     """Return the last day that lies before an open end, as people say it: until 31 March, not until 1 April."""
     return business_date(until - RESOLUTION, tz)

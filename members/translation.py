@@ -2,7 +2,7 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from members.models import Brand, Channel, Programme, Store
+from members.models import ActivityKind, Brand, Channel, Programme, Store
 
 
 @register(Programme)
@@ -22,4 +22,9 @@ class ChannelTexts(TranslationOptions):
 
 @register(Store)
 class StoreTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(ActivityKind)
+class ActivityKindTexts(TranslationOptions):
     fields = ("name",)

@@ -36,6 +36,7 @@ __all__ = [
     "review_all_due",
     "review_due_tiers",
     "tier_for_fact",
+    "tier_for_standing",
 ]
 
 FUTURE_TOLERANCE = timedelta(days=1)
@@ -103,12 +104,19 @@ def tier_for_fact(*, member_id: int, moment: datetime, by: Actor, at: datetime, 
 
     The caller holds the member's account lock and records the news. Raises FactFromFuture, NoLadder.
     """
+    row = TierStanding.objects.filter(member_id=member_id).values_list("tier_id", "since_at", "valid_until").first()
+    seen = Standing(*row) if row else None
+    return tier_for_standing(member_id=member_id, seen=seen, moment=moment, by=by, at=at, quiet=quiet)
+
+
+def tier_for_standing(
+    *, member_id: int, seen: Standing | None, moment: datetime, by: Actor, at: datetime, quiet: bool = False
+) -> Held:
+    """Return the same for a standing (None: the lowest tier) that the caller read under the account lock. No statement when no review is due."""
     refuse_future(moment, at)
     book = ladder_book()
-    row = TierStanding.objects.filter(member_id=member_id).values_list("tier_id", "since_at", "valid_until").first()
-    if row is None:
+    if seen is None:
         return Held(book.lowest_at(moment), [])
-    seen = Standing(*row)
     if not seen.is_due(moment):
         is_past = moment < seen.since_at
         return Held(tier_at(member_id, moment) if is_past else book.tier_now(seen.tier_id, moment), [])

@@ -69,6 +69,7 @@ class StaffAdmin(ModelAdmin):
     warn_unsaved_form = True
     save_on_top = False
     actions: Any = None
+    empty_value_display = "–"
     paginator: Any = CappedPaginator
     #: What an empty list says: what will stand here and how it comes about.
     empty_sentence: ClassVar[str | Promise] = _("Nothing here yet.")

@@ -10,13 +10,14 @@ from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from members.admin.base import StaffAdmin
-from members.models import Operator
+from members.models import Operator, OwnMembership
 from members.roles import role_name
 
 admin.site.unregister(Group)  # roles are given to operators; what a role may do is set by migration
@@ -46,6 +47,16 @@ class OperatorForm(forms.ModelForm):
         fields = ("username", "display_name", "email", "is_active", "groups", "stores")
 
 
+class OwnMembershipInline(TabularInline):
+    """The operator's own member accounts, which colleagues see to."""
+
+    model = OwnMembership
+    verbose_name_plural = _("Own member accounts (nobody proposes or approves changes of the own account)")
+    autocomplete_fields = ("member",)
+    extra = 0
+    show_title = False
+
+
 @admin.register(Operator)
 class OperatorAdmin(StaffAdmin, UserAdmin):
     """Staff who sign in. Who leaves is made inactive."""
@@ -66,6 +77,7 @@ class OperatorAdmin(StaffAdmin, UserAdmin):
         (_("Roles and stores"), {"fields": ("groups", "stores")}),
         (_("Sign-in"), {"fields": ("last_login", "date_joined")}),
     )
+    inlines = (OwnMembershipInline,)
     empty_sentence = _("No operator with this role.")
     add_fieldsets = ((None, {"fields": ("username", "display_name", "groups", "stores", "password1", "password2")}),)
 
@@ -97,6 +109,9 @@ class OperatorAdmin(StaffAdmin, UserAdmin):
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
+
+    def get_inlines(self, request: HttpRequest, obj: Operator | None) -> Any:
+        return () if obj is None else super().get_inlines(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Operator, form: forms.ModelForm, change: bool) -> None:
         obj.is_staff = True  # every operator works in the portal; inactive ones can not sign in

@@ -19,6 +19,7 @@ from members.timeline import replay
 _SUBSCRIBERS = {
     "analytics.days": _("figures of the day"),
     "campaigns.messages": _("messages to members"),
+    "rewards.deadlines": _("inactivity deadlines"),
 }
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
@@ -57,7 +57,7 @@ def told_kinds() -> frozenset[str]:
 def tell(entries: Sequence[TimelineEntry]) -> list[ToldEntry]:
     """Return the entries as sentences in the active language, in the same order, with who did it."""
     names = _names_of(entries)
-    actors = _ActorNames.of(entries)
+    actors = ActorNames.of(entries)
     told = []
     for entry in entries:
         sentence = _sentences.get(entry.kind)
@@ -83,15 +83,22 @@ def _names_of(entries: Sequence[TimelineEntry]) -> Mapping[Lookup, Mapping[Any, 
     return {lookup: lookup(ids) for lookup, ids in wanted.items()}
 
 
+class Acted(Protocol):
+    """Something that says who did it."""
+
+    actor_kind: Any
+    actor_id: Any
+
+
 @dataclass(slots=True)
-class _ActorNames:
+class ActorNames:
     """Who did what is on a page, looked up in at most two queries."""
 
     operators: Mapping[int, str] = field(default_factory=dict)
     devices: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, entries: Sequence[TimelineEntry]) -> "_ActorNames":
+    def of(cls, entries: Sequence[Acted]) -> "ActorNames":
         ids: dict[str, set[int]] = defaultdict(set)
         for entry in entries:
             if entry.actor_id is not None:
@@ -103,7 +110,8 @@ class _ActorNames:
             {key.pk: key.name for key in ApiKey.objects.filter(pk__in=ids["device"])} if ids["device"] else {},
         )
 
-    def name(self, entry: TimelineEntry) -> str:
+    def name(self, entry: Acted) -> str:
+        """Return who did it, in the active language."""
         if entry.actor_kind == "operator":
             return self.operators.get(entry.actor_id or 0, "")
         if entry.actor_kind == "device":

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.urls import URLPattern, path, register_converter
 
+from members.api.activities import ActivitiesView, EventsView
 from members.api.views import DevLoginView, ProgramView
 
 
@@ -29,11 +30,15 @@ register_converter(RefConverter, "ref")
 
 
 def routes(*, demo: bool) -> list[URLPattern]:
-    """Return the addresses; the development login only for the demo."""
+    """Return the addresses that need no sign-in; the development login only for the demo."""
     addresses = [path("program", ProgramView.as_view(), name="program")]
     if demo:
         addresses.append(path("auth/dev/login", DevLoginView.as_view(), name="dev_login"))
     return addresses
 
 
-urlpatterns = routes(demo=settings.DEMO)
+urlpatterns = [
+    *routes(demo=settings.DEMO),
+    path("me/events", EventsView.as_view(), name="my_events"),
+    path("pos/activities", ActivitiesView.as_view(), name="activities"),
+]

@@ -16,6 +16,7 @@ from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import ApiKey
 from members.refusals import MembersRefusal
+from members.sources import OWN_SOURCES
 from members.timeline import NewEntry, nudge, record
 
 PREFIX: Final = "pk_live_"
@@ -27,12 +28,14 @@ MEMBERS_RESOLVE: Final = "members.resolve"
 ORDERS_READ: Final = "orders.read"
 ORDERS_WRITE: Final = "orders.write"
 VOUCHERS_REDEEM: Final = "vouchers.redeem"
+ACTIVITIES_WRITE: Final = "activities.write"
 
 SCOPES: Final[dict[str, Promise]] = {
     MEMBERS_RESOLVE: _("find members"),
     ORDERS_READ: _("see its own orders"),
     ORDERS_WRITE: _("record purchases and returns"),
     VOUCHERS_REDEEM: _("check and use vouchers"),
+    ACTIVITIES_WRITE: _("tell what members do besides buying"),
 }
 
 
@@ -41,6 +44,14 @@ class UnknownScope(MembersRefusal):
 
     code = "unknown_scope"
     text = _("Choose at least one of the scopes that exist.")
+    status = 422
+
+
+class SourceIsOurOwn(MembersRefusal):
+    """Orders of a till can not come from a source that the portal posts under itself."""
+
+    code = "source_is_our_own"
+    text = _("“%(source)s” is a name that the portal uses itself. Please choose another source.")
     status = 422
 
 
@@ -62,7 +73,12 @@ class IssuedKey:
 def issue_key(
     *, name: str, store_id: int, channel_id: int, source: str, scopes: Iterable[str], by: Actor, at: datetime
 ) -> IssuedKey:
-    """Make a key for a till. `source` names the space its order numbers are unique in. Raises `UnknownScope`."""
+    """Make a key for a till. `source` names the space its order numbers are unique in.
+
+    Raises `UnknownScope`, `SourceIsOurOwn`.
+    """
+    if source in OWN_SOURCES:
+        raise SourceIsOurOwn(source=source)
     asked = set(scopes)
     if not asked or not asked <= SCOPES.keys():
         raise UnknownScope

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 
 from loyalty.periods import (
     add_months,
+    anniversary_from,
     birthday_in,
     business_date,
     day_bounds,
+    end_of_day,
     end_of_month_after,
     last_day_before,
+    last_of_month,
+    last_of_year,
     months_before,
 )
 
@@ -114,6 +118,46 @@ class TestDays:
         moved = add_months(day, months)
         assert moved.day == day.day or (moved.day < day.day and (moved + timedelta(days=1)).day == 1)
         assert (moved.year * 12 + moved.month) - (day.year * 12 + day.month) == months
+
+    @given(day=st.dates(date(1995, 1, 1), date(2060, 1, 1)), zone=st.sampled_from(ZONES))
+    def test_end_where_the_next_one_begins(self, day: date, zone: ZoneInfo) -> None:
+        assert end_of_day(day, zone) == day_bounds(day + timedelta(days=1), zone)[0]
+        assert last_day_before(end_of_day(day, zone), zone) == day
+
+
+class TestLastDays:
+    @pytest.mark.parametrize(
+        ("day", "of_month", "of_year"),
+        [
+            (date(2026, 2, 1), date(2026, 2, 28), date(2026, 12, 31)),
+            (date(2024, 2, 29), date(2024, 2, 29), date(2024, 12, 31)),
+            (date(2026, 4, 30), date(2026, 4, 30), date(2026, 12, 31)),
+            (date(2026, 12, 31), date(2026, 12, 31), date(2026, 12, 31)),
+            (date(2027, 1, 1), date(2027, 1, 31), date(2027, 12, 31)),
+        ],
+    )
+    def test_of_month_and_year(self, day: date, of_month: date, of_year: date) -> None:
+        assert (last_of_month(day), last_of_year(day)) == (of_month, of_year)
+
+    @given(at=moments, months=st.integers(0, 40), zone=st.sampled_from(ZONES))
+    def test_of_a_month_agree_with_the_end_of_the_month(self, at: datetime, months: int, zone: ZoneInfo) -> None:
+        day = add_months(business_date(at, zone).replace(day=1), months)
+        assert end_of_day(last_of_month(day), zone) == end_of_month_after(at, months, zone)
+
+
+class TestAnniversary:
+    @pytest.mark.parametrize(
+        ("day", "first", "kept"),
+        [
+            (date(2026, 3, 31), date(2020, 3, 31), date(2026, 3, 31)),
+            (date(2026, 4, 1), date(2020, 3, 31), date(2027, 3, 31)),
+            (date(2026, 1, 1), date(2024, 12, 31), date(2026, 12, 31)),
+            (date(2027, 2, 28), date(2024, 2, 29), date(2027, 2, 28)),
+            (date(2027, 3, 1), date(2024, 2, 29), date(2028, 2, 29)),
+        ],
+    )
+    def test_is_the_next_such_day(self, day: date, first: date, kept: date) -> None:
+        assert anniversary_from(day, first) == kept
 
 
 class TestBirthday:

@@ -25,11 +25,13 @@ from members.services.keys import (
     SCOPES,
     IssuedKey,
     KeyIsRevoked,
+    SourceIsOurOwn,
     UnknownScope,
     authenticate_key,
     issue_key,
     revoke_key,
 )
+from members.sources import OWN_SOURCES
 from members.tasks import ensure_timeline_partitions, forget_old_answers
 from tests.factories.api import make_channel, make_store
 
@@ -66,13 +68,19 @@ class TestKeys:
                 self.issue(scopes=scopes)
         assert ApiKey.objects.count() == 1
 
+    def test_bring_orders_of_no_source_that_the_portal_uses_itself(self, db: None) -> None:
+        for source in sorted(OWN_SOURCES):
+            with pytest.raises(SourceIsOurOwn):
+                self.issue(source=source)
+        assert not ApiKey.objects.exists()
+
     def test_scopes_have_names_for_staff(self) -> None:
         assert all(str(label) for label in SCOPES.values())
 
     @staticmethod
-    def issue(scopes: list[str] | None = None) -> IssuedKey:
+    def issue(scopes: list[str] | None = None, source: str = "till") -> IssuedKey:
         return issue_key(
-            name="Till 1", store_id=make_store().pk, channel_id=make_channel().pk, source="till",
+            name="Till 1", store_id=make_store().pk, channel_id=make_channel().pk, source=source,
             scopes=[ORDERS_READ] if scopes is None else scopes, by=STAFF, at=AT,
         )  # fmt: skip
 

@@ -1,0 +1,77 @@
+"""What conditions may ask about a member's tier."""
+
+from collections.abc import Collection
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from loyalty.models import Tier
+from members.facts import Args, Fact, FactParam, register_fact
+from members.figures import grouped
+
+# As `queries.standing_of` says: the standing since it is held; before that, the change that was in force and was not
+# undone; before any, the lowest tier of the ladder of that moment (of the first one, for older moments).
+_TIER_ID = """
+    coalesce(
+        (SELECT s.tier_id FROM loyalty_tierstanding s WHERE s.member_id = m.id AND s.since_at <= %(at)s),
+        (
+            SELECT c.to_tier_id FROM loyalty_tierchange c
+            WHERE c.member_id = m.id AND c.happened_at <= %(at)s AND c.reason <> 'undone'
+                AND EXISTS (SELECT 1 FROM loyalty_tierstanding s WHERE s.member_id = m.id)
+                AND NOT EXISTS (
+                    SELECT 1 FROM loyalty_tierchange u
+                    WHERE u.member_id = c.member_id AND u.number = c.number + 1 AND u.reason = 'undone'
+                )
+            ORDER BY c.happened_at DESC, c.number DESC LIMIT 1
+        ),
+        (
+            SELECT r.tier_id
+            FROM loyalty_ladderversion v
+            JOIN loyalty_tierrule r ON r.ladder_id = v.id
+            JOIN loyalty_tier w ON w.id = r.tier_id
+            ORDER BY v.valid_from <= %(at)s DESC,
+                CASE WHEN v.valid_from <= %(at)s THEN v.valid_from END DESC, v.valid_from, w.rank
+            LIMIT 1
+        )
+    )
+"""
+_TIER_CODE = f"SELECT t.code FROM loyalty_tier t WHERE t.id = {_TIER_ID}"  # noqa: S608 - constants of this module
+_TIER_RANK = f"SELECT t.rank FROM loyalty_tier t WHERE t.id = {_TIER_ID}"  # noqa: S608 - constants of this module
+
+
+def _tiers(only: Collection[str] | None) -> dict[str, str]:
+    tiers = Tier.objects.order_by("rank")
+    return {tier.code: tier.name for tier in (tiers if only is None else tiers.filter(code__in=only))}
+
+
+def _credits_in(args: Args) -> str:
+    days = int(args["days"])
+    words = ngettext("tier credits in the last %(days)s day", "tier credits in the last %(days)s days", days)
+    return words % {"days": days}
+
+
+def _credits(number: int) -> str:
+    return ngettext("%(number)s tier credit", "%(number)s tier credits", number) % {"number": grouped(number)}
+
+
+def register() -> None:
+    """Register the facts of loyalty. Called once, from `AppConfig.ready()`."""
+    for fact in (
+        Fact("loyalty.tier", _("tier"), "choice", _TIER_CODE, choices=_tiers),
+        Fact("loyalty.tier_rank", _("rank of the tier"), "count", _TIER_RANK),
+        Fact(
+            "loyalty.credits",
+            _("tier credits in the last days"),
+            "count",
+            """
+            SELECT coalesce(sum(q.credits), 0)::bigint FROM loyalty_qualificationentry q
+            WHERE q.member_id = m.id
+                AND q.happened_at >= %(at)s - make_interval(days => %(days)s) AND q.happened_at < %(at)s
+            """,
+            unit=_("tier credits"),
+            params=(FactParam("days", _("in the last days"), default=365),),
+            phrase=_credits_in,
+            figure=_credits,
+        ),
+    ):
+        register_fact(fact)

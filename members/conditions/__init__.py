@@ -1,0 +1,32 @@
+"""Conditions over facts: a group of tests of which all, or any, must be met; a group may hold groups of the other sort.
+
+Stored as JSON, `{"all": [{"fact": "members.status", "op": "in", "value": ["active"]}, {"any": [...]}]}`; staff see
+sentences only. One reading serves both ways of asking: `evaluate` for the values of one member, `compile` for a set.
+A fact of which nothing is known meets no test. An empty `all` is met by everybody.
+"""
+
+from members.conditions.asking import Compiled, FailedTest, Outcome, compile, evaluate
+from members.conditions.reading import ConditionInvalid, parse, stored
+from members.conditions.tree import OPERATOR_WORDS, OPERATORS, Group, Node, Operator, Test, fact_keys, tests_of
+from members.conditions.words import failed_words, sentence
+
+__all__ = [
+    "OPERATORS",
+    "OPERATOR_WORDS",
+    "Compiled",
+    "ConditionInvalid",
+    "FailedTest",
+    "Group",
+    "Node",
+    "Operator",
+    "Outcome",
+    "Test",
+    "compile",
+    "evaluate",
+    "fact_keys",
+    "failed_words",
+    "parse",
+    "sentence",
+    "stored",
+    "tests_of",
+]
