@@ -95,10 +95,15 @@ METRICS: dict[str, Metric] = {
             "points_issued",
             _("Points issued"),
             Unit.POINTS,
-            _("Points that purchases of this day earned, also those that are still pending."),
+            _("Points that purchases and activities of this day earned, also those that are still pending."),
         ),
         _metric(
-            "points_redeemed", _("Points redeemed"), Unit.POINTS, _("Points that members gave for rewards on this day.")
+            "points_redeemed",
+            _("Points redeemed"),
+            Unit.POINTS,
+            _(
+                "Points that members gave for rewards and paid on orders on this day, less those that came back with returned goods."
+            ),
         ),
         _metric(
             "points_expired", _("Points expired"), Unit.POINTS, _("Points that reached their end unused on this day.")
@@ -108,6 +113,12 @@ METRICS: dict[str, Metric] = {
             _("Points taken back"),
             Unit.POINTS,
             _("Points that returns of this day took back, also those that became arrears."),
+        ),
+        _metric(
+            "points_adjusted",
+            _("Points adjusted"),
+            Unit.POINTS,
+            _("Points that staff gave less those they took back, that members donated or converted on this day."),
         ),
         _metric(
             "redemptions",
@@ -131,6 +142,6 @@ METRICS: dict[str, Metric] = {
 POINTS_OUTSTANDING = (
     _("Points outstanding"),
     _(
-        "Points issued less those redeemed, expired and taken back, since the beginning: what members hold, pending included, less arrears."
+        "Points issued less those redeemed, expired and taken back, and adjusted, since the beginning: what members hold, pending included, less arrears."
     ),
 )

@@ -41,6 +41,7 @@ class Increment:
     points_redeemed: int = 0
     points_expired: int = 0
     points_taken_back: int = 0
+    points_adjusted: int = 0
     redemptions: int = 0
     vouchers_used: int = 0
     tiers_raised: int = 0
@@ -57,6 +58,7 @@ class Fold:
     Whether a buyer is new on that day is known only to the read model, so `members_active` stays 0 here.
     """
 
+    default_currency: int = 0
     increments: dict[Day, Increment] = field(default_factory=dict)
     buyers: dict[tuple[date, int], int | None] = field(default_factory=dict)
 
@@ -65,9 +67,9 @@ class Fold:
         return self.increments.setdefault((day, store_id), Increment())
 
 
-def fold(entries: Iterable[Entry], zone: ZoneInfo) -> Fold:
-    """Return what entries, in reading order, add to the figures of their days."""
-    result = Fold()
+def fold(entries: Iterable[Entry], zone: ZoneInfo, *, default_currency: int) -> Fold:
+    """Return what entries, in reading order, add to the figures of their days. Points of other currencies are not counted."""
+    result = Fold(default_currency)
     for entry in entries:
         _FOLDS[entry.kind](result, entry, business_date(entry.happened_at, zone))
     return result
@@ -99,10 +101,47 @@ def _returned(result: Fold, entry: Entry, day: date) -> None:
     else:
         increment.member_sales_amount -= amount
         increment.points_taken_back += entry.payload["points"]
+        increment.points_redeemed -= entry.payload.get("points_back", 0)
+
+
+def _spent(result: Fold, entry: Entry, day: date) -> None:
+    if _is_default(result, entry):
+        result.of(day, None).points_redeemed += entry.payload["points"]
+
+
+def _rewarded(result: Fold, entry: Entry, day: date) -> None:
+    if _is_default(result, entry):
+        result.of(day, None).points_issued += entry.payload["points"]
+
+
+def _adjusted(result: Fold, entry: Entry, day: date) -> None:
+    if _is_default(result, entry):
+        result.of(day, None).points_adjusted += entry.payload["points"]
+
+
+def _given_away(result: Fold, entry: Entry, day: date) -> None:
+    if _is_default(result, entry):
+        result.of(day, None).points_adjusted -= entry.payload["points"]
+
+
+def _converted(result: Fold, entry: Entry, day: date) -> None:
+    """A conversion out takes the points when it is asked for, and gives them back when the partner rejects it."""
+    told = entry.payload
+    change = {("out", "pending"): -1, ("out", "rejected"): 1, ("in", "confirmed"): 1}.get(
+        (told.get("direction", ""), told.get("state", "")), 0
+    )
+    if _is_default(result, entry):
+        result.of(day, None).points_adjusted += change * told["points"]
+
+
+def _is_default(result: Fold, entry: Entry) -> bool:
+    """Whether the points are those of the default currency."""
+    return entry.payload.get("currency", result.default_currency) == result.default_currency
 
 
 def _expired(result: Fold, entry: Entry, day: date) -> None:
-    result.of(day, None).points_expired += entry.payload["points"]
+    if _is_default(result, entry):
+        result.of(day, None).points_expired += entry.payload["points"]
 
 
 def _redeemed(result: Fold, entry: Entry, day: date) -> None:
@@ -128,6 +167,13 @@ _FOLDS: Mapping[str, Callable[[Fold, Entry, date], None]] = {
     "rewards.purchase_recorded.v1": _bought,
     "rewards.return_recorded.v1": _returned,
     "rewards.points_expired.v1": _expired,
+    "rewards.points_spent.v1": _spent,
+    "rewards.activity_rewarded.v1": _rewarded,
+    "rewards.points_adjusted.v1": _adjusted,
+    "rewards.points_corrected.v1": _adjusted,
+    "rewards.arrears_forgiven.v1": _adjusted,
+    "rewards.points_donated.v1": _given_away,
+    "rewards.points_converted.v1": _converted,
     "rewards.reward_redeemed.v1": _redeemed,
     "rewards.voucher_used.v1": _voucher_used,
     TIER_RAISED: _raised,

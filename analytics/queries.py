@@ -37,6 +37,7 @@ class DaySummary:
     points_redeemed: int = 0
     points_expired: int = 0
     points_taken_back: int = 0
+    points_adjusted: int = 0
     redemptions: int = 0
     vouchers_used: int = 0
     tiers_raised: int = 0
@@ -106,12 +107,16 @@ def total(days: Iterable[DaySummary]) -> DaySummary:
 
 
 def points_outstanding() -> int:
-    """Return the points that members still have: issued less redeemed, expired and taken back, over all days.
+    """Return the points that members still have: issued less redeemed, expired and taken back, and adjusted, over all days.
 
     Equals what the ledger's accounts hold available, pending and held, less arrears, as far as the timeline was read.
     """
     sums = DayFigures.objects.aggregate(
-        points=Sum("points_issued") - Sum("points_redeemed") - Sum("points_expired") - Sum("points_taken_back")
+        points=Sum("points_issued")
+        - Sum("points_redeemed")
+        - Sum("points_expired")
+        - Sum("points_taken_back")
+        + Sum("points_adjusted")
     )
     return sums["points"] or 0
 

@@ -11,8 +11,36 @@ class RewardsConfig(AppConfig):
     verbose_name = _("points and vouchers")
 
     def ready(self) -> None:
-        """Keep the history of what staff configure."""
+        """Keep the history of what staff configure; register the facts of orders and points."""
         keep_history = import_module("members.history").keep_history
-        for name in ("pointscurrency", "earnrule", "category", "vouchertemplate"):
+        for name in (
+            "pointscurrency",
+            "arrearslimit",
+            "pointsrate",
+            "earnrule",
+            "earnruleversion",
+            "programmecap",
+            "category",
+            "vouchertemplate",
+            "closingaccount",
+            "reasoncode",
+            "transferpolicy",
+            "charityproject",
+            "partner",
+        ):
             keep_history(self.get_model(name))
         keep_history(self.get_model("reward"), unwatched=["stock"])
+        keep_history(self.get_model("expirypolicy"), unwatched=["applied_at"])
+        import_module("rewards.facts").register()
+        import_module("rewards.handlers").register()
+        import_module("rewards.services.extensions").register()
+        for name in (
+            "adjustments",
+            "corrections",
+            "transfers",
+            "donations",
+            "conversions",
+            "adjustment_batches",
+            "verification_jobs",
+        ):
+            import_module(f"rewards.services.{name}").register()

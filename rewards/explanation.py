@@ -1,16 +1,25 @@
 """为什么？ A stored trace put into words, in the active language, years later too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import get_language
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from rewards.earning import Label
+from members.conditions import failed_words
+from members.figures import grouped
+from rewards.earning import Label, matching
+
+Words = Callable[[dict[str, Any]], str]
+NoteWords = Callable[[dict[str, Any]], list[str]]
 
 # Why an offer did not apply. Registered from above with the codes that its quotes give.
-_reasons: dict[str, Callable[[dict[str, Any]], str]] = {}
+_reasons: dict[str, Words] = {}
+# What is said of postings that earn nothing, by the kind of their trace. Registered by those who post them.
+_notes: dict[str, NoteWords] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,7 @@ class ExplainedLine:
 
 @dataclass(frozen=True, slots=True)
 class UnusedOffer:
-    """An offer that gave nothing, and the reason in words."""
+    """A rule or offer that gave nothing, and the reason in words."""
 
     label: str
     code: str
@@ -40,9 +49,14 @@ class Explanation:
     notes: list[str]
 
 
-def register_reason(code: str, words: Callable[[dict[str, Any]], str]) -> None:
+def register_reason(code: str, words: Words) -> None:
     """Register what puts the figures of a code, with which offers answer, into words of the active language."""
     _reasons[code] = words
+
+
+def register_note(kind: str, words: NoteWords) -> None:
+    """Register what says, in sentences of the active language, what a posting with a trace of this kind did."""
+    _notes[kind] = words
 
 
 def in_active_language(label: Label) -> str:
@@ -62,7 +76,7 @@ def explain(trace: dict[str, Any] | None) -> Explanation:
         UnusedOffer(in_active_language(label), code, _reason(code, params))
         for _ref, label, code, params in trace.get("not", [])
     ]
-    return Explanation(lines, unused, _notes(trace))
+    return Explanation(lines, unused, [*_notes_of(trace), *_limits_hit(trace), *_left_out(trace)])
 
 
 def _reason(code: str, params: dict[str, Any]) -> str:
@@ -70,8 +84,13 @@ def _reason(code: str, params: dict[str, Any]) -> str:
     return words(params) if words else _("It did not apply.")
 
 
-def _line(trace: dict[str, Any], kind: str, ref: str, points: int, label: Label) -> ExplainedLine:
-    if kind == "base":
+# --- Lines --------------------------------------------------------------------------------------------------------
+def _line(
+    trace: dict[str, Any], kind: str, _ref: str, points: int, label: Label, figures: dict[str, Any] | None = None
+) -> ExplainedLine:
+    if figures is not None:
+        words = _rule_words(kind, label, figures)
+    elif kind == "base":
         words = _("%(name)s: %(points)s for each %(step)s of %(amount)s") % {
             "name": in_active_language(label), "points": trace["step"][0], "step": trace["step"][1], "amount": trace["amount"],
         }  # fmt: skip
@@ -82,16 +101,150 @@ def _line(trace: dict[str, Any], kind: str, ref: str, points: int, label: Label)
     return ExplainedLine(kind, words, points)
 
 
-def _notes(trace: dict[str, Any]) -> list[str]:
-    notes = []
-    if trace.get("kind") == "return":
-        figures = {"amount": trace["amount"], "points": trace["points"]}
-        if trace.get("unlinked"):
-            notes.append(_("Return without a known sale, %(amount)s: base points only, %(points)s.") % figures)
+def _rule_words(kind: str, label: Label, figures: dict[str, Any]) -> str:
+    """Return how a rule came to its points, and what limits took off."""
+    name = in_active_language(label)
+    if "fixed" in figures:
+        words = _("%(name)s: %(points)s points") % {"name": name, "points": figures["fixed"]}
+        words = name if kind == "activity" else words
+    else:
+        values = {"name": name, "points": figures["step"][0], "step": figures["step"][1], "amount": figures["amount"]}
+        if figures.get("per_line"):
+            words = _("%(name)s: %(points)s for each %(step)s of each line, %(amount)s in all") % values
         else:
-            notes.append(_("Return of %(amount)s: its share of the points of the purchase, %(points)s.") % figures)
-    elif trace.get("kind") == "redemption":
-        notes.append(_("Redeemed for %(name)s.") % {"name": in_active_language(trace["label"])})
-    elif "rule" in trace and not trace["rule"]:
-        notes.append(_("No earn rule was in force on that day."))
-    return notes
+            words = _("%(name)s: %(points)s for each %(step)s of %(amount)s") % values
+    if "wanted" in figures:
+        return _("%(line)s (%(wanted)s before limits)") % {"line": words, "wanted": figures["wanted"]}
+    return words
+
+
+# --- Notes --------------------------------------------------------------------------------------------------------
+def _notes_of(trace: dict[str, Any]) -> list[str]:
+    words = _notes.get(trace.get("kind", ""))
+    if words is not None:
+        return words(trace)
+    if trace.get("no_rule") or ("rule" in trace and not trace["rule"]):
+        return [_("No earn rule was in force on that day.")]
+    return []
+
+
+def _return_note(trace: dict[str, Any]) -> list[str]:
+    figures = {"amount": trace["amount"], "points": trace["points"]}
+    if trace.get("unlinked"):
+        return [_("Return without a known sale, %(amount)s: base points only, %(points)s.") % figures]
+    return [_("Return of %(amount)s: its share of the points of the purchase, %(points)s.") % figures]
+
+
+def _redemption_note(trace: dict[str, Any]) -> list[str]:
+    return [_("Redeemed for %(name)s.") % {"name": in_active_language(trace["label"])}]
+
+
+def _limits_hit(trace: dict[str, Any]) -> list[str]:
+    """Return a sentence for each cap and budget that took points off."""
+    said = []
+    for what, _ref, label, limit, used, cut in trace.get("caps", []):
+        figures = {
+            "name": in_active_language(label),
+            "limit": cap_words(what, limit),
+            "used": grouped(used),
+            "cut": grouped(cut),
+        }
+        text = (
+            _("%(name)s gives %(limit)s; %(used)s were used up before, so %(cut)s fewer were given.")
+            if label
+            else _("All rules together give %(limit)s; %(used)s were used up before, so %(cut)s fewer were given.")
+        )
+        said.append(text % figures)
+    names = {ref: in_active_language(label) for _kind, ref, _points, label, *rest in trace.get("lines", []) if rest}
+    said += [
+        _("The budget of %(name)s was nearly used up: it gave %(granted)s of %(wished)s points.")
+        % {"name": names.get(ref, ""), "granted": grouped(granted), "wished": grouped(wished)}
+        for _budget, ref, wished, granted in trace.get("budgets", [])
+        if granted < wished
+    ]
+    return said
+
+
+def cap_words(what: str, limit: int) -> str:
+    """Return a limit in words: at most 100 points a day."""
+    text = {
+        "order": _("at most %(limit)s points an order"),
+        "day": _("at most %(limit)s points a day"),
+        "month": _("at most %(limit)s points a month"),
+        "life": _("at most %(limit)s points in all"),
+        "day_times": _("points at most %(limit)s times a day"),
+        "month_times": _("points at most %(limit)s times a month"),
+        "programme_day": _("at most %(limit)s points a day"),
+        "programme_month": _("at most %(limit)s points a month"),
+    }[what]
+    return text % {"limit": grouped(limit)}
+
+
+def _left_out(trace: dict[str, Any]) -> list[str]:
+    more = trace.get("more", 0)
+    if not more:
+        return []
+    return [
+        ngettext("%(count)s more rule did not apply.", "%(count)s more rules did not apply.", more)
+        % {"count": grouped(more)}
+    ]
+
+
+# --- Why a rule gave nothing ----------------------------------------------------------------------------------------
+def _too_few_orders(params: dict[str, Any]) -> str:
+    text = ngettext(
+        "%(orders)s order within %(days)s days; %(needed)s are needed",
+        "%(orders)s orders within %(days)s days; %(needed)s are needed",
+        params["orders"],
+    )
+    return text % params
+
+
+def _cap_reached(params: dict[str, Any]) -> str:
+    figures = {"limit": cap_words(params["what"], params["limit"]), "used": grouped(params["used"])}
+    return _("it gives %(limit)s, and %(used)s were used up before") % figures
+
+
+def _condition_not_met(params: dict[str, Any]) -> str:
+    return pgettext("between sentences", "; ").join(failed_words(matching.failed_tests(params)))
+
+
+_RULE_REASONS: dict[str, Words] = {
+    matching.OTHER_CHANNEL: lambda _params: _("not by this channel"),
+    matching.OTHER_STORE: lambda _params: _("not in this store"),
+    matching.OTHER_WEEKDAY: lambda params: _("only on %(weekdays)s") % {"weekdays": weekday_names(params["weekdays"])},
+    matching.OTHER_HOUR: lambda params: _("only from %(from)s:00 to %(to)s:00") % params,
+    matching.NOT_FIRST_ORDER: lambda _params: _("only on the first order"),
+    matching.TOO_FEW_ORDERS: _too_few_orders,
+    matching.CONDITION_NOT_MET: _condition_not_met,
+    matching.NO_SUCH_GOODS: lambda _params: _("nothing that it counts was bought"),
+    matching.GOODS_EARN_ELSEWHERE: lambda _params: _("what it counts earned by another base rule"),
+    matching.TOO_LITTLE_SPENT: lambda params: _("%(amount)s spent on what it counts; from %(needed)s on") % params,
+    matching.BELOW_ONE_STEP: lambda params: _("%(amount)s is less than one step of %(step)s") % params,
+    matching.CAP_REACHED: _cap_reached,
+    matching.BUDGET_EMPTY: lambda _params: _("its budget is used up"),
+}
+
+
+def weekday_names(weekdays: Sequence[int]) -> str:
+    """Return weekdays (Monday is 0) as words: "Saturday and Sunday"."""
+    return listed([str(WEEKDAYS[day]) for day in sorted(weekdays)])
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a list: "a, b and c"."""
+    if len(words) == 1:
+        return words[0]
+    between = pgettext("between words of a list", ", ")
+    return _("%(first)s and %(last)s") % {"first": between.join(words[:-1]), "last": words[-1]}
+
+
+def plain(number: Decimal) -> str:
+    """Return a number without trailing zeros: 2 for 2.00, 1.5 for 1.50."""
+    return f"{number.normalize():f}"
+
+
+register_note("return", _return_note)
+register_note("redemption", _redemption_note)
+for _code, _words in _RULE_REASONS.items():
+    register_reason(_code, _words)

@@ -1,17 +1,33 @@
 """What is read of points, rules and vouchers."""
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 
-from rewards.earning import BaseRule, Label, RuleBook
+from members.conditions import ConditionInvalid, parse
+from rewards import earning
+from rewards.earning import Caps, Goods, Label, Rule, RuleBook
 from rewards.ledger import currency_id
-from rewards.models import EarnRule, LedgerEntry, LedgerTransaction, Lot, PointsAccount, Purchase, Voucher
+from rewards.models import (
+    BudgetSlice,
+    EarnRuleVersion,
+    Hold,
+    LedgerEntry,
+    LedgerTransaction,
+    Lot,
+    PointsAccount,
+    ProgrammeCap,
+    Purchase,
+    Voucher,
+)
 
-_RULES_SECONDS = 5.0
+logger = logging.getLogger(__name__)
+
+_RULES_SECONDS = 3.0
 _rules: tuple[float, RuleBook] | None = None
 
 
@@ -22,30 +38,87 @@ def labels_of(row: object, field: str) -> Label:
 
 
 def rule_book() -> RuleBook:
-    """Return the base earn rules, read again at most every five seconds per process."""
+    """Return all published rules and caps, read again at most every three seconds per process: two queries."""
     global _rules
     if _rules is None or time.monotonic() - _rules[0] > _RULES_SECONDS:
-        _rules = (time.monotonic(), RuleBook(tuple(_as_value(row) for row in EarnRule.objects.order_by("-version"))))
+        left = BudgetSlice.objects.filter(budget=OuterRef("rule__budget")).values("budget")
+        rows = (
+            EarnRuleVersion.objects.filter(state=EarnRuleVersion.State.PUBLISHED)
+            .annotate(budget_left=Subquery(left.annotate(left=Sum(F("capacity") - F("used"))).values("left")))
+            .select_related("rule")
+            .order_by("pk")
+        )
+        caps = tuple(_cap_value(row) for row in ProgrammeCap.objects.order_by("pk"))
+        book = RuleBook(currency_id(), tuple(_readable(rows)), caps)
+        _rules = (time.monotonic(), book)
     return _rules[1]
 
 
+def _readable(rows: Iterable[EarnRuleVersion]) -> Iterator[Rule]:
+    """Yield the rules as values; one whose condition asks for a fact that is no more gives nothing, and is reported."""
+    for row in rows:
+        try:
+            yield rule_value(row, row.budget_left)  # type: ignore[attr-defined]
+        except ConditionInvalid:
+            logger.exception("Earn rule %s version %s can not be read and gives nothing", row.rule_id, row.number)
+
+
 def forget_rules() -> None:
-    """Read the rules again at the next purchase: called when a rule was saved."""
+    """Read the rules again at the next purchase: called when a rule was changed."""
     global _rules
     _rules = None
 
 
-def _as_value(row: EarnRule) -> BaseRule:
-    return BaseRule(
-        version=row.version,
-        names=labels_of(row, "name"),
+def rule_value(row: EarnRuleVersion, budget_left: int | None = None) -> Rule:
+    """Return a version as a plain value. A draft without a beginning counts from the first day."""
+    hours = (row.hour_from, row.hour_to) if row.hour_from is not None and row.hour_to is not None else None
+    has_budget = row.budget_points is not None
+    return Rule(
+        rule_id=row.rule_id,
+        version_id=row.pk,
+        number=row.number,
+        names=labels_of(row.rule, "name"),
+        currency_id=row.rule.currency_id,
+        valid_from=row.valid_from or datetime.min.replace(tzinfo=UTC),
+        valid_to=row.valid_to,
+        activity_kind=row.rule.activity_kind,
+        is_extra=row.mode == EarnRuleVersion.Mode.EXTRA,
+        priority=row.priority,
+        points_fixed=row.points_fixed,
         points_per_step=row.points_per_step,
         step_amount=row.step_amount,
+        per_line=row.basis == EarnRuleVersion.Basis.PER_LINE,
+        rounding=row.rounding,
+        min_spend_amount=row.min_spend_amount,
+        goods=_goods(row.category_ids, row.skus, row.brands),
+        excluded=_goods(row.excluded_category_ids, row.excluded_skus, row.excluded_brands),
+        channel_ids=frozenset(row.channel_ids),
+        store_ids=frozenset(row.store_ids),
+        weekdays=frozenset(row.weekdays),
+        hours=hours,
+        first_order_only=row.first_order_only,
+        min_orders=row.min_orders,
+        within_days=row.within_days,
+        condition=parse(row.condition) if row.condition else None,
+        gets_tier_multiplier=row.gets_tier_multiplier,
+        gets_promotions=row.gets_promotions,
         pending_days=row.pending_days,
         expiry_months=row.expiry_months,
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
-    )
+        caps=Caps(
+            row.cap_order_points, row.cap_day_points, row.cap_month_points, row.cap_member_points, row.cap_day_count,
+            row.cap_month_count,
+        ),
+        budget_id=row.rule.budget_id if has_budget else None,
+        budget_is_empty=has_budget and budget_left == 0,
+    )  # fmt: skip
+
+
+def _goods(category_ids: Sequence[int], skus: Sequence[str], brands: Sequence[str]) -> Goods:
+    return Goods(frozenset(category_ids), frozenset(skus), frozenset(brand.casefold() for brand in brands))
+
+
+def _cap_value(row: ProgrammeCap) -> earning.ProgrammeCap:
+    return earning.ProgrammeCap(row.currency_id, row.day_points, row.month_points, row.valid_from, row.valid_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +147,23 @@ class Balance:
         return sum(part.points for part in self.expiring if part.expires_at < moment)
 
 
-def balance_of(member_id: int, at: datetime) -> Balance:
-    """Return the balance of a member at a moment: two queries, whatever the length of the history."""
-    account = PointsAccount.objects.filter(member_id=member_id, currency_id=currency_id()).first()
+def balance_of(member_id: int, at: datetime, *, currency: int | None = None) -> Balance:
+    """Return the balance of a member at a moment (default currency): two queries, whatever the length of the history."""
+    account = PointsAccount.objects.filter(member_id=member_id, currency_id=currency or currency_id()).first()
     if account is None:
         return Balance(0, 0, 0, 0, [])
     rows = (
-        Lot.objects.filter(account_id=account.pk, remaining__gt=0, state=Lot.State.LIVE, expires_at__isnull=False)
+        Lot.objects.filter(account_id=account.pk, remaining__gt=0, state=Lot.State.LIVE)
         .values("expires_at")
         .annotate(points=Sum("remaining"))
         .order_by("expires_at")
     )
-    expiring = [Expiring(row["expires_at"], row["points"]) for row in rows if row["expires_at"]]
+    by_end: dict[datetime, int] = {}
+    for row in rows:
+        ends = [moment for moment in (row["expires_at"], account.deadline_at) if moment is not None]
+        if ends:
+            by_end[min(ends)] = by_end.get(min(ends), 0) + row["points"]
+    expiring = [Expiring(moment, points) for moment, points in sorted(by_end.items())]
     overdue = sum(part.points for part in expiring if part.expires_at <= at)
     return Balance(
         available=account.available - overdue,
@@ -96,10 +174,22 @@ def balance_of(member_id: int, at: datetime) -> Balance:
     )
 
 
-def entries_of(member_id: int) -> QuerySet[LedgerEntry]:
-    """Return a member's points entries with their transactions, newest first."""
+def accounts_of(member_id: int) -> QuerySet[PointsAccount]:
+    """Return a member's accounts with their currencies."""
+    return PointsAccount.objects.filter(member_id=member_id).select_related("currency").order_by("currency_id")
+
+
+def open_holds_of(member_id: int) -> QuerySet[Hold]:
+    """Return what is set aside of a member's points, the soonest end first."""
+    return Hold.objects.filter(member_id=member_id, state=Hold.State.OPEN, account__member_id=member_id).order_by(
+        "expires_at", "id"
+    )
+
+
+def entries_of(member_id: int, *, currency: int | None = None) -> QuerySet[LedgerEntry]:
+    """Return a member's points entries (default currency) with their transactions, newest first."""
     return (
-        LedgerEntry.objects.filter(account__member_id=member_id, account__currency_id=currency_id())
+        LedgerEntry.objects.filter(account__member_id=member_id, account__currency_id=currency or currency_id())
         .select_related("transaction")
         .order_by("-seq")
     )
@@ -108,7 +198,7 @@ def entries_of(member_id: int) -> QuerySet[LedgerEntry]:
 def open_lots_of(member_id: int) -> QuerySet[Lot]:
     """Return the lots of a member that still hold points, in the order in which they are spent."""
     return (
-        Lot.objects.filter(account__member_id=member_id, remaining__gt=0)
+        Lot.objects.filter(account__member_id=member_id, account__currency_id=currency_id(), remaining__gt=0)
         .select_related("transaction")
         .order_by("expires_at", "id")
     )
@@ -127,14 +217,27 @@ def vouchers_of(member_id: int) -> QuerySet[Voucher]:
 
 
 def earned_by(purchases: Sequence[Purchase]) -> dict[int, LedgerTransaction]:
-    """Return for each purchase id the transaction that credited its points: one query for all."""
+    """Return for each purchase id the transaction that credited its points in the default currency: one query for all."""
+    default = currency_id()
+    return {
+        pk: posted for pk, found in earnings_of(purchases).items() for posted in found if posted.currency_id == default
+    }
+
+
+def earnings_of(purchases: Sequence[Purchase]) -> dict[int, list[LedgerTransaction]]:
+    """Return for each purchase id the transactions that credited its points, the default currency first: one query for all."""
     keys = {(purchase.source, purchase.external_order_no): purchase.pk for purchase in purchases}
     rows = LedgerTransaction.objects.filter(
         kind=LedgerTransaction.Kind.EARN,
         source__in={source for source, _ in keys},
         natural_key__in=[number for _, number in keys],
     )
-    return {keys[row.source, row.natural_key]: row for row in rows if (row.source, row.natural_key) in keys}
+    default = currency_id()
+    found: dict[int, list[LedgerTransaction]] = {}
+    for row in sorted(rows, key=lambda row: (row.currency_id != default, row.currency_id)):
+        if (row.source, row.natural_key) in keys:
+            found.setdefault(keys[row.source, row.natural_key], []).append(row)
+    return found
 
 
 def points_in_trace(transaction: LedgerTransaction | None) -> int:

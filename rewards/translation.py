@@ -2,7 +2,16 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from rewards.models import Category, EarnRule, PointsCurrency, Reward, VoucherTemplate
+from rewards.models import (
+    Category,
+    CharityProject,
+    EarnRule,
+    Partner,
+    PointsCurrency,
+    ReasonCode,
+    Reward,
+    VoucherTemplate,
+)
 
 
 @register(PointsCurrency)
@@ -28,3 +37,18 @@ class RewardTexts(TranslationOptions):
 @register(VoucherTemplate)
 class VoucherTemplateTexts(TranslationOptions):
     fields = ("name", "terms")
+
+
+@register(ReasonCode)
+class ReasonCodeTexts(TranslationOptions):
+    fields = ("label", "member_text")
+
+
+@register(CharityProject)
+class CharityProjectTexts(TranslationOptions):
+    fields = ("name", "description")
+
+
+@register(Partner)
+class PartnerTexts(TranslationOptions):
+    fields = ("name", "unit_name")

@@ -30,6 +30,7 @@ class DayFigures(models.Model):
     points_redeemed = models.BigIntegerField(_("points redeemed"), default=0)
     points_expired = models.BigIntegerField(_("points expired"), default=0)
     points_taken_back = models.BigIntegerField(_("points taken back"), default=0)
+    points_adjusted = models.BigIntegerField(_("points adjusted, net"), default=0, db_default=0)
     redemptions = models.IntegerField(_("redemptions"), default=0)
     vouchers_used = models.IntegerField(_("vouchers used"), default=0)
     tiers_raised = models.IntegerField(_("upgrades"), default=0)

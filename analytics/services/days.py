@@ -9,6 +9,7 @@ from django.db import connection
 from analytics.projections import FIGURES, Day, Fold, Increment, fold
 from members.models import TimelineEntry
 from members.queries import programme
+from rewards.ledger import currency_id
 
 READER = "analytics.days"
 
@@ -33,7 +34,7 @@ def add_to_days(*, entries: Sequence[TimelineEntry]) -> None:
 
     Each entry counts as often as it is given. It is given once, because the reader's cursor moves in this transaction.
     """
-    found = fold(entries, programme().tz)
+    found = fold(entries, programme().tz, default_currency=currency_id())
     for (day, store_id), number in _new_buyers(found).items():
         found.of(day, store_id).members_active += number
     _add(found.increments)

@@ -1,5 +1,47 @@
 """The admin pages of rewards, and its parts of the member pages."""
 
-from rewards.admin import catalog, goods, imports, panels, points, purchases, rules, sentences, vouchers
+from rewards.admin import (
+    adjustment_batches,
+    adjustments,
+    by_hand_sentences,
+    catalog,
+    charity,
+    close,
+    corrections,
+    currencies,
+    expiry,
+    goods,
+    imports,
+    panels,
+    partners,
+    points,
+    proof,
+    purchases,
+    rules,
+    sentences,
+    transfers,
+    vouchers,
+)
 
-__all__ = ["catalog", "goods", "imports", "panels", "points", "purchases", "rules", "sentences", "vouchers"]
+__all__ = [
+    "adjustment_batches",
+    "adjustments",
+    "by_hand_sentences",
+    "catalog",
+    "charity",
+    "close",
+    "corrections",
+    "currencies",
+    "expiry",
+    "goods",
+    "imports",
+    "panels",
+    "partners",
+    "points",
+    "proof",
+    "purchases",
+    "rules",
+    "sentences",
+    "transfers",
+    "vouchers",
+]

@@ -14,34 +14,57 @@ from members.admin.days import last_day, local_day
 from members.admin.keyset import page_of
 from members.figures import grouped
 from members.models import Member
-from rewards.admin.points import NUMBERED
+from rewards.admin.corrections import RIGHT as CORRECT
 from rewards.explanation import explain
 from rewards.ledger import currency_id
 from rewards.models import PointsAccount, PurchaseLine, PurchaseReturn, ReturnLine, VoucherEvent
-from rewards.queries import balance_of, earned_by, entries_of, open_lots_of, points_in_trace, purchases_of, vouchers_of
+from rewards.queries import (
+    accounts_of,
+    balance_of,
+    earned_by,
+    entries_of,
+    open_holds_of,
+    open_lots_of,
+    points_in_trace,
+    purchases_of,
+    vouchers_of,
+)
+from rewards.services.corrections import may_be_corrected
 
 SOON = timedelta(days=30)
 _MOST_LOTS = 500
+_MOST_HOLDS = 20
 _MOST_UNLINKED = 20
 
 
 def _head(member: Member, at: datetime) -> dict[str, Any]:
     balance = balance_of(member.pk, at)
-    return {"balance": balance, "expiring_soon": balance.expiring_before(at + SOON)}
+    return {
+        "balance": balance,
+        "expiring_soon": balance.expiring_before(at + SOON),
+        "others": accounts_of(member.pk).exclude(currency_id=currency_id()),
+    }
 
 
 def _points_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     page = page_of(entries_of(member.pk), by=("seq",), cursor=request.GET.get("cursor", ""))
+    may_correct = request.user.has_perm(CORRECT)
     entries = [
         {
             "entry": entry,
             "kind": entry.transaction.get_kind_display(),
-            "number": entry.transaction.natural_key if entry.transaction.kind in NUMBERED else "",
+            "number": entry.transaction.number_on_paper,
             "why": explain(entry.transaction.trace),
+            "may_correct": may_correct and may_be_corrected(entry.transaction),
         }
         for entry in page.rows
     ]
-    return {"page": page, "entries": entries, "lots": _lots_by_end(member.pk, at) if page.is_first else []}
+    return {
+        "page": page,
+        "entries": entries,
+        "lots": _lots_by_end(member.pk, at) if page.is_first else [],
+        "holds": list(open_holds_of(member.pk)[:_MOST_HOLDS]) if page.is_first else [],
+    }
 
 
 def _lots_by_end(member_id: int, at: datetime) -> list[dict[str, Any]]:

@@ -1,22 +1,26 @@
 """The page of points entries: what every posting did, with its explanation."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from members.admin.base import Badge
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 from members.admin.search import FactAdmin
 from members.figures import grouped, signed
+from rewards.admin.corrections import RIGHT, chain_of
 from rewards.explanation import explain
-from rewards.models import LedgerEntry, LedgerTransaction
+from rewards.models import LedgerEntry
 
-KIND_COLOURS = {1: "success", 2: "info", 3: "primary", 4: "danger", 5: "warning"}
-# What the transaction's own number is on paper.
-NUMBERED = {LedgerTransaction.Kind.EARN: _("order"), LedgerTransaction.Kind.RETURN: _("return")}
+KIND_COLOURS = {
+    1: "success", 2: "info", 3: "primary", 4: "danger", 5: "warning", 6: "info", 7: "primary", 8: "info", 9: "success", 10: "info",
+    11: "info", 12: "primary", 13: "primary", 14: "success", 15: "danger", 16: "warning", 18: "info",
+}  # fmt: skip
 
 
 @admin.register(LedgerEntry)
@@ -39,8 +43,19 @@ class LedgerEntryAdmin(FactAdmin):
         "arrears_change",
         "after",
         "why",
+        "chain",
     )
-    readonly_fields = ("kind", "number", "available_change", "pending_change", "arrears_change", "after", "why")
+    actions_detail = ("correct_entry",)
+    readonly_fields = (
+        "kind",
+        "number",
+        "available_change",
+        "pending_change",
+        "arrears_change",
+        "after",
+        "why",
+        "chain",
+    )
     empty_sentence = _("No points have moved yet. Every purchase, redemption and expiry will stand here.")
 
     @display(description=_("member"))
@@ -69,7 +84,7 @@ class LedgerEntryAdmin(FactAdmin):
 
     @display(description=_("number on the receipt"))
     def number(self, entry: LedgerEntry) -> str:
-        return entry.transaction.natural_key if entry.transaction.kind in NUMBERED else "–"
+        return entry.transaction.number_on_paper or "–"
 
     @display(description=_("Why?"))
     def why(self, entry: LedgerEntry) -> SafeString | str:
@@ -78,3 +93,15 @@ class LedgerEntryAdmin(FactAdmin):
         lines += [(note, "") for note in explained.notes]
         lines += [(unused.label, unused.reason) for unused in explained.not_applied]
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{} <b>{}</b></li>", lines)) if lines else "–"
+
+    @display(description=_("chain of postings"))
+    def chain(self, entry: LedgerEntry) -> SafeString | str:
+        return chain_of(entry)
+
+    def has_correct_permission(self, request: HttpRequest, object_id: int | str | None = None) -> bool:
+        return request.user.has_perm(RIGHT)
+
+    @action(description=_("Take back"), url_path="take-back", permissions=["correct"], icon="undo")
+    def correct_entry(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Lead to the page on which a wrong posting is taken back."""
+        return HttpResponseRedirect(reverse("admin:rewards_adjustment_correct", args=[object_id]))

@@ -1,33 +1,11 @@
-"""Rules, postings and vouchers in words."""
+"""Vouchers in words."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from members.figures import grouped, money
+from members.figures import money
 from members.queries import programme
-from rewards.models import EarnRule, VoucherTemplate
-
-
-def rule_sentence(rule: EarnRule) -> str:
-    """Return an earn rule as one sentence."""
-    earned = ngettext(
-        "%(points)s point for each %(step)s spent", "%(points)s points for each %(step)s spent", rule.points_per_step
-    ) % {
-        "points": grouped(rule.points_per_step),
-        "step": money(rule.step_amount, programme().currency),
-    }
-    spendable = (
-        ngettext("spendable after %(days)s day", "spendable after %(days)s days", rule.pending_days)
-        % {"days": rule.pending_days}
-        if rule.pending_days
-        else _("spendable at once")
-    )
-    lasting = ngettext(
-        "expiring at the end of the month, %(months)s month later",
-        "expiring at the end of the month, %(months)s months later",
-        rule.expiry_months,
-    ) % {"months": rule.expiry_months}
-    return _("%(earned)s, %(spendable)s, %(lasting)s.") % {"earned": earned, "spendable": spendable, "lasting": lasting}
+from rewards.models import VoucherTemplate
 
 
 def template_sentence(template: VoucherTemplate) -> str:

@@ -131,6 +131,7 @@ _RETURN_RECEIPT: Final = {
     "points_taken_back": 54,
     "points_from_balance": 54,
     "points_to_arrears": 0,
+    "points_given_back": 0,
     "tier_credits": 24,
     "tier_change": None,
     "dry_run": False,
@@ -147,6 +148,10 @@ RECORD_RETURN = [
         },
     ),
     _request("All that is left", {"external_return_no": "S01-R0042", "returned_at": "2026-07-06T10:00:00+08:00"}),
+    _request(
+        "Money back, the goods stay",
+        {"external_return_no": "S01-R0042", "returned_at": "2026-07-06T10:00:00+08:00", "amount": "24.00"},
+    ),
     _answer("Recorded", _RETURN_RECEIPT, 201),
     _answer("Dry run", _RETURN_RECEIPT | {"dry_run": True}),
 ]

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +16,7 @@ from members.api.base import ApiView, caller_member, caller_of
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import IsMember
+from members.api.queries import BadQuery
 from members.identifiers import ENTRY, REDEMPTION, VOUCHER, NotFound, parse_ref
 from members.services.idempotency import Answer, fingerprint_of
 from rewards.api import examples
@@ -33,13 +35,23 @@ from rewards.api.serializers import (
 )
 from rewards.explanation import explain
 from rewards.ledger import InsufficientPoints
-from rewards.models import LotMove, Redemption, Reward, Voucher
-from rewards.queries import balance_of, entries_of, vouchers_of
+from rewards.models import LedgerTransaction, LotMove, PointsCurrency, Redemption, Reward, Voucher
+from rewards.queries import accounts_of, balance_of, entries_of, vouchers_of
 from rewards.services.purchases import MemberClosed, MemberFrozen
 from rewards.services.redemptions import OutOfStock, RewardLimitReached, RewardNotAvailable, redeem_reward
 from rewards.services.vouchers import voucher_code
 
 _DAY = "in the programme's zone, included"
+CURRENCY = OpenApiParameter("currency", str, description="Code of a points currency; left out: points.")
+
+
+def _currency(request: Request) -> PointsCurrency:
+    """Return the points currency that is asked for. Raises BadQuery when there is none of that code."""
+    code = request.query_params.get("currency", "points")
+    found = PointsCurrency.objects.filter(code=code).first()
+    if found is None:
+        raise BadQuery("currency", _("There is no points currency of this code."))
+    return found
 
 
 class SummaryView(ApiView):
@@ -96,11 +108,14 @@ class PointsView(ApiView):
         summary="My points",
         description="Available, pending, held and owed points, and what expires when.",
         tags=["Me"],
+        parameters=[CURRENCY],
         responses=PointsSerializer,
     )
     def get(self, request: Request) -> Response:
-        at = timezone.now()
-        return Response(PointsSerializer(balance_of(caller_member(request).pk, at), context={"at": at}).data)
+        at, member, currency = timezone.now(), caller_member(request), _currency(request)
+        balance = balance_of(member.pk, at, currency=currency.pk)
+        others = accounts_of(member.pk).exclude(currency=currency)
+        return Response(PointsSerializer(balance, context={"at": at, "currency": currency, "others": others}).data)
 
 
 class EntriesView(ApiView):
@@ -115,8 +130,9 @@ class EntriesView(ApiView):
         description="Every change of the balance, newest first.",
         tags=["Me"],
         parameters=[
+            CURRENCY,
             OpenApiParameter(
-                "kind", str, enum=["earn", "release", "redeem", "return", "expire"], description="Only this kind."
+                "kind", str, enum=[kind.name.lower() for kind in LedgerTransaction.Kind], description="Only this kind."
             ),
             OpenApiParameter("since", {"type": "string", "format": "date"}, description=f"From this day, {_DAY}."),
             OpenApiParameter("until", {"type": "string", "format": "date"}, description=f"To this day, {_DAY}."),
@@ -125,7 +141,8 @@ class EntriesView(ApiView):
         responses=page_serializer(EntrySerializer, "EntryPageSerializer"),
     )
     def get(self, request: Request) -> Response:
-        rows = filtered(EntryFilter, entries_of(caller_member(request).pk), request)
+        entries = entries_of(caller_member(request).pk, currency=_currency(request).pk)
+        rows = filtered(EntryFilter, entries, request)
         page = page_of(rows, request, by="seq")
         return Response(page.body(EntrySerializer(page.items, many=True).data))
 
@@ -142,10 +159,12 @@ class EntryView(ApiView):
         summary="One change of my points, explained",
         description="Why the points are what they are: line by line, with what did not apply and why, as the rules were then.",
         tags=["Me"],
+        parameters=[CURRENCY],
         responses=EntryDetailSerializer,
     )
     def get(self, request: Request, entry_id: str) -> Response:
-        entry = entries_of(caller_member(request).pk).filter(seq=_entry_number(entry_id)).first()
+        entries = entries_of(caller_member(request).pk, currency=_currency(request).pk)
+        entry = entries.filter(seq=_entry_number(entry_id)).first()
         if entry is None:
             raise NotFound
         entry.explanation = explain(entry.transaction.trace)  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Tills: find a member, record orders and returns, use vouchers. A key acts for its own store, channel and source only."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -349,7 +350,11 @@ def _return(key: ApiKey, purchase: Purchase, asked: dict[str, Any]) -> Return:
         channel_id=key.channel_id,
         store_id=key.store_id,
         returned_at=asked["returned_at"],
-        items=tuple(ReturnItem(line["line_no"], line["quantity"]) for line in asked.get("lines", ())),
+        items=tuple(
+            ReturnItem(line["line_no"], line.get("quantity", Decimal(0)), line.get("amount"))
+            for line in asked.get("lines", ())
+        ),
+        amount=asked.get("amount"),
     )
 
 

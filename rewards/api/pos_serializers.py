@@ -172,10 +172,23 @@ class RecordedOrderSerializer(OrderReceiptSerializer):
 
 
 class ReturnLineSerializer(Body):
-    """So much of one line comes back."""
+    """So many pieces of one line come back, or so much money is paid back for it while the goods stay."""
 
     line_no = serializers.IntegerField(min_value=1, max_value=MOST_LINES)
-    quantity = serializers.DecimalField(max_digits=9, decimal_places=3, validators=_POSITIVE)
+    quantity = serializers.DecimalField(
+        max_digits=9, decimal_places=3, validators=_POSITIVE, required=False, help_text="Pieces that come back."
+    )
+    amount = Money(
+        max_digits=9,
+        validators=_POSITIVE,
+        required=False,
+        help_text="Instead of `quantity`: money paid back for the line while the goods stay.",
+    )
+
+    def validate(self, line: dict[str, Any]) -> dict[str, Any]:
+        if ("quantity" in line) == ("amount" in line):
+            raise serializers.ValidationError(_("Give the quantity or the amount, not both."), "quantity_or_amount")
+        return line
 
 
 class ReturnSerializer(StoreOfTillMixin):
@@ -188,8 +201,20 @@ class ReturnSerializer(StoreOfTillMixin):
         required=False,
         allow_empty=False,
         max_length=MOST_LINES,
-        help_text="Left out: all that has not come back yet.",
+        help_text="Left out, and no `amount`: all that has not come back yet.",
     )
+    amount = Money(
+        max_digits=9,
+        validators=_POSITIVE,
+        required=False,
+        help_text="Instead of `lines`: money paid back for the order as a whole, spread over its lines.",
+    )
+
+    def validate(self, ret: dict[str, Any]) -> dict[str, Any]:
+        ret = super().validate(ret)
+        if "lines" in ret and "amount" in ret:
+            raise serializers.ValidationError(_("Give the lines or the amount, not both."), "lines_or_amount")
+        return ret
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len({line["line_no"] for line in lines}) < len(lines):
@@ -219,6 +244,9 @@ class ReturnReceiptSerializer(serializers.Serializer):
     points_from_balance = serializers.IntegerField(source="receipt.points_from_balance")
     points_to_arrears = serializers.IntegerField(
         source="receipt.points_to_arrears", help_text="Were spent already; the next points earned pay them first."
+    )
+    points_given_back = serializers.IntegerField(
+        source="receipt.points_back", help_text="Points that had paid a part of the order; they are back in their lots."
     )
     tier_credits = serializers.IntegerField(source="receipt.credits", help_text="Tier credits taken back.")
     tier_change = TierChangeSerializer(allow_null=True)

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from loyalty.api.serializers import TierSerializer
@@ -43,8 +44,21 @@ class ExpiringSerializer(serializers.Serializer):
         return last_day(part.expires_at)
 
 
+class OtherPointsSerializer(serializers.Serializer):
+    """What a member has in another points currency."""
+
+    currency = serializers.CharField(source="currency.code")
+    name = serializers.CharField(source="currency.name")
+    available = serializers.IntegerField(help_text="As booked; ask with `currency` for what expires.")
+
+
 class PointsSerializer(serializers.Serializer):
     """A balance. What is past its expiry is not counted as available."""
+
+    currency = serializers.SerializerMethodField(
+        help_text="Code of the points currency: points, unless asked otherwise."
+    )
+    others = serializers.SerializerMethodField(help_text="What the member has in other points currencies.")
 
     available = serializers.IntegerField(help_text="Can be spent now.")
     pending = serializers.IntegerField(help_text="Earned, and not spendable yet.")
@@ -58,6 +72,14 @@ class PointsSerializer(serializers.Serializer):
     def get_as_of(self, _balance: object) -> datetime:
         moment: datetime = self.context["at"]
         return moment
+
+    def get_currency(self, _balance: object) -> str:
+        code: str = self.context["currency"].code
+        return code
+
+    @extend_schema_field(OtherPointsSerializer(many=True))
+    def get_others(self, _balance: object) -> object:
+        return OtherPointsSerializer(self.context["others"], many=True).data
 
 
 class SummaryPointsSerializer(serializers.Serializer):
@@ -91,7 +113,9 @@ class EntrySerializer(serializers.Serializer):
     """One change of a balance."""
 
     id = serializers.SerializerMethodField()
-    kind = serializers.SerializerMethodField(help_text="earn, release, redeem, return or expire; more may come.")
+    kind = serializers.SerializerMethodField(
+        help_text="earn, release, redeem, return, expire, hold, capture, hold_release, restore, adjust, transfer, donate, convert_out, convert_in, correct or write_off; more may come."
+    )
     kind_label = serializers.CharField(source="transaction.get_kind_display")
     available_change = serializers.IntegerField(source="d_available")
     pending_change = serializers.IntegerField(source="d_pending")
@@ -108,8 +132,7 @@ class EntrySerializer(serializers.Serializer):
         return LedgerTransaction.Kind(entry.transaction.kind).name.lower()
 
     def get_reference(self, entry: LedgerEntry) -> str | None:
-        told = entry.transaction.kind in (LedgerTransaction.Kind.EARN, LedgerTransaction.Kind.RETURN)
-        return entry.transaction.natural_key if told else None
+        return entry.transaction.number_on_paper or None
 
     def get_happened_on(self, entry: LedgerEntry) -> date:
         return business_date(entry.happened_at, programme().tz)

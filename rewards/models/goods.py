@@ -44,6 +44,14 @@ class Product(models.Model):
     category = models.ForeignKey(
         Category, on_delete=models.PROTECT, null=True, blank=True, related_name="products", verbose_name=_("category")
     )
+    brand = models.CharField(
+        _("brand"),
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The brand of the goods, for rules that count it. Empty: none."),
+    )
     earns = models.BooleanField(
         _("earns points"), default=True, db_default=True, help_text=_("Off for postage, fees and gift cards.")
     )

@@ -189,7 +189,9 @@ class ReturnLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["purchase_return", "line_no"], name="line_number_is_unique_in_its_return"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="returned_amount_is_not_negative"),
-            models.CheckConstraint(condition=Q(quantity__gt=0), name="returned_quantity_is_positive"),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0) | Q(quantity=0, amount__gt=0), name="returned_are_pieces_or_money"
+            ),
         ]
 
     def __str__(self) -> str:

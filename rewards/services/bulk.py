@@ -4,7 +4,7 @@ Decisions (tier, points, reasons) are made by the same pure functions as live tr
 rows are written by COPY and set-based statements. One call is one transaction; callers choose chunks by member.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,16 +16,31 @@ from loyalty.services.standing import CountedFact
 from members import timeline
 from members.actors import Actor
 from rewards import earning, events, ledger
+from rewards.ledger_batch import BatchFact, post_batch
 from rewards.models import Purchase, PurchaseReturn
-from rewards.queries import earned_by
+from rewards.policies import ledger_policy
+from rewards.queries import earnings_of, rule_book
 from rewards.refusals import RewardsRefusal
-from rewards.services import bulk_rows
-from rewards.services.purchases import Order, OrderConflict, check_active, credits_of, lot_times, quote_order, uses_of
-from rewards.services.returns import (
+from rewards.services import bulk_one_by_one, bulk_rows
+from rewards.services.bulk_outcome import BulkOutcome, in_order, without_refused_members
+from rewards.services.orders import Order, OrderConflict
+from rewards.services.quoting import (
+    LineGoods,
+    credits_of,
+    deadline_of_purchase,
+    facts_before,
+    lots_of,
+    offers_between,
+    uses_of,
+    with_goods,
+    work_out,
+)
+from rewards.services.return_shares import (
+    NOTHING,
     BoughtLine,
-    PurchaseNotFound,
+    CurrencyShare,
+    Earned,
     Return,
-    ReturnConflict,
     ReturnedLine,
     Share,
     allocate,
@@ -36,20 +51,10 @@ from rewards.services.returns import (
     return_trace,
     share_of_purchase,
     share_of_unknown_sale,
-    uses_in_trace,
 )
+from rewards.services.returns import PurchaseNotFound, ReturnConflict
 
-
-@dataclass(slots=True)
-class BulkOutcome:
-    """What a call did. `refused` names (number, reason) of what was not recorded; those rows changed nothing."""
-
-    orders_new: int = 0
-    orders_known: int = 0
-    returns_new: int = 0
-    returns_known: int = 0
-    points: int = 0
-    refused: list[tuple[str, RewardsRefusal]] = field(default_factory=list)
+__all__ = ["BulkOutcome", "post_history"]
 
 
 @dataclass(slots=True)
@@ -59,19 +64,20 @@ class _Bought:
     purchase: Purchase
     lines: dict[int, BoughtLine]
     returned: Decimal
-    earned: tuple[int, Sequence[tuple[str, int]]]
+    earned: Sequence[Earned]
 
 
 @dataclass(slots=True)
 class _Run:
-    """What a run collects before it is written."""
+    """What a run collects before it is written. `facts_of` names the facts of a return, by currency, in `facts`."""
 
     by: Actor
     quiet: bool
     outcome: BulkOutcome
     replays: dict[int, MemberReplay]
+    goods: Mapping[str, LineGoods]
     not_earning: set[str]
-    facts: list[ledger.BatchFact] = field(default_factory=list)
+    facts: list[BatchFact] = field(default_factory=list)
     uses: list[earning.OfferUse] = field(default_factory=list)
     reversed_uses: list[earning.OfferUse] = field(default_factory=list)
     news: list[timeline.NewEntry] = field(default_factory=list)
@@ -86,10 +92,13 @@ def post_history(
     """Record orders and returns that are not recorded yet, in order of time, with all that follows from them.
 
     `quiet` marks the news as history, so that nobody is written to. Orders and returns of one member must be in one call.
+    Rules that look at a member's history make the call post fact by fact, with the same results.
     """
-    outcome = BulkOutcome()
     bulk_rows.serialise({order.source for order in orders} | {ret.source for ret in returns})
-    orders, returns = _without_refused_members(orders, returns, outcome)
+    if bulk_one_by_one.is_needed(orders, returns):
+        return bulk_one_by_one.post(orders=orders, returns=returns, by=by, at=at, quiet=quiet)
+    outcome = BulkOutcome()
+    orders = without_refused_members(orders, outcome)
     inserted = _insert_orders(orders, outcome)
     new_returns = _new_returns(returns, outcome)
     member_ids = sorted(
@@ -99,54 +108,28 @@ def post_history(
     new_returns = _new_returns(new_returns, outcome)  # some may have been recorded until their purchases were locked
     member_ids = sorted({*member_ids, *(b.purchase.member_id for b in bought.values() if b.purchase.member_id)})
     ledger.lock_accounts(member_ids=member_ids)
-    facts = sorted(_in_order(inserted, new_returns), key=lambda item: item[:2])
+    facts = in_order([order for order, _ in inserted.values()], new_returns)
     if not facts:
         return outcome
+    earliest_at = min(_moment(fact) for fact in facts)
     run = _Run(
-        by, quiet, outcome, load_replays(member_ids, earliest_at=facts[0][0]), articles_that_do_not_earn(new_returns)
-    )
-    offers = _offers([o.ordered_at for o, _ in inserted.values()])
-    for _, _, fact in facts:
+        by, quiet, outcome, load_replays(member_ids, earliest_at=earliest_at),
+        bulk_rows.goods_of({line.sku for order, _ in inserted.values() for line in order.lines}),
+        articles_that_do_not_earn(new_returns),
+    )  # fmt: skip
+    moments = [order.ordered_at for order, _ in inserted.values()]
+    offers = offers_between(min(moments), max(moments)) if moments else []
+    for fact in facts:
         if isinstance(fact, Return):
             _replay_return(run, fact, bought)
         else:
-            _replay_order(run, *fact, offers, bought)
+            _replay_order(run, fact, inserted[fact.source, fact.external_order_no][1], offers, bought)
     _write(run, at)
     return outcome
 
 
-def _in_order(
-    inserted: Mapping[tuple[str, str], tuple[Order, bulk_rows.InsertedPurchase]], returns: Iterable[Return]
-) -> Iterable[tuple[datetime, str, tuple[Order, bulk_rows.InsertedPurchase] | Return]]:
-    """Yield facts with their place in time; at the same moment sales come before returns, then by number.
-
-    A return that is dated before its sale (a date without a time, a wrong clock) comes right after it.
-    """
-    for order, row in inserted.values():
-        yield order.ordered_at, f"0{order.external_order_no}", (order, row)
-    for ret in returns:
-        sale = inserted.get((ret.source, ret.external_order_no or ""))
-        moment = max(ret.returned_at, sale[0].ordered_at) if sale else ret.returned_at
-        yield moment, f"1{ret.external_return_no}", ret
-
-
-def _without_refused_members(
-    orders: Sequence[Order], returns: Sequence[Return], outcome: BulkOutcome
-) -> tuple[list[Order], Sequence[Return]]:
-    ids = {order.member_id for order in orders if order.member_id}
-    refused: dict[int, RewardsRefusal] = {}
-    for pk, member_no, status in bulk_rows.hold_statuses(ids):
-        try:
-            check_active(member_no, status)
-        except RewardsRefusal as refusal:
-            refused[pk] = refusal
-    kept = []
-    for order in orders:
-        if order.member_id in refused:
-            outcome.refused.append((order.external_order_no, refused[order.member_id]))
-        else:
-            kept.append(order)
-    return kept, returns
+def _moment(fact: Order | Return) -> datetime:
+    return fact.returned_at if isinstance(fact, Return) else fact.ordered_at
 
 
 def _insert_orders(
@@ -191,20 +174,17 @@ def _referred(returns: Sequence[Return]) -> dict[tuple[str, str], _Bought]:
     ]
     ledger.lock_purchases(purchase_ids=[purchase.pk for purchase in purchases])
     lines = purchase_lines([purchase.pk for purchase in purchases])
-    earned = earned_by(purchases)
+    earned = earnings_of(purchases)
     before = bulk_rows.returned_amounts([purchase.pk for purchase in purchases])
-    result = {}
-    for purchase in purchases:
-        result[purchase.source, purchase.external_order_no] = _Bought(
-            purchase, lines[purchase.pk], before.get(purchase.pk, Decimal(0)), earned_in(earned.get(purchase.pk))
+    return {
+        (purchase.source, purchase.external_order_no): _Bought(
+            purchase,
+            lines[purchase.pk],
+            before.get(purchase.pk, Decimal(0)),
+            [earned_in(posted) for posted in earned.get(purchase.pk, [])],
         )
-    return result
-
-
-def _offers(moments: Sequence[datetime]) -> list[earning.Offer]:
-    if not moments:
-        return []
-    return [offer for contributor in earning.contributors() for offer in contributor.offers(min(moments), max(moments))]
+        for purchase in purchases
+    }
 
 
 def _replay_order(
@@ -213,28 +193,13 @@ def _replay_order(
     points = credits = 0
     pending = False
     if order.member_id is not None:
-        replay = run.replays[order.member_id]
-        tier = replay.tier_for_fact(order.ordered_at)
-        quote = quote_order(order, order.member_id, row.eligible_amount, tier, offers)
-        available_at, expires_at = lot_times(quote, order.ordered_at)
-        trace = quote.trace()
+        quote = _quote(run, order, order.member_id, offers)
         points = quote.points
-        pending = points > 0 and available_at > order.ordered_at
-        run.facts.append(
-            ledger.BatchFact(
-                "earn",
-                order.member_id,
-                points,
-                order.source,
-                order.external_order_no,
-                order.ordered_at,
-                available_at,
-                expires_at,
-                trace,
-            )
-        )
         credits = credits_of(row.eligible_amount, order.ordered_at)
-        replay.count(
+        facts = [_earn_fact(order, order.member_id, quote, currency_id) for currency_id in quote.currency_ids]
+        pending = any(lot.available_at > order.ordered_at for lot in facts[0].lots)
+        run.facts += facts
+        run.replays[order.member_id].count(
             CountedFact(
                 member_id=order.member_id, kind="purchase", source=order.source, source_ref=order.external_order_no,
                 credits=credits, spend_amount=order.total_amount, orders=1, happened_at=order.ordered_at,
@@ -244,7 +209,10 @@ def _replay_order(
         run.outcome.points += points
         referred = bought.get((order.source, order.external_order_no))
         if referred:
-            referred.earned = (points, uses_in_trace(trace))
+            referred.earned = [
+                Earned(None, currency_id, quote.points_in(currency_id), quote.trace(currency_id))
+                for currency_id in quote.currency_ids
+            ]
     run.news.append(
         events.purchase_recorded(
             purchase_id=row.id, member_id=order.member_id, store_id=order.store_id, channel_id=order.channel_id,
@@ -254,13 +222,38 @@ def _replay_order(
     )  # fmt: skip
 
 
+def _quote(run: _Run, order: Order, member_id: int, offers: Sequence[earning.Offer]) -> earning.Quote:
+    goods = [
+        LineGoods(line.earns and known.earns, known.category_id, known.brand)
+        if (known := run.goods.get(line.sku))
+        else LineGoods(line.earns, None, "")
+        for line in order.lines
+    ]
+    return work_out(
+        with_goods(facts_before(order, member_id), order, goods),
+        rules=rule_book().at(order.ordered_at),
+        tier=run.replays[member_id].tier_for_fact(order.ordered_at),
+        offers=offers,
+        cap_used={},
+        values={},
+    )
+
+
+def _earn_fact(order: Order, member_id: int, quote: earning.Quote, currency_id: int) -> BatchFact:
+    return BatchFact(
+        "earn", member_id, order.source, order.external_order_no, order.ordered_at, quote.trace(currency_id),
+        lots=tuple(lots_of(quote, currency_id, order.ordered_at)), currency_id=currency_id, store_id=order.store_id,
+        tier_code=quote.tier_code, deadline_at=deadline_of_purchase(currency_id, order.ordered_at),
+    )  # fmt: skip
+
+
 def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought]) -> None:
     sale = bought.get((ret.source, ret.external_order_no)) if ret.external_order_no is not None else None
     try:
         if ret.external_order_no is not None and sale is None:
             raise PurchaseNotFound(order_no=ret.external_order_no)
         lines = (
-            allocate(sale.lines, ret.items, sale.purchase.external_order_no)
+            allocate(sale.lines, ret, sale.purchase.external_order_no)
             if sale
             else as_returned(ret.lines, run.not_earning)
         )
@@ -271,7 +264,7 @@ def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought
     total = sum((line.amount for line in lines), Decimal(0))
     member_id = sale.purchase.member_id if sale else ret.member_id
     if member_id is None:
-        share = Share(0, 0, ())
+        share = NOTHING
     elif sale:
         share = share_of_purchase(sale.purchase, eligible, sale.returned, sale.earned)
     else:
@@ -283,9 +276,8 @@ def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought
     )
     run.return_facts.append(len(run.facts) if member_id is not None else None)
     if member_id is not None:
-        _take_back(
-            run, ret, member_id, total, share, (sale.purchase.source, sale.purchase.external_order_no) if sale else None
-        )
+        origin = (sale.purchase.source, sale.purchase.external_order_no) if sale else None
+        _take_back(run, ret, member_id, total, share, origin)
 
 
 def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], eligible: Decimal) -> None:
@@ -293,28 +285,23 @@ def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], eligible: Decimal) 
     by_id = {line.id: line for line in sale.lines.values()}
     for line in lines:
         if line.purchase_line_id is not None:
-            by_id[line.purchase_line_id].quantity_before += line.quantity
-            by_id[line.purchase_line_id].amount_before += line.amount
+            by_id[line.purchase_line_id].give_back(line)
 
 
 def _take_back(
     run: _Run, ret: Return, member_id: int, total: Decimal, share: Share, origin: tuple[str, str] | None
 ) -> None:
-    trace = return_trace(total, share.points, unlinked=origin is None)
-    run.facts.append(
-        ledger.BatchFact(
-            "return",
-            member_id,
-            share.points,
-            ret.source,
-            ret.external_return_no,
-            ret.returned_at,
-            None,
-            None,
-            trace,
-            origin,
-        )
-    )
+    for one in (CurrencyShare(ledger.currency_id(), share.points, None), *share.others):
+        policy = ledger_policy(one.currency_id)
+        tier_code = run.replays[member_id].tier_for_fact(ret.returned_at).code if policy.looks_at_tier else ""
+        run.facts.append(
+            BatchFact(
+                "return", member_id, ret.source, ret.external_return_no, ret.returned_at,
+                return_trace(total, one.points, unlinked=origin is None), points=one.points, origin=origin,
+                from_others=policy.takes_other_lots, debt_limit=policy.debt_limit(tier_code), currency_id=one.currency_id,
+                store_id=ret.store_id, tier_code=tier_code,
+            )
+        )  # fmt: skip
     run.replays[member_id].count(
         CountedFact(
             member_id=member_id, kind="return", source=ret.source, source_ref=ret.external_return_no, credits=-share.credits,
@@ -329,7 +316,7 @@ def _take_back(
 
 def _write(run: _Run, at: datetime) -> None:
     return_ids = bulk_rows.insert_returns(run.returns)
-    results = ledger.post_batch(run.facts, by=run.by)
+    results = post_batch(run.facts, by=run.by)
     for row, fact_index, return_id in zip(run.returns, run.return_facts, return_ids, strict=True):
         result = results[fact_index] if fact_index is not None else None
         taken = -(result.d_available + result.d_pending) + result.d_debt if result else 0
@@ -340,6 +327,18 @@ def _write(run: _Run, at: datetime) -> None:
                 return_no=row.ret.external_return_no, happened_at=row.ret.returned_at, by=run.by, quiet=run.quiet,
             )
         )  # fmt: skip
+    run.news += [
+        events.points_expired(
+            member_id=fact.member_id,
+            points=result.expired,
+            currency_id=fact.currency_id or ledger.currency_id(),
+            lots=0,
+            happened_at=fact.happened_at,
+            by=run.by,
+        )
+        for fact, result in zip(run.facts, results, strict=True)
+        if result.expired
+    ]
     run.outcome.returns_new = len(run.returns)
     tier_news = save_replays(run.replays, by=run.by, at=at, quiet=run.quiet)
     for contributor in earning.contributors():

@@ -10,9 +10,10 @@ from django.db import connection
 from django.db.models import Sum
 
 from members.copying import copy_rows
-from rewards.models import Purchase, PurchaseReturn
-from rewards.services.purchases import Order
-from rewards.services.returns import Return, ReturnedLine, Share
+from rewards.models import Product, Purchase, PurchaseReturn
+from rewards.services.orders import Order
+from rewards.services.quoting import LineGoods
+from rewards.services.return_shares import Return, ReturnedLine, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,12 @@ def insert_purchases(orders: Sequence[Order]) -> dict[tuple[str, str], InsertedP
             """
         )
         return {(source, number): InsertedPurchase(pk, eligible) for source, number, pk, eligible in cursor.fetchall()}
+
+
+def goods_of(skus: Iterable[str]) -> dict[str, LineGoods]:
+    """Return what the catalogue knows of article numbers, by number."""
+    rows = Product.objects.filter(sku__in=list(skus)).values_list("sku", "earns", "category_id", "brand")
+    return {sku: LineGoods(earns, category_id, brand) for sku, earns, category_id, brand in rows}
 
 
 def insert_returns(rows: Sequence[ReturnRow]) -> list[int]:

@@ -1,4 +1,7 @@
-"""Expire and release points that are due, in chunks. "Due" is derived from the data, so any run may stop, repeat, or overlap."""
+"""Expire and release points that are due, in chunks. "Due" is derived from the data, so any run may stop, repeat, or overlap.
+
+Points expire at the end of their lot or at the inactivity deadline of their account, whichever comes first.
+"""
 
 import logging
 from dataclasses import dataclass
@@ -52,7 +55,9 @@ def expire_due_lots(*, at: datetime, by: Actor, chunk: int = 1000, chunks: int =
     return ExpiryRun(members, lots, points)
 
 
-def _expire_or_isolate(accounts: list[int], at: datetime, by: Actor, failed: list[int]) -> list[tuple[int, int, int]]:
+def _expire_or_isolate(
+    accounts: list[int], at: datetime, by: Actor, failed: list[int]
+) -> list[tuple[int, int, int, int]]:
     try:
         return _expire(accounts, at, by)
     except DatabaseError:
@@ -64,12 +69,14 @@ def _expire_or_isolate(accounts: list[int], at: datetime, by: Actor, failed: lis
 
 
 @transaction.atomic
-def _expire(accounts: list[int], at: datetime, by: Actor) -> list[tuple[int, int, int]]:
+def _expire(accounts: list[int], at: datetime, by: Actor) -> list[tuple[int, int, int, int]]:
     _wait_for_locks()
     rows = ledger.expire_accounts(account_ids=accounts, at=at)
     timeline.record_many(
-        events.points_expired(member_id=member_id, points=points, lots=lots, happened_at=at, by=by)
-        for member_id, lots, points in rows
+        events.points_expired(
+            member_id=member_id, points=points, currency_id=currency_id, lots=lots, happened_at=at, by=by
+        )
+        for member_id, lots, points, currency_id in rows
     )
     return rows
 
@@ -108,11 +115,17 @@ def _wait_for_locks() -> None:
 
 
 def _accounts_due(at: datetime, after: int) -> list[int]:
+    """Return the next accounts with lots that are due, or whose inactivity deadline has come."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT account_id FROM rewards_lot WHERE remaining > 0 AND expires_at <= %s AND account_id > %s "
-            "ORDER BY account_id LIMIT %s",
-            [at, after, _FETCH_ACCOUNTS],
+            """
+            (SELECT DISTINCT account_id FROM rewards_lot WHERE remaining > 0 AND expires_at <= %(at)s AND account_id > %(after)s
+             ORDER BY account_id LIMIT %(most)s)
+            UNION
+            (SELECT id FROM rewards_pointsaccount WHERE deadline_at <= %(at)s AND id > %(after)s ORDER BY id LIMIT %(most)s)
+            ORDER BY account_id LIMIT %(most)s
+            """,
+            {"at": at, "after": after, "most": _FETCH_ACCOUNTS},
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -24,6 +24,7 @@ class OutOfStock(RewardsRefusal):
     """The last piece is gone."""
 
     code = "out_of_stock"
+    explains = True
     text = _("%(reward)s is out of stock.")
 
 
@@ -32,6 +33,7 @@ class RewardNotAvailable(RewardsRefusal):
 
     code = "not_available"
     status = 404
+    explains = True
     text = _("This reward is not available now.")
 
 
@@ -39,6 +41,7 @@ class RewardLimitReached(RewardsRefusal):
     """The member has had as many as one member may have."""
 
     code = "cap_reached"
+    explains = True
     text = _("Each member can redeem %(reward)s at most %(limit)s times.")
 
 
@@ -95,7 +98,7 @@ def redeem_reward(*, member_id: int, reward_id: int, request_id: str, by: Actor,
     if not Reward.objects.filter(pk=reward.pk, stock__isnull=True).exists():
         taken = Reward.objects.filter(pk=reward.pk, stock__gt=0).update(stock=F("stock") - 1)
         if not taken:
-            raise OutOfStock(reward=reward.name)
+            raise OutOfStock(reward=reward.name).about(member_id, reward=labels_of(reward, "name"))
     timeline.record([
         events.reward_redeemed(
             redemption_id=redemption.pk, reward_id=reward.pk, voucher_id=redemption.voucher_id, member_id=member_id,
@@ -136,7 +139,8 @@ def _write(member_id: int, reward: Reward, request_id: str, by: Actor, at: datet
         redemption.pk, redemption.public_id, redemption.number, voucher.pk, redemption.recorded_at = cursor.fetchone()
     redemption.voucher = voucher
     if reward.per_member_limit is not None and redemption.number > reward.per_member_limit:
-        raise RewardLimitReached(reward=reward.name, limit=reward.per_member_limit)
+        refusal = RewardLimitReached(reward=reward.name, limit=reward.per_member_limit)
+        raise refusal.about(member_id, reward=labels_of(reward, "name"))
     return redemption
 
 

@@ -1,31 +1,57 @@
-"""Record a return: take back its share of points, tier credits and promotion points. Any sequence of returns closes exactly.
+"""Record a return: take back its share of points, tier credits, caps and promotion points; give back points paid on the order."""
 
-Shares are differences of `earning.share_of` over the growing returned amount, so the return that completes the order
-takes what is left, to the point and to the cent.
-"""
-
-import hashlib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.models import TierChange
-from loyalty.services.standing import Counted, CountedFact, count_fact
+from loyalty.services.standing import CountedFact, count_fact, tier_for_fact
 from members import timeline
 from members.actors import Actor
 from rewards import earning, events, ledger
-from rewards.models import LedgerEntry, LedgerTransaction, Product, Purchase, PurchaseReturn
-from rewards.queries import earned_by, points_in_trace, rule_book
+from rewards.models import LedgerEntry, LedgerTransaction, Purchase, PurchaseReturn
+from rewards.policies import ledger_policy
+from rewards.queries import earnings_of
 from rewards.refusals import RewardsRefusal
-from rewards.services.purchases import CLOCK_TOLERANCE, OrderInFuture, OrderLine, credits_of
+from rewards.services.caps import give_back
+from rewards.services.orders import CLOCK_TOLERANCE, OrderInFuture
+from rewards.services.return_shares import (
+    NOTHING,
+    CurrencyShare,
+    Earned,
+    Return,
+    ReturnedLine,
+    ReturnExceedsOrder,
+    ReturnItem,
+    Share,
+    allocate,
+    articles_that_do_not_earn,
+    as_returned,
+    earned_in,
+    purchase_lines,
+    return_trace,
+    share_of_payment,
+    share_of_purchase,
+    share_of_unknown_sale,
+)
 
-_CENT = Decimal("0.01")
+__all__ = [
+    "PurchaseNotFound",
+    "Return",
+    "ReturnConflict",
+    "ReturnExceedsOrder",
+    "ReturnItem",
+    "ReturnReceipt",
+    "record_return",
+]
+
+PAYMENT_BACK = "return"
 
 
 class PurchaseNotFound(RewardsRefusal):
@@ -36,13 +62,6 @@ class PurchaseNotFound(RewardsRefusal):
     text = _("No order %(order_no)s is known.")
 
 
-class ReturnExceedsOrder(RewardsRefusal):
-    """More would come back than was bought."""
-
-    code = "return_exceeds_order"
-    text = _("Order %(order_no)s: at most %(left)s can still be returned, not %(asked)s.")
-
-
 class ReturnConflict(RewardsRefusal):
     """The return number is known with another content."""
 
@@ -51,45 +70,12 @@ class ReturnConflict(RewardsRefusal):
 
 
 @dataclass(frozen=True, slots=True)
-class ReturnItem:
-    """So much of one line of the purchase."""
-
-    line_no: int
-    quantity: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """A return as its source tells it.
-
-    Linked: `external_order_no` names the purchase; `items` say what came back, and no items mean all that is left.
-    Unlinked (no order number): `lines` are what came back, of a member or of nobody.
-    """
-
-    source: str
-    external_return_no: str
-    external_order_no: str | None
-    channel_id: int
-    store_id: int | None
-    returned_at: datetime
-    items: tuple[ReturnItem, ...] = ()
-    member_id: int | None = None
-    lines: tuple[OrderLine, ...] = ()
-
-    def fingerprint(self) -> bytes:
-        """SHA-256 of what the return says."""
-        parts = [str(self.external_order_no), str(self.member_id), self.returned_at.astimezone(UTC).isoformat()]
-        parts += [f"{item.line_no}={format(item.quantity.normalize(), 'f')}" for item in self.items]
-        parts += [
-            f"{line.sku}={format(line.quantity.normalize(), 'f')}={format(line.amount.normalize(), 'f')}"
-            for line in self.lines
-        ]
-        return hashlib.sha256("\x1f".join(parts).encode()).digest()
-
-
-@dataclass(frozen=True, slots=True)
 class ReturnReceipt:
-    """What a return did (or, in a dry run, would do). `points` = from the balance + to arrears + had expired already."""
+    """What a return did (or, in a dry run, would do).
+
+    `points` = from the balance + to arrears + had expired already + given up by the policy of arrears. `points_back` are
+    points that were paid on the order and come back.
+    """
 
     return_id: int
     public_id: UUID
@@ -100,204 +86,80 @@ class ReturnReceipt:
     points_to_arrears: int
     credits: int
     tier_changed_to: str
+    points_back: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnedLine:
-    """One line that comes back, with its money."""
-
-    purchase_line_id: int | None
-    sku: str
-    name: str
-    quantity: Decimal
-    amount: Decimal
-    earns: bool
-
-
-@dataclass(slots=True)
-class BoughtLine:
-    """One line of a purchase, and what came back of it before."""
-
-    id: int
-    sku: str
-    name: str
-    quantity: Decimal
-    amount: Decimal
-    earns: bool
-    quantity_before: Decimal
-    amount_before: Decimal
-
-    @property
-    def is_returned(self) -> bool:
-        """Nothing of it is left to return."""
-        return self.quantity_before >= self.quantity
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What a return takes back in figures."""
-
-    points: int
-    credits: int
-    uses: tuple[tuple[str, int], ...]
-
-
-def record_return(*, ret: Return, by: Actor, at: datetime, dry_run: bool = False) -> ReturnReceipt:
+def record_return(*, ret: Return, by: Actor, at: datetime, dry_run: bool = False, quiet: bool = False) -> ReturnReceipt:
     """Record a return and take back what belongs to it; with `dry_run` say what it would do and change nothing.
 
-    A repeat changes nothing and returns what the first one did. Raises PurchaseNotFound, ReturnExceedsOrder,
+    A repeat changes nothing and returns what the first one did. `quiet` marks the news as history. Raises PurchaseNotFound, ReturnExceedsOrder,
     ReturnConflict, OrderInFuture.
     """
     with transaction.atomic():
-        receipt = _record(ret, by, at)
+        receipt = _record(ret, by, at, quiet)
         if dry_run:
             transaction.set_rollback(True)
     return receipt
 
 
-def _record(ret: Return, by: Actor, at: datetime) -> ReturnReceipt:
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    """The purchase that a return names, locked, with what came back of it and what it earned."""
+
+    purchase: Purchase
+    total_before: Decimal
+    eligible_before: Decimal
+    earned: Sequence[Earned]
+
+
+def _record(ret: Return, by: Actor, at: datetime, quiet: bool) -> ReturnReceipt:
     if ret.returned_at > at + CLOCK_TOLERANCE:
         raise OrderInFuture(order_no=ret.external_return_no)
-    purchase = _lock_purchase(ret)
+    sale = _lock_sale(ret)
     # Only after the lock: the same return may have been in flight, and would now look like one too many.
     known = PurchaseReturn.objects.filter(source=ret.source, external_return_no=ret.external_return_no).first()
     if known is not None:
         return _receipt_of_known(ret, known)
-    if purchase is None and ret.external_order_no is not None:
+    if sale is None and ret.external_order_no is not None:
         raise PurchaseNotFound(order_no=ret.external_order_no)
-    lines = _lines_of_purchase(ret, purchase) if purchase else as_returned(ret.lines, articles_that_do_not_earn([ret]))
-    eligible = sum((line.amount for line in lines if line.earns), Decimal(0))
-    member_id = purchase.member_id if purchase else ret.member_id
-    if member_id is None:
-        share = Share(0, 0, ())
-    elif purchase:
-        share = share_of_purchase(
-            purchase, eligible, _returned_before(purchase), earned_in(earned_by([purchase]).get(purchase.pk))
-        )
+    if sale:
+        lines = allocate(purchase_lines([sale.purchase.pk])[sale.purchase.pk], ret, sale.purchase.external_order_no)
     else:
-        share = share_of_unknown_sale(eligible, ret.returned_at)
-    row = _insert(ret, purchase, member_id, lines, eligible, share)
+        lines = as_returned(ret.lines, articles_that_do_not_earn([ret]))
+    eligible = sum((line.amount for line in lines if line.earns), Decimal(0))
+    member_id = sale.purchase.member_id if sale else ret.member_id
+    share = _share(ret, sale, member_id, eligible)
+    row = _insert(ret, sale.purchase if sale else None, member_id, lines, eligible, share)
     if row is None:
         known = PurchaseReturn.objects.get(source=ret.source, external_return_no=ret.external_return_no)
         return _receipt_of_known(ret, known)
     total = sum((line.amount for line in lines), Decimal(0))
-    return _take_back(ret, purchase, member_id, row, total, share, by, at)
+    if member_id is None:
+        news = _news(ret, sale, None, row[0], total, NOTHING, None, by, quiet)
+        timeline.record([news])
+        return ReturnReceipt(row[0], row[1], False, total, 0, 0, 0, 0, "")
+    return _take_back(ret, sale, member_id, row, total, share, by, at, quiet)
 
 
-def share_of_purchase(
-    purchase: Purchase, eligible: Decimal, returned_before: Decimal, earned: tuple[int, Sequence[tuple[str, int]]]
-) -> Share:
-    """Return what a return of `eligible` takes back, when `returned_before` of the purchase came back earlier."""
-    points, uses = earned
-    if not purchase.eligible_amount:
-        return Share(0, 0, ())
-
-    def part(whole: int) -> int:
-        after = earning.share_of(whole, returned_before + eligible, purchase.eligible_amount)
-        return after - earning.share_of(whole, returned_before, purchase.eligible_amount)
-
-    credits = credits_of(purchase.eligible_amount, purchase.ordered_at)
-    return Share(part(points), part(credits), tuple((ref, part(given)) for ref, given in uses if part(given)))
+def _share(ret: Return, sale: _Sale | None, member_id: int | None, eligible: Decimal) -> Share:
+    if member_id is None:
+        return NOTHING
+    if sale:
+        return share_of_purchase(sale.purchase, eligible, sale.eligible_before, sale.earned)
+    return share_of_unknown_sale(eligible, ret.returned_at)
 
 
-def share_of_unknown_sale(eligible: Decimal, moment: datetime) -> Share:
-    """Return what an unlinked return takes back: the base points and credits of its amount, never a tier's or promotion's extra."""
-    rule = rule_book().at(moment)
-    return Share(rule.points_for(eligible) if rule else 0, credits_of(eligible, moment), ())
-
-
-def return_trace(amount: Decimal, points: int, *, unlinked: bool) -> dict[str, Any]:
-    """The stored explanation of a return."""
-    return {"v": 1, "kind": "return", "amount": str(amount), "points": points, "unlinked": unlinked}
-
-
-def uses_in_trace(trace: dict[str, Any] | None) -> list[tuple[str, int]]:
-    """Return (promotion, points) of a purchase's stored explanation."""
-    return [(line[1], line[2]) for line in (trace or {}).get("lines", []) if line[0] == "promotion"]
-
-
-def earned_in(posted: LedgerTransaction | None) -> tuple[int, list[tuple[str, int]]]:
-    """Return what a purchase earned: all its points, and (promotion, points) of each promotion among them."""
-    return points_in_trace(posted), uses_in_trace(posted.trace if posted else None)
-
-
-def articles_that_do_not_earn(returns: Iterable[Return]) -> set[str]:
-    """Return the article numbers of unlinked returns that the catalogue says earn nothing (postage, fees)."""
-    skus = {line.sku for ret in returns if ret.external_order_no is None for line in ret.lines}
-    return set(Product.objects.filter(sku__in=skus, earns=False).values_list("sku", flat=True)) if skus else set()
-
-
-def as_returned(lines: Iterable[OrderLine], not_earning: Container[str]) -> list[ReturnedLine]:
-    """Return the lines of an unlinked return as they are recorded."""
-    return [
-        ReturnedLine(None, line.sku, line.name, line.quantity, line.amount, line.earns and line.sku not in not_earning)
-        for line in lines
-    ]
-
-
-def _lock_purchase(ret: Return) -> Purchase | None:
+def _lock_sale(ret: Return) -> _Sale | None:
     """Return the purchase, locked so that two returns of it cannot both take the last piece; None when unlinked or not known."""
     if ret.external_order_no is None:
         return None
     found = Purchase.objects.filter(source=ret.source, external_order_no=ret.external_order_no).first()
-    if found is not None:
-        ledger.lock_purchases(purchase_ids=[found.pk])
-    return found
-
-
-def _lines_of_purchase(ret: Return, purchase: Purchase) -> list[ReturnedLine]:
-    return allocate(purchase_lines([purchase.pk])[purchase.pk], ret.items, purchase.external_order_no)
-
-
-def purchase_lines(purchase_ids: Sequence[int]) -> dict[int, dict[int, BoughtLine]]:
-    """Return for each purchase its lines by number, with what came back of each so far: one query for all."""
-    found: dict[int, dict[int, BoughtLine]] = {pk: {} for pk in purchase_ids}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT l.purchase_id, l.line_no, l.id, l.sku, l.name, l.quantity, l.amount, l.earns,
-                   coalesce(sum(r.quantity), 0), coalesce(sum(r.amount), 0)
-            FROM rewards_purchaseline l LEFT JOIN rewards_returnline r ON r.purchase_line_id = l.id
-            WHERE l.purchase_id = ANY (%s) GROUP BY l.id ORDER BY l.purchase_id, l.line_no
-            """,
-            [list(purchase_ids)],
-        )
-        for purchase_id, line_no, *rest in cursor.fetchall():
-            found[purchase_id][line_no] = BoughtLine(*rest)
-    return found
-
-
-def allocate(lines: dict[int, BoughtLine], items: Sequence[ReturnItem], order_no: str) -> list[ReturnedLine]:
-    """Return the money of each line that comes back (no items: all that is left); refuse more than was bought."""
-    items = items or [
-        ReturnItem(no, line.quantity - line.quantity_before) for no, line in lines.items() if not line.is_returned
-    ]
-    if not items or len({item.line_no for item in items}) < len(items):
-        raise ReturnExceedsOrder(order_no=order_no, left=0, asked=len(items))
-    returned = []
-    for item in items:
-        line = lines.get(item.line_no)
-        if line is None or item.quantity > line.quantity - line.quantity_before:
-            left = line.quantity - line.quantity_before if line else Decimal(0)
-            raise ReturnExceedsOrder(order_no=order_no, left=_plain(left), asked=_plain(item.quantity))
-        after = line.quantity_before + item.quantity
-        until_now = (
-            line.amount
-            if after == line.quantity
-            else (line.amount * after / line.quantity).quantize(_CENT, ROUND_HALF_UP)
-        )
-        returned.append(
-            ReturnedLine(line.id, line.sku, line.name, item.quantity, until_now - line.amount_before, line.earns)
-        )
-    return returned
-
-
-def _plain(quantity: Decimal) -> str:
-    return format(quantity.normalize(), "f")
-
-
-def _returned_before(purchase: Purchase) -> Decimal:
-    return sum(purchase.returns.values_list("eligible_amount", flat=True), Decimal(0))
+    if found is None:
+        return None
+    ledger.lock_purchases(purchase_ids=[found.pk])
+    before = found.returns.aggregate(total=Sum("total_amount"), eligible=Sum("eligible_amount"))
+    earned = [earned_in(posted) for posted in earnings_of([found]).get(found.pk, [])]
+    return _Sale(found, before["total"] or Decimal(0), before["eligible"] or Decimal(0), earned)
 
 
 def _insert(
@@ -339,37 +201,99 @@ def _insert(
 
 
 def _take_back(
-    ret: Return, purchase: Purchase | None, member_id: int | None, row: tuple[int, UUID], total: Decimal, share: Share, by: Actor, at: datetime
+    ret: Return, sale: _Sale | None, member_id: int, row: tuple[int, UUID], total: Decimal, share: Share, by: Actor, at: datetime,
+    quiet: bool,
 ) -> ReturnReceipt:  # fmt: skip
-    posting: ledger.Posting | None = None
-    counted: Counted | None = None
-    if member_id is not None:
-        origin = (purchase.source, purchase.external_order_no) if purchase else None
-        posting = ledger.take_back(
-            member_id=member_id, points=share.points, source=ret.source, natural_key=ret.external_return_no, at=ret.returned_at,
-            origin=origin, by=by, trace=return_trace(total, share.points, unlinked=purchase is None),
-        )  # fmt: skip
-        fact = CountedFact(
-            member_id=member_id, kind="return", source=ret.source, source_ref=ret.external_return_no, credits=-share.credits,
-            spend_amount=-total, orders=0, happened_at=ret.returned_at, cause=":".join(origin) if origin else "",
-        )  # fmt: skip
-        counted = count_fact(fact=fact, by=by, at=at)
-        uses = [
-            earning.OfferUse(ref, member_id, ret.source, ret.external_return_no, points, ret.returned_at)
-            for ref, points in share.uses
-        ]
-        for contributor in earning.contributors():
-            contributor.reverse(uses)
-    taken = -(posting.d_available + posting.d_pending) if posting else 0
-    arrears = posting.d_debt if posting else 0
-    news = events.return_recorded(
-        return_id=row[0], purchase_id=purchase.pk if purchase else None, member_id=member_id, store_id=ret.store_id, amount=total,
-        points=taken + arrears, arrears=arrears, credits=share.credits, return_no=ret.external_return_no,
-        happened_at=ret.returned_at, by=by,
+    back = _give_back_payment(ret, sale, row[0], total, by) if sale else 0
+    currency_id = ledger.currency_id()
+    origin_id = sale.earned[0].transaction_id if sale and sale.earned else None
+    posting = _claw_back(
+        ret, member_id, CurrencyShare(currency_id, share.points, origin_id), total, sale is None, by, at
+    )
+    for other in share.others:
+        _claw_back(ret, member_id, other, total, sale is None, by, at)
+    cause = f"{sale.purchase.source}:{sale.purchase.external_order_no}" if sale else ""
+    fact = CountedFact(
+        member_id=member_id, kind="return", source=ret.source, source_ref=ret.external_return_no, credits=-share.credits,
+        spend_amount=-total, orders=0, happened_at=ret.returned_at, cause=cause,
     )  # fmt: skip
-    timeline.record([news, *(counted.news if counted else [])])
-    changed_to = counted.changed_to if counted else ""
-    return ReturnReceipt(row[0], row[1], False, total, share.points, taken, arrears, share.credits, changed_to)
+    counted = count_fact(fact=fact, by=by, at=at, quiet=quiet)
+    if sale and share.part:
+        give_back(member_id=member_id, traces=[posted.trace for posted in sale.earned], part=share.part)
+    uses = [
+        earning.OfferUse(ref, member_id, ret.source, ret.external_return_no, points, ret.returned_at)
+        for ref, points in share.uses
+    ]
+    for contributor in earning.contributors() if uses else ():
+        contributor.reverse(uses)
+    timeline.record([_news(ret, sale, member_id, row[0], total, share, posting, by, quiet, back), *counted.news])
+    taken = -(posting.d_available + posting.d_pending)
+    return ReturnReceipt(
+        row[0], row[1], False, total, share.points, taken, posting.d_debt, share.credits, counted.changed_to, back
+    )  # fmt: skip
+
+
+def _claw_back(
+    ret: Return, member_id: int, share: CurrencyShare, total: Decimal, unlinked: bool, by: Actor, at: datetime
+) -> ledger.Posting:
+    policy = ledger_policy(share.currency_id)
+    tier_code = ""
+    if policy.looks_at_tier:
+        held = tier_for_fact(member_id=member_id, moment=ret.returned_at, by=by, at=at)
+        timeline.record(held.news)
+        tier_code = held.tier.code
+    return ledger.claw_back(
+        kind=ledger.Kind.RETURN, contra=ledger.Contra.ISSUANCE, member_id=member_id, points=share.points,
+        origin_transaction_id=share.transaction_id, from_others=policy.takes_other_lots, debt_limit=policy.debt_limit(tier_code),
+        source=ret.source, natural_key=ret.external_return_no, at=ret.returned_at, by=by, currency_id=share.currency_id,
+        store_id=ret.store_id, tier_code=tier_code, trace=return_trace(total, share.points, unlinked=unlinked),
+    )  # fmt: skip
+
+
+def _give_back_payment(ret: Return, sale: _Sale, return_id: int, total: Decimal, by: Actor) -> int:
+    """Give back the share of the points that were paid on the order, to the lots they came from; return how many of the
+    default currency.
+
+    Before anything is taken back: what comes back may have to repay at once.
+    """
+    paid = list(_payments(sale.purchase).prefetch_related("entries").order_by("currency_id", "pk"))
+    if paid and sale.purchase.member_id is not None:
+        # First of all, as a purchase does: the order may have been paid in another currency.
+        ledger.lock_account(member_id=sale.purchase.member_id)
+    back = 0
+    for posted in paid:
+        points = sum(entry.points_spent for entry in posted.entries.all())
+        share = share_of_payment(points, total, sale.total_before, sale.purchase.total_amount)
+        if share:
+            ledger.restore(
+                origin_transaction_id=posted.pk, points=share, days_min=ledger_policy(posted.currency_id).restored_days_min,
+                source=PAYMENT_BACK, natural_key=f"{return_id}:{posted.pk}", at=ret.returned_at, by=by, store_id=ret.store_id,
+                trace={"v": 2, "kind": "payment_back", "points": share, "order": sale.purchase.external_order_no},
+            )  # fmt: skip
+            back += share if posted.currency_id == ledger.currency_id() else 0
+    return back
+
+
+def _payments(purchase: Purchase) -> QuerySet[LedgerTransaction]:
+    """Return the postings of points that were paid on a purchase."""
+    return LedgerTransaction.objects.filter(
+        kind__in=(LedgerTransaction.Kind.REDEEM, LedgerTransaction.Kind.CAPTURE),
+        source=purchase.source,
+        natural_key=purchase.external_order_no,
+    )
+
+
+def _news(
+    ret: Return, sale: _Sale | None, member_id: int | None, return_id: int, total: Decimal, share: Share,
+    posting: ledger.Posting | None, by: Actor, quiet: bool, back: int = 0,
+) -> timeline.NewEntry:  # fmt: skip
+    arrears = posting.d_debt if posting else 0
+    taken = -(posting.d_available + posting.d_pending) if posting else 0
+    return events.return_recorded(
+        return_id=return_id, purchase_id=sale.purchase.pk if sale else None, member_id=member_id, store_id=ret.store_id,
+        amount=total, points=taken + arrears, arrears=arrears, credits=share.credits, return_no=ret.external_return_no,
+        happened_at=ret.returned_at, by=by, quiet=quiet, points_back=back,
+    )  # fmt: skip
 
 
 def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
@@ -379,6 +303,7 @@ def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
         transaction__kind=LedgerTransaction.Kind.RETURN,
         transaction__source=ret.source,
         transaction__natural_key=ret.external_return_no,
+        transaction__currency=ledger.currency_id(),
     ).first()
     return ReturnReceipt(
         return_id=known.pk,
@@ -390,7 +315,21 @@ def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
         points_to_arrears=entry.d_debt if entry else 0,
         credits=known.credits,
         tier_changed_to=_tier_changed_to(known),
+        points_back=_points_back(known),
     )
+
+
+def _points_back(known: PurchaseReturn) -> int:
+    """Return how many points that had paid the order came back with a recorded return."""
+    if known.purchase is None:
+        return 0
+    paid = _payments(known.purchase).filter(currency=ledger.currency_id()).values_list("pk", flat=True)
+    sums = LedgerEntry.objects.filter(
+        transaction__kind=LedgerTransaction.Kind.RESTORE,
+        transaction__source=PAYMENT_BACK,
+        transaction__natural_key__in=[f"{known.pk}:{pk}" for pk in paid],
+    ).aggregate(available=Sum("d_available"), debt=Sum("d_debt"))
+    return (sums["available"] or 0) - (sums["debt"] or 0)
 
 
 def _tier_changed_to(known: PurchaseReturn) -> str:

@@ -29,6 +29,7 @@ class VoucherNotUsable(RewardsRefusal):
     """No voucher that could be used has this code. One answer for every wrong code."""
 
     code = "voucher_not_usable"
+    explains = True
     text = _("This voucher code can not be used.")
 
 
@@ -36,6 +37,7 @@ class VoucherUsed(RewardsRefusal):
     """The voucher was used before."""
 
     code = "voucher_used"
+    explains = True
     text = _("This voucher was used before.")
 
 
@@ -43,6 +45,7 @@ class VoucherExpired(RewardsRefusal):
     """The voucher is past its end."""
 
     code = "voucher_expired"
+    explains = True
     text = _("This voucher has expired.")
 
 
@@ -50,6 +53,7 @@ class MinSpendNotReached(RewardsRefusal):
     """The order is too small for the voucher."""
 
     code = "min_spend"
+    explains = True
     text = _("This voucher needs an order of %(required)s or more; this one is %(spend)s.")
 
 
@@ -111,12 +115,13 @@ def use_voucher(
         last = voucher.events.filter(to_state=Voucher.State.USED).last()
         if last and (last.store_id, last.external_order_no) == (store_id, external_order_no):
             return VoucherReceipt(voucher, template.off_amount, True)
-        raise VoucherUsed
+        raise VoucherUsed().about(voucher.member_id)
     hold_active(voucher.member_id)
     if voucher.state == Voucher.State.EXPIRED or voucher.expires_at <= at:
-        raise VoucherExpired
+        raise VoucherExpired().about(voucher.member_id)
     if template.min_spend_amount and (spend_amount is None or spend_amount < template.min_spend_amount):
-        raise MinSpendNotReached(required=str(template.min_spend_amount), spend=str(spend_amount or 0))
+        refusal = MinSpendNotReached(required=str(template.min_spend_amount), spend=str(spend_amount or 0))
+        raise refusal.about(voucher.member_id)
     voucher.state = Voucher.State.USED
     voucher.save(update_fields=["state"])
     VoucherEvent.objects.create(

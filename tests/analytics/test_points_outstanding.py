@@ -12,7 +12,7 @@ from analytics.queries import day_series, points_outstanding, total
 from analytics.services.rebuild import rebuild_days
 from campaigns.services.promotions import contributor
 from members.actors import SYSTEM
-from rewards.models import EarnRule, PointsAccount, Purchase, Redemption, Reward, VoucherTemplate
+from rewards.models import PointsAccount, Purchase, Redemption, Reward, VoucherTemplate
 from rewards.queries import forget_rules
 from rewards.refusals import RewardsRefusal
 from rewards.services.expiry import expire_due_lots, release_pending_lots
@@ -21,6 +21,7 @@ from rewards.services.redemptions import redeem_reward
 from rewards.services.returns import Return, ReturnItem, record_return
 from tests.analytics.test_days import read_on
 from tests.campaigns.given import a_channel, a_member, a_promotion, a_store
+from tests.factories.rules import rewrite_base_rule
 
 BEGIN = datetime(2024, 3, 1, 4, tzinfo=UTC)
 MEMBERS = 6
@@ -91,8 +92,7 @@ class Shop:
 
 @pytest.mark.parametrize(("seed", "pending_days"), [(1, 0), (2, 14)])
 def test_points_of_the_days_equal_the_ledger(committed_db: str, seed: int, pending_days: int) -> None:
-    EarnRule.objects.update(pending_days=pending_days)
-    forget_rules()
+    rewrite_base_rule(pending_days=pending_days)
     contributor.forget()
     a_promotion(starts_at=BEGIN, ends_at=BEGIN + timedelta(days=999), weekdays=[5, 6], min_spend_amount=50)
     shop = Shop(seed)

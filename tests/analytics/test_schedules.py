@@ -14,7 +14,21 @@ SCHEDULES = {
     "loyalty.review_due_tiers": "30 0",
     "members.ensure_timeline_partitions": "0 3",
     "members.forget_old_answers": "10 3",
+    "rewards.warn_of_expiry": "0 9",
+    "rewards.extend_unreached": "40 *",
+    "rewards.follow_expiry_policies": "10 1",
     "rewards.verify_ledger": "0 4",
+    "rewards.forget_batch_errors": "35 3",
+    "rewards.award_birthdays": "45 0",
+    "rewards.work_out_open_months": "30 3",
+    "rewards.anchor_ledger": "50 0",
+    "rewards.seal_ledger": "every 60 seconds",
+    "rewards.forget_day_counters": "25 3",
+    "rewards.rebalance_budgets": "every 60 seconds",
+    "rewards.release_due_holds": "every 60 seconds",
+    "members.forget_job_files": "20 3",
+    "members.expire_proposals": "every 300 seconds",
+    "members.resume_jobs": "every 20 seconds",
 }
 
 

@@ -29,8 +29,8 @@ def give_points(member: Member, points: int, *, moment: datetime, expires_at: da
     key = f"{member.pk}:{moment.isoformat()}:{points}"
     with transaction.atomic():
         ledger.accrue(
-            member_id=member.pk, points=points, source="gift", natural_key=key, at=moment, available_at=moment,
-            expires_at=expires_at, by=SYSTEM, trace={},
+            member_id=member.pk, source="gift", natural_key=key, at=moment, by=SYSTEM, trace={},
+            lots=[ledger.NewLot(points, ledger.Origin.ADJUSTMENT, moment, expires_at)],
         )  # fmt: skip
 
 
@@ -57,8 +57,8 @@ def a_small_history() -> tuple[Member, RedemptionReceipt]:
     with transaction.atomic():
         for points, day in ((7, 9), (9, 60)):
             ledger.accrue(
-                member_id=member.pk, points=points, source="gift", natural_key=f"{member.pk}:pending {points}", at=days[8],
-                available_at=days[0] + timedelta(days=day), expires_at=None, by=SYSTEM, trace={},
+                member_id=member.pk, source="gift", natural_key=f"{member.pk}:pending {points}", at=days[8], by=SYSTEM, trace={},
+                lots=[ledger.NewLot(points, ledger.Origin.ADJUSTMENT, days[0] + timedelta(days=day), None)],
             )  # fmt: skip
     release_pending_lots(at=now, by=SYSTEM)
     return member, redeemed

@@ -13,17 +13,41 @@ from campaigns.models import Message, MessageTemplate, Promotion
 from loyalty.models import LadderVersion, Tier, TierRule
 from loyalty.queries import forget_ladder_book
 from members import timeline
-from members.actors import SYSTEM
-from members.models import ApiKey, Brand, Channel, Member, Operator, ParkedEntry, Store, Subscription
+from members.actors import SYSTEM, Actor
+from members.effects import Effect, EffectLine
+from members.jobs import JobKind, start_job
+from members.jobs import register_kind as register_job
+from members.limits import POINTS
+from members.models import (
+    ActivityKind,
+    ApiKey,
+    ApprovalRule,
+    Brand,
+    Channel,
+    Member,
+    Operator,
+    OperatorLimit,
+    ParkedEntry,
+    Store,
+    Subscription,
+)
+from members.proposals import ProposalKind, propose
+from members.proposals import register_kind as register_proposal
+from members.services.activities import record_activity
 from members.services.enrolment import enrol_member
 from members.services.keys import ORDERS_WRITE, issue_key
-from rewards.models import Category, EarnRule, OrderImport, Product
+from rewards.models import Category, EarnRuleVersion, ExpiryWarning, OrderImport, PointsCurrency, PointsRate, Product
 from rewards.queries import forget_rules
+from rewards.services.close import refresh_drafts
+from rewards.services.holds import hold_points
 from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import redeem_reward
 from rewards.services.returns import record_return
+from rewards.services.verification import Tally, record_verification
+from tests.factories.by_hand import moved_by_hand
 from tests.factories.catalogue import a_reward, a_template
 from tests.factories.orders import a_return, an_order
+from tests.factories.rules import follow_base_rule
 
 PASSWORD = "a-password-for-tests"
 _numbers = count(1)
@@ -85,10 +109,25 @@ def a_business(size: int) -> None:
         )
         back = a_return(order, (1, "0.1"), number=f"B-{number}", returned_at=now - timedelta(hours=5))
         record_return(ret=back, by=SYSTEM, at=now - timedelta(hours=5))
+        record_activity(
+            member_id=member.pk, kind="review", source="test", external_ref=f"A-{number}", happened_at=now, value=5, store_id=store.pk, by=SYSTEM, at=now
+        )  # fmt: skip
+        hold_points(member_id=member.pk, points=1, source="test", external_ref=f"H-{number}", by=SYSTEM, at=now)
+        PointsRate.objects.create(
+            currency=PointsCurrency.objects.earliest("pk"),
+            valid_from=now - timedelta(days=number),
+            money_per_point="0.01",
+        )
+        moved_by_hand(number, member, an_operator("service supervisor"), at=now)
         Message.objects.create(
             member=member, template=template, occurrence=f"test:{number}", channel="console", created_at=now
         )
+        ExpiryWarning.objects.create(
+            member=member, currency=PointsCurrency.objects.earliest("pk"), expires_date=now.date(), days=7, points=5, warned_at=now
+        )  # fmt: skip
+        record_verification(Tally(), by=SYSTEM, began_at=now, at=now)
         DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
+    refresh_drafts(at=timezone.now())
     forget_ladder_book()
     forget_rules()
 
@@ -112,6 +151,7 @@ def _settings(number: int, store: Store) -> None:
     subscription = Subscription.objects.create(name=f"reader {number}")
     told = timeline.record([timeline.NewEntry("members.enrolled.v1", None, now, SYSTEM, {"channel": channel.pk})])
     ParkedEntry.objects.create(subscription=subscription, entry_id=told[0], error="ValueError: no", parked_at=now)
+    ActivityKind.objects.create(code=f"kind{number}", name=f"Behaviour {number}")
     category = Category.objects.create(code=f"cat{number}", name=f"Category {number}")
     Product.objects.create(sku=f"SKU{number}", name=f"Article {number}", category=category)
     a_reward(100 + number, name=f"Reward {number}", template=a_template(f"template-{number}"))
@@ -124,22 +164,44 @@ def _settings(number: int, store: Store) -> None:
     )
     promotion.stores.add(store)
     _next_versions(number)
+    _work(number)
+
+
+def _work(number: int) -> None:
+    """A job, a proposal that waits, and a limit of a role."""
+    now = timezone.now()
+    register_job(JobKind("portal.nothing", "什么也不做", run=lambda run: None))
+    register_proposal(
+        ProposalKind(
+            "portal.nothing",
+            "什么也不改",
+            permission="members.view_member",
+            sentence=lambda params: f"什么也不改, {params['number']}",
+            effect=lambda params, at: Effect((EffectLine("无", 0, params["number"]),), cost_points=0),
+            carry_out=lambda params, by, at, proposal: "Nothing was changed.",
+            always_waits=True,
+        )
+    )
+    maker = Actor("operator", an_operator("service").pk)
+    start_job(kind="portal.nothing", title_params={}, params={}, total=number, by=maker, at=now)
+    propose(kind="portal.nothing", params={"number": number}, reason="To see it wait", by=maker, at=now)
+    role = Group.objects.create(name=f"role {number}")
+    OperatorLimit.objects.create(role=role, family=POINTS, per_entry_points=number, per_day_points=number)
+    ApprovalRule.objects.create(family=f"family-{number}", second_above_points=number)
 
 
 def _next_versions(number: int) -> None:
     """A tier above the others, and versions of the ladder and of the earn rule that follow the last ones."""
     highest = Tier.objects.order_by("-rank").first()
     tier = Tier.objects.create(code=f"tier{number}", name=f"Tier {number}", rank=highest.rank + 1 if highest else 0)
-    for model, field in ((LadderVersion, "number"), (EarnRule, "version")):
-        last = model.objects.order_by(f"-{field}").first()
-        begin = timezone.now() + timedelta(days=1)
-        version = 1
-        if last is not None:
-            begin = max(begin, last.valid_from + timedelta(days=1))
-            model.objects.filter(pk=last.pk).update(valid_to=begin)
-            version = getattr(last, field) + 1
-        made = model.objects.create(
-            **{field: version, "valid_from": begin}, **({"name": f"Rule {version}"} if model is EarnRule else {})
-        )
-        if isinstance(made, LadderVersion):
-            TierRule.objects.create(ladder=made, tier=tier, rise_credits=0, keep_credits=0)
+    last = LadderVersion.objects.order_by("-number").first()
+    begin = timezone.now() + timedelta(days=1)
+    version = 1
+    if last is not None:
+        begin = max(begin, last.valid_from + timedelta(days=1))
+        LadderVersion.objects.filter(pk=last.pk).update(valid_to=begin)
+        version = last.number + 1
+    made = LadderVersion.objects.create(number=version, valid_from=begin)
+    TierRule.objects.create(ladder=made, tier=tier, rise_credits=0, keep_credits=0)
+    latest = EarnRuleVersion.objects.latest("valid_from")
+    follow_base_rule(valid_from=max(begin, (latest.valid_from or begin) + timedelta(days=1)))

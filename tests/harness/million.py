@@ -9,6 +9,7 @@ from members.actors import SYSTEM
 from members.models import Brand, Channel, Store
 from members.names import search_keys
 from rewards import ledger
+from rewards.ledger_batch import post_batch
 
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹"
 GIVEN = "伟芳娜秀敏静丽强磊军洋勇艳杰娟涛明超霞平刚桂英华玉兰萍红梅鑫波浩宇轩欣怡佳琪雨桐子涵"
@@ -44,9 +45,14 @@ JOIN loyalty_tier t ON t.rank = CASE WHEN n %% 50 = 0 THEN 3 WHEN n %% 12 = 0 TH
 """
 
 _OPENING = """
-INSERT INTO ledger_batch
-SELECT n, 1, n, %(currency)s, 1 + n * 37 %% 5000, 'opening', n::text, now() - (n %% 300) * interval '1 day',
-       now() - (n %% 300) * interval '1 day', now() + (30 + n %% 365) * interval '1 day', NULL, NULL, 'system', NULL, '', '{"v":1}'
+INSERT INTO ledger_batch (ord, kind, member_id, currency_id, points, source, natural_key, happened_at, actor_kind, reason, tier_code, trace)
+SELECT n, 1, n, %(currency)s, 0, 'opening', n::text, now() - (n %% 300) * interval '1 day', 'system', '', '', '{"v":1}'
+FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
+"""
+
+_LOTS = """
+INSERT INTO ledger_batch_lot (ord, n, points, origin, available_at, expires_at)
+SELECT n, 0, 1 + n * 37 %% 5000, 7, now() - (n %% 300) * interval '1 day', now() + (30 + n %% 365) * interval '1 day'
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
 """
 
@@ -92,11 +98,11 @@ def _make_signs() -> None:
 
 @transaction.atomic
 def _make_chunk(values: dict[str, Any]) -> None:
-    ledger.post_batch([], by=SYSTEM)  # makes the table that the posting function reads
+    post_batch([], by=SYSTEM)  # makes the tables that the posting function reads
     with connection.cursor() as cursor:
         # Every row refers to rows of the same chunk; fifteen million look-ups of foreign keys would show nothing new.
         cursor.execute("SET LOCAL session_replication_role = replica")
-        for statement in (_MEMBERS, _PERSONS, _STANDINGS, _OPENING):
+        for statement in (_MEMBERS, _PERSONS, _STANDINGS, _OPENING, _LOTS):
             cursor.execute(statement, values)
-        cursor.execute("ANALYZE ledger_batch")
+        cursor.execute("ANALYZE ledger_batch, ledger_batch_lot")
         cursor.execute("SELECT count(*) FROM ledger_post_batch()")

@@ -173,6 +173,8 @@ class TestOnePurchase:
         done = till.post(f"/pos/orders/{body['external_order_no']}/returns", back, key="r").json()
         assert (done["points_taken_back"], done["points_from_balance"], done["points_to_arrears"]) == (320, 20, 300)
         assert me.get("/me/points").json() | {"as_of": ""} == {
+            "currency": "points",
+            "others": [],
             "available": 0, "pending": 0, "held": 0, "arrears": 300, "expiring": [], "as_of": "",
         }  # fmt: skip
         self.buy(till, "310.00")

@@ -8,7 +8,7 @@ from members.actors import SYSTEM
 from members.models import Member
 from rewards import ledger
 from rewards.ledger import Posting
-from rewards.models import PointsAccount
+from rewards.models import LedgerTransaction, PointsAccount
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -27,8 +27,8 @@ class Books:
     def earn(self, key: str, points: int, on: float, until: float | None = None, pending: float = 0) -> Posting:
         with transaction.atomic():
             return ledger.accrue(
-                member_id=self.member.pk, points=points, source="shop", natural_key=key, at=day(on),
-                available_at=day(on + pending), expires_at=day(until) if until is not None else None, by=SYSTEM, trace={},
+                member_id=self.member.pk, source="shop", natural_key=key, at=day(on), by=SYSTEM, trace={},
+                lots=[ledger.NewLot(points, 1, day(on + pending), day(until) if until is not None else None)] if points else [],
             )  # fmt: skip
 
     def burn(self, key: str, points: int, on: float) -> Posting:
@@ -45,9 +45,11 @@ class Books:
 
     def take_back(self, key: str, points: int, on: float, of: str | None) -> Posting:
         with transaction.atomic():
-            return ledger.take_back(
-                member_id=self.member.pk, points=points, source="shop", natural_key=key, at=day(on),
-                origin=("shop", of) if of else None, by=SYSTEM, trace={},
+            origin = LedgerTransaction.objects.filter(kind=1, source="shop", natural_key=of).first() if of else None
+            return ledger.claw_back(
+                kind=ledger.Kind.RETURN, contra=ledger.Contra.ISSUANCE, member_id=self.member.pk, points=points, source="shop",
+                natural_key=key, at=day(on), origin_transaction_id=origin.pk if origin else None, from_others=True,
+                debt_limit=None, by=SYSTEM, trace={},
             )  # fmt: skip
 
     def expire(self, on: float) -> None:

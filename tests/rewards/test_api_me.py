@@ -171,7 +171,10 @@ class TestPoints:
         told = me.get(f"/me/points/entries/{entry['id']}").json()
         assert told["explanation"]["lines"] == receipt["explain"]
         assert [line["label"] for line in told["explanation"]["lines"]][1] == "Double points"
-        assert [(lot["points_change"], lot["expires_on"] is not None) for lot in told["lots"]] == [(100, True)]
+        assert [(lot["points_change"], lot["expires_on"] is not None) for lot in told["lots"]] == [
+            (50, True),
+            (50, True),
+        ]
 
     @pytest.mark.parametrize("entry", ["ent_999", "ent_x", "ent_", "ent_1234567890123456789", "mem_1", "1"])
     def test_no_entry_is_not_found(self, me: Caller, entry: str) -> None:

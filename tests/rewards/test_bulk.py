@@ -12,13 +12,13 @@ from campaigns.models import Promotion
 from loyalty.models import LadderVersion
 from members.actors import Actor
 from members.models import Channel, Member
-from rewards import queries
-from rewards.models import EarnRule, Product, PurchaseReturn
+from rewards.models import Product, PurchaseReturn
 from rewards.queries import balance_of
 from rewards.services.bulk import post_history
 from rewards.services.purchases import Order, OrderLine, record_purchase
 from rewards.services.returns import Return, ReturnItem, record_return
 from rewards.services.verification import verify
+from tests.factories.rules import rewrite_base_rule
 from tests.harness.dumps import DUMPS, dump
 
 START = datetime(2025, 1, 1, 4, tzinfo=UTC)
@@ -130,9 +130,8 @@ class TestBulk:
         self, people: tuple[list[Member], Channel], pending_days: int
     ) -> None:
         members, channel = people
-        EarnRule.objects.update(pending_days=pending_days)
+        rewrite_base_rule(pending_days=pending_days)
         LadderVersion.objects.update(validity_months=6)
-        queries.forget_rules()
 
         @settings(max_examples=12)
         @given(facts)

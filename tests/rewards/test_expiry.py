@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from members.actors import SYSTEM
 from members.models import Member, TimelineEntry
 from rewards import ledger
-from rewards.ledger import InsufficientPoints
+from rewards.ledger import InsufficientPoints, currency_id
 from rewards.models import LedgerEntry, LedgerTransaction, Lot, PointsAccount
 from rewards.queries import balance_of
 from rewards.services.expiry import ExpiryRun, RunIncomplete, expire_due_lots, release_pending_lots
@@ -42,8 +42,8 @@ def pending(member: Member, points: int, *, days: int) -> None:
     """Give a member points that are pending for some days."""
     with transaction.atomic():
         ledger.accrue(
-            member_id=member.pk, points=points, source="gift", natural_key=f"{member.pk}:{days}", at=START,
-            available_at=START + timedelta(days=days), expires_at=None, by=SYSTEM, trace={},
+            member_id=member.pk, source="gift", natural_key=f"{member.pk}:{days}", at=START, by=SYSTEM, trace={},
+            lots=[ledger.NewLot(points, ledger.Origin.ADJUSTMENT, START + timedelta(days=days), None)],
         )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ class TestExpiry:
         give_points(member, 7, moment=START + timedelta(days=1), expires_at=DUE - timedelta(days=3))
         assert expire() == ExpiryRun(members=1, lots=2, points=17)
         (entry,) = TimelineEntry.objects.filter(member=member, kind="rewards.points_expired.v1")
-        assert entry.payload == {"points": 17, "lots": 2}
+        assert entry.payload == {"points": 17, "lots": 2, "currency": currency_id()}
 
     def test_is_one_transaction_and_one_entry_for_each_lot(self) -> None:
         (member,) = members_with_due_points(1)

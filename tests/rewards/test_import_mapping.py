@@ -80,6 +80,7 @@ class TestParseMapping:
             ("cancellation.column", "Type", "column and value go together"),
             ("filter.value", "sale", "column and value go together"),
             ("excluded_skus", 3, "list of SKUs"),
+            ("source", "activity", "the portal uses itself"),
             ("excluded_skus", ["a", 3], "must be text"),
         ],
     )

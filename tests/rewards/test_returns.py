@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from campaigns.models import Promotion, PromotionUse
 from loyalty.models import QualificationEntry, TierStanding
 from members.models import Member, TimelineEntry
-from rewards import queries
 from rewards.explanation import explain
-from rewards.models import EarnRule, LedgerTransaction, Lot, Product, PurchaseReturn
+from rewards.models import LedgerTransaction, Lot, Product, PurchaseReturn
 from rewards.queries import balance_of
 from rewards.services.expiry import expire_due_lots
 from rewards.services.purchases import Order, OrderInFuture, record_purchase
@@ -33,6 +32,7 @@ from rewards.services.verification import verify
 from tests.factories.histories import give_points
 from tests.factories.orders import NOON, a_line, a_return, a_return_of_an_unknown_sale, an_order
 from tests.factories.people import TILL, a_member
+from tests.factories.rules import rewrite_base_rule
 from tests.factories.times import at
 from tests.harness.dumps import dump
 from tests.harness.generated import examples
@@ -134,13 +134,11 @@ class TestReturn:
     def test_takes_back_what_the_rule_of_the_purchase_gave(self) -> None:
         member = a_member()
         order = bought(member, "50.00")
-        EarnRule.objects.update(points_per_step=9)
-        queries.forget_rules()
+        rewrite_base_rule(points_per_step=9)
         assert give_back(a_return(order)).points == 50
 
     def test_takes_pending_points(self) -> None:
-        EarnRule.objects.update(pending_days=30)
-        queries.forget_rules()
+        rewrite_base_rule(pending_days=30)
         member = a_member()
         receipt = give_back(a_return(bought(member)))
         assert (receipt.points_from_balance, receipt.points_to_arrears) == (50, 0)

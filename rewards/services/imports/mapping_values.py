@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from members.sources import OWN_SOURCES
 from rewards.refusals import RewardsRefusal
 from rewards.services.imports.values import at_most_decimals, parse_number
 
@@ -69,6 +70,8 @@ def _source(key: str, value: Any) -> str:
     text = _text(key, value)
     if not _SOURCE.fullmatch(text):
         raise MappingError(key, _("may have 40 characters: Latin letters, digits, and . _ : - after the first."))
+    if text in OWN_SOURCES:
+        raise MappingError(key, _("is a name that the portal uses itself."))
     return text
 
 

@@ -1,0 +1,104 @@
+"""What rewards tells the timeline of points moved by hand, as sentences."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from members.admin.timeline import Names, register_sentence
+from members.figures import grouped
+from members.models import Member
+from rewards import events_adjustments as events
+from rewards.models import CharityProject, Partner, PartnerConversion, ReasonCode
+from rewards.services.by_hand import points_words
+
+Payload = Mapping[str, Any]
+
+
+def reason_labels(codes: Iterable[str]) -> Mapping[str, str]:
+    """Return the reasons of adjustments by code, in the active language."""
+    return {reason.code: reason.label for reason in ReasonCode.objects.filter(code__in=codes)}
+
+
+def member_numbers(ids: Iterable[int]) -> Mapping[int, str]:
+    """Return the numbers of members by id."""
+    return dict(Member.objects.filter(pk__in=ids).values_list("pk", "member_no"))
+
+
+def project_names(ids: Iterable[int]) -> Mapping[int, str]:
+    """Return the names of charity projects by id, in the active language."""
+    return {project.pk: project.name for project in CharityProject.objects.filter(pk__in=ids)}
+
+
+def partner_names(ids: Iterable[int]) -> Mapping[int, str]:
+    """Return the names of partners by id, in the active language."""
+    return {partner.pk: partner.name for partner in Partner.objects.filter(pk__in=ids)}
+
+
+def _adjusted(payload: Payload, names: Names) -> str:
+    points = payload["points"]
+    figures = {"points": points_words(abs(points)), "reason": names["reason_code"]}
+    if points > 0:
+        return _("Staff gave %(points)s: %(reason)s.") % figures
+    return _("Staff took %(points)s: %(reason)s.") % figures
+
+
+def _corrected(payload: Payload, names: Names) -> str:
+    points = payload["points"]
+    if points > 0:
+        return _("A wrong posting was taken back: %(points)s came back.") % {"points": points_words(points)}
+    figures = {
+        "points": points_words(-points),
+        "arrears": grouped(payload["arrears"]),
+        "left": grouped(payload["left"]),
+    }
+    if payload["arrears"]:
+        return _("A wrong posting was taken back: %(points)s, %(arrears)s of them owed.") % figures
+    if payload["left"]:
+        return _("A wrong posting was taken back: %(points)s; %(left)s were spent and stay so.") % figures
+    return _("A wrong posting was taken back: %(points)s.") % figures
+
+
+def _forgiven(payload: Payload, names: Names) -> str:
+    return _("Arrears of %(points)s were forgiven.") % {"points": points_words(payload["points"])}
+
+
+def _sent(payload: Payload, names: Names) -> str:
+    return _("Gave %(points)s to member %(member)s.") % {
+        "points": points_words(payload["points"]),
+        "member": names["receiver"],
+    }
+
+
+def _received(payload: Payload, names: Names) -> str:
+    return _("Got %(points)s from member %(member)s.") % {
+        "points": points_words(payload["points"]),
+        "member": names["sender"],
+    }
+
+
+def _donated(payload: Payload, names: Names) -> str:
+    return _("Gave %(points)s to “%(project)s”.") % {
+        "points": points_words(payload["points"]),
+        "project": names["project"],
+    }
+
+
+def _converted(payload: Payload, names: Names) -> str:
+    figures = {"points": points_words(payload["points"]), "partner": names["partner"]}
+    if payload["direction"] == "in":
+        return _("Got %(points)s in exchange from %(partner)s.") % figures
+    text = {
+        PartnerConversion.State.CONFIRMED: _("%(partner)s confirmed the exchange of %(points)s."),
+        PartnerConversion.State.REJECTED: _("%(partner)s rejected the exchange of %(points)s; they came back."),
+    }.get(payload["state"], _("Exchanged %(points)s with %(partner)s."))
+    return text % figures
+
+
+register_sentence(events.POINTS_ADJUSTED, _adjusted, icon="tune", names={"reason_code": reason_labels})
+register_sentence(events.POINTS_CORRECTED, _corrected, icon="undo")
+register_sentence(events.ARREARS_FORGIVEN, _forgiven, icon="money_off")
+register_sentence(events.POINTS_SENT, _sent, icon="send", names={"receiver": member_numbers})
+register_sentence(events.POINTS_RECEIVED, _received, icon="call_received", names={"sender": member_numbers})
+register_sentence(events.POINTS_DONATED, _donated, icon="volunteer_activism", names={"project": project_names})
+register_sentence(events.POINTS_CONVERTED, _converted, icon="currency_exchange", names={"partner": partner_names})

@@ -1,0 +1,173 @@
+"""Two pieces of work that lock several rows at once meet in the same order: one waits for the other, and no deadlock is met.
+
+In each test the first one holds a lock until the second one waits for it, and then goes on.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
+
+import pytest
+from django.db import connection, transaction
+
+from members.actors import SYSTEM
+from members.models import Member
+from members.services.activities import record_activity
+from rewards import ledger
+from rewards.models import BudgetSlice, CapCounter, EarnRule, PointsAccount, PointsCurrency
+from rewards.services.behaviours import award_activities
+from rewards.services.expiry import expire_due_lots
+from rewards.services.extensions import extend_points
+from rewards.services.holds import spend_on_order
+from rewards.services.purchases import record_purchase
+from rewards.services.returns import record_return
+from tests.factories.histories import give_points
+from tests.factories.orders import NOON, a_return, an_order
+from tests.factories.people import TILL, a_member
+from tests.factories.rules import a_rule
+from tests.factories.times import at
+from tests.harness.threads import together
+from tests.rewards.expiry_given import holder, inactivity, set_deadline
+from tests.rewards.test_extensions import NOW, a_wish
+
+PATIENCE_SECONDS = 10.0
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def coins(committed_db: str) -> PointsCurrency:
+    """Return a second currency, of which every order gives one."""
+    coins = PointsCurrency.objects.create(code="coins", name="Coins")
+    a_rule("Coin", mode="extra", points_fixed=1, currency=coins)
+    return coins
+
+
+def give_coins(member: Member, coins: PointsCurrency, points: int) -> None:
+    """Give a member coins that end two days later."""
+    with transaction.atomic():
+        ledger.accrue(
+            member_id=member.pk, source="gift", natural_key=f"coins {member.pk}", at=NOON, by=SYSTEM, trace={},
+            currency_id=coins.pk, lots=[ledger.NewLot(points, ledger.Origin.ADJUSTMENT, NOON, NOON + 2 * DAY)],
+        )  # fmt: skip
+
+
+def meet(first: Callable[[], object], then: Callable[[], object], other: Callable[[], object]) -> None:
+    """Let one transaction lock something, wait until the other work waits for a lock, and go on."""
+    has_locked = Event()
+
+    def one() -> None:
+        with transaction.atomic():
+            first()
+            has_locked.set()
+            _until_somebody_waits()
+            then()
+
+    def another() -> None:
+        assert has_locked.wait(PATIENCE_SECONDS)
+        other()
+
+    together([one, another])
+
+
+def _until_somebody_waits() -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < ends:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.01)
+    pytest.fail("the other work has not met the lock")
+
+
+class TestAPurchaseInTwoCurrencies:
+    """A purchase that earns in two currencies meets …"""
+
+    def test_the_return_of_an_order_that_was_paid_in_the_other_one(self, coins: PointsCurrency) -> None:
+        member = a_member()
+        order = an_order(member)
+        record_purchase(order=order, by=TILL, at=NOON)
+        give_coins(member, coins, 50)
+        spend_on_order(
+            member_id=member.pk, points=20, source=order.source, external_order_no=order.external_order_no, by=TILL, at=NOON,
+            currency_id=coins.pk,
+        )  # fmt: skip
+        meet(
+            lambda: ledger.lock_account(member_id=member.pk),
+            lambda: record_purchase(order=an_order(member), by=TILL, at=NOON),
+            lambda: record_return(ret=a_return(order), by=TILL, at=NOON + DAY),
+        )
+
+    def test_the_expiry_of_an_account_that_is_older_than_the_one_of_points(self, coins: PointsCurrency) -> None:
+        member = a_member()
+        give_coins(member, coins, 50)
+        give_points(member, 10, moment=NOON, expires_at=NOON + 2 * DAY)
+        meet(
+            lambda: ledger.lock_account(member_id=member.pk),
+            lambda: record_purchase(order=an_order(member), by=TILL, at=NOON),
+            lambda: expire_due_lots(at=NOON + 2 * DAY, by=SYSTEM),
+        )
+        assert dict(PointsAccount.objects.values_list("currency__code", "available")) == {"points": 50, "coins": 1}
+
+    def test_a_reward_of_the_other_one_that_counts_towards_the_same_cap(self, coins: PointsCurrency) -> None:
+        a_rule("Check-in", activity_kind="check_in", points_fixed=1, currency=coins, cap_day_points=50)
+        rule = EarnRule.objects.get(name="Check-in")
+        member = a_member()
+        done = record_activity(
+            member_id=member.pk, kind="check_in", source="app", external_ref="1", happened_at=NOON, by=TILL, at=NOON
+        )
+
+        def count() -> None:
+            ledger.lock_account(member_id=member.pk)
+            CapCounter.objects.create(
+                member=member, rule=rule, currency=coins, period=1, period_start=NOON.date(), used=1, times=1
+            )
+
+        meet(
+            count,
+            lambda: ledger.lock_account(member_id=member.pk, currency=coins.pk),
+            lambda: award_activities(activity_ids=[done.activity_id], by=SYSTEM, at=NOON),
+        )
+        assert CapCounter.objects.get(rule=rule).used == 2
+
+
+class TestBudgets:
+    """Budgets of two rules …"""
+
+    def test_are_given_back_in_the_order_in_which_they_are_taken(self, coins: PointsCurrency) -> None:
+        a_rule("First", mode="extra", points_fixed=1, currency=coins, budget_points=1_000)
+        a_rule("Second", mode="extra", points_fixed=1, budget_points=1_000)
+        order, other = an_order(a_member()), a_member()
+        record_purchase(order=order, by=TILL, at=NOON)
+        low, high = sorted(set(BudgetSlice.objects.values_list("budget_id", flat=True)))
+
+        def take(budget_id: int) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT rewards_take_budget(%s, %s, 1)", [budget_id, other.pk])
+
+        meet(
+            lambda: take(low),
+            lambda: take(high),
+            lambda: record_return(ret=a_return(order), by=TILL, at=NOON + DAY),
+        )
+        assert sum(BudgetSlice.objects.values_list("used", flat=True)) == 2
+
+
+class TestExtension:
+    """An extension …"""
+
+    def test_locks_accounts_with_and_without_a_deadline_in_one_order(self, committed_db: str) -> None:
+        low, high = holder(100, until="2026-03-31"), holder(100, until="2026-03-31")
+        inactivity()
+        set_deadline(high, at("2026-05-01"))
+
+        def extend() -> None:
+            with transaction.atomic():
+                assert extend_points(wish=a_wish(), reason="a test", natural_key="t", by=SYSTEM, at=NOW) == (2, 200)
+
+        meet(
+            lambda: ledger.lock_account(member_id=low.pk),
+            lambda: ledger.lock_account(member_id=high.pk),
+            extend,
+        )
