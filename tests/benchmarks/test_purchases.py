@@ -56,8 +56,8 @@ HAND_WRITTEN = {
         VALUES (%(purchase)s, 1, 'C-LAT', '拿铁', %(latte)s, 1, 28, 28, true), (%(purchase)s, 2, 'B-CRO', '可颂', %(croissant)s, 2, 16, 32, true)""",
     "account": """UPDATE rewards_pointsaccount SET available = available + 60, seq = seq + 1
         WHERE member_id = %(member)s AND currency_id = %(currency)s RETURNING id, seq, available""",
-    "transaction": """INSERT INTO rewards_ledgertransaction (kind, source, natural_key, member_id, actor_kind, happened_at, trace)
-        VALUES (1, 'hand', %(no)s, %(member)s, 'system', %(at)s, %(trace)s::jsonb) RETURNING id""",
+    "transaction": """INSERT INTO rewards_ledgertransaction (kind, source, natural_key, currency_id, member_id, actor_kind, happened_at, trace)
+        VALUES (1, 'hand', %(no)s, %(currency)s, %(member)s, 'system', %(at)s, %(trace)s::jsonb) RETURNING id""",
     "entry": """INSERT INTO rewards_ledgerentry (transaction_id, account_id, member_id, seq, d_available, d_pending, d_held, d_debt,
         available_after, pending_after, held_after, debt_after, contra, happened_at, hash)
         VALUES (%(transaction)s, %(account)s, %(member)s, %(seq)s, 60, 0, 0, 0, %(available)s, 0, 0, 0, 1, %(at)s,
