@@ -35,6 +35,8 @@ class Page:
     title: str | Promise
     icon: str
     model: str = ""
+    url: str = ""  # of a page that is not a list of the model
+    badge: str = ""  # the path of what counts the work that waits here
 
     def is_for(self, request: HttpRequest) -> bool:
         """Whether this operator may open the page."""
@@ -45,21 +47,69 @@ class Page:
 
     def link(self) -> Any:
         """The address of the page."""
-        return reverse_lazy(f"admin:{self.model.replace('.', '_')}_changelist" if self.model else "admin:index")
+        return reverse_lazy(
+            self.url or (f"admin:{self.model.replace('.', '_')}_changelist" if self.model else "admin:index")
+        )
+
+    def item(self) -> dict[str, Any]:
+        """The item as the menu shows it."""
+        shown = {"title": self.title, "icon": self.icon, "link": self.link()}
+        return shown | ({"badge": self.badge} if self.badge else {})
 
 
 # By task, not by app. A group is shown once it has a page for whoever looks.
 MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
-    (_("Desk"), (Page(_("Home"), "home"),)),
-    (_("Members"), (Page(_("Members"), "group", "members.member"),)),
+    (
+        _("Desk"),
+        (
+            Page(_("Home"), "home"),
+            Page(_("Approvals"), "approval", "members.proposal", badge="members.admin.proposals.waiting_badge"),
+            Page(_("Jobs"), "pending_actions", "members.job"),
+        ),
+    ),
+    (
+        _("Members"),
+        (
+            Page(_("Members"), "group", "members.member"),
+            Page(_("Activities"), "directions_run", "members.activity"),
+        ),
+    ),
     (
         _("Points"),
         (
             Page(_("Points entries"), "receipt_long", "rewards.ledgerentry"),
             Page(_("Purchases"), "shopping_bag", "rewards.purchase"),
             Page(_("Returns"), "assignment_return", "rewards.purchasereturn"),
-            Page(_("Earn rules"), "function", "rewards.earnrule"),
+            Page(_("Adjustments"), "exposure", "rewards.adjustment"),
+            Page(_("Batches of adjustments"), "playlist_add", "rewards.adjustmentbatch"),
+            Page(_("Transfers"), "swap_horiz", "rewards.pointstransfer"),
+            Page(_("Donations"), "volunteer_activism", "rewards.donation"),
+            Page(_("Conversions"), "currency_exchange", "rewards.partnerconversion"),
+            Page(_("Points set aside"), "lock_clock", "rewards.hold"),
             Page(_("Imports of orders"), "upload_file", "rewards.orderimport"),
+        ),
+    ),
+    (
+        _("Points books"),
+        (
+            Page(_("What expires when"), "event_busy", "rewards.expirypolicy", url="admin:rewards_expiry_calendar"),
+            Page(_("Expiry warnings"), "notification_important", "rewards.expirywarning"),
+            Page(_("Month close"), "event_available", "rewards.monthclose"),
+            Page(_("Ledger proof"), "verified", "rewards.ledgerverification"),
+        ),
+    ),
+    (
+        _("Points rules"),
+        (
+            Page(_("Earn rules"), "function", "rewards.earnrule"),
+            Page(_("Expiry policies"), "hourglass_bottom", "rewards.expirypolicy"),
+            Page(_("Points currencies"), "toll", "rewards.pointscurrency"),
+            Page(_("Values of a point"), "price_change", "rewards.pointsrate"),
+            Page(_("Transfer policies"), "rule", "rewards.transferpolicy"),
+            Page(_("Reasons for adjustments"), "label", "rewards.reasoncode"),
+            Page(_("Charity projects"), "diversity_1", "rewards.charityproject"),
+            Page(_("Partners"), "handshake", "rewards.partner"),
+            Page(_("Kinds of behaviour"), "emoji_people", "members.activitykind"),
             Page(_("Products"), "inventory_2", "rewards.product"),
             Page(_("Categories"), "category", "rewards.category"),
         ),
@@ -99,6 +149,9 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Brands"), "sell", "members.brand"),
             Page(_("Channels"), "hub", "members.channel"),
             Page(_("Operators"), "badge", "members.operator"),
+            Page(_("Limits of roles"), "speed", "members.operatorlimit"),
+            Page(_("Rules of approval"), "group", "members.approvalrule"),
+            Page(_("Accounts of the journal"), "account_balance", "rewards.closingaccount"),
             Page(_("Till keys"), "key", "members.apikey"),
             Page(_("Schedules"), "schedule", "django_celery_beat.periodictask"),
             Page(_("Timeline readers"), "rss_feed", "members.subscription"),
@@ -109,14 +162,19 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the menu as this operator may use it."""
-    groups = []
+    """Return the menu as this operator may use it. The one entry nearest above the page's address is marked."""
+    groups: list[dict[str, Any]] = []
     for title, pages in MENU:
-        items = [
-            {"title": page.title, "icon": page.icon, "link": page.link()} for page in pages if page.is_for(request)
-        ]
+        items = [page.item() for page in pages if page.is_for(request)]
         if items:
             groups.append({"title": title, "items": items})
+    home = reverse("admin:index")
+    links = [str(item["link"]) for group in groups for item in group["items"]]
+    above = [link for link in links if request.path == link or (link != home and request.path.startswith(link))]
+    nearest = max(above, key=len, default="")
+    for group in groups:
+        for item in group["items"]:
+            item["active"] = str(item["link"]) == nearest
     return groups
 
 

@@ -29,6 +29,9 @@ TITLES: Final[dict[str, Promise]] = {
     "member_frozen": _("Membership frozen"),
     "member_closed": _("Membership closed"),
     "wrong_store": _("Another store"),
+    "activity_kind_unknown": _("Behaviour not recorded here"),
+    "activity_conflict": _("Activity known with another content"),
+    "activity_in_future": _("Activity dated later than now"),
     # of tiers
     "no_ladder": _("No tiers yet"),
     "fact_from_future": _("Dated later than now"),

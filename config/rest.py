@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from config.problems import CODE_OF_STATUS, title_of
+from config.refused import keep_refusal
 from members.api.queries import BadQuery
 from members.refusals import Refusal
 
@@ -32,8 +33,9 @@ _OWN_FIELDS = frozenset({"type", "title", "status", "detail", "instance", "code"
 def problem_details(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """Return the answer to an exception of a view; None for a bug, which is logged and answered by `server_error`."""
     request: HttpRequest = context["request"]._request
-    if isinstance(exc, Refusal):
-        answer = _of_refusal(request, exc)
+    refusal = exc if isinstance(exc, Refusal) else None
+    if refusal is not None:
+        answer = _of_refusal(request, refusal)
     elif isinstance(exc, exceptions.ValidationError):
         where = "parameter" if isinstance(exc, BadQuery) else "pointer"
         answer = _answer(
@@ -52,6 +54,8 @@ def problem_details(exc: Exception, context: Mapping[str, Any]) -> Response | No
     else:
         return None
     set_rollback()
+    if refusal is not None:
+        keep_refusal(context["request"], refusal)
     return answer
 
 

@@ -18,6 +18,8 @@ from config.trial.postgres import ensure_role
 from loyalty.queries import forget_ladder_book
 from members.queries import forget_programme
 from rewards.earning import contributors
+from rewards.expiry_book import forget_expiry_book
+from rewards.policies import forget_policies
 from rewards.queries import forget_rules
 from tests.harness.browser import chromium
 from tests.harness.database import TestServer, django_on, server_for_run
@@ -87,6 +89,8 @@ def language_of_the_portal() -> None:
 def settings_read_anew() -> None:
     """Rules, tiers, promotions and the programme are kept for seconds in a process; a test reads its own."""
     forget_rules()
+    forget_policies()
+    forget_expiry_book()
     forget_ladder_book()
     forget_programme()
     for contributor in contributors():

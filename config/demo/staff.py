@@ -1,4 +1,7 @@
-"""The demo's staff: one account for each role, and a key for a till. They exist in demo mode only."""
+"""The demo's staff: accounts for each role, and a key for a till. They exist in demo mode only.
+
+Customer service has two agents and two supervisors, so that what one asks for another can approve.
+"""
 
 from datetime import datetime
 
@@ -13,7 +16,9 @@ ACCOUNTS = [
     ("administrator", "admin", "陈思远", None),
     ("marketing", "marketing", "林晓雨", None),
     ("service", "service", "周佳怡", None),
+    ("service", "service2", "沈梦琪", None),
     ("service supervisor", "supervisor", "王丽", None),
+    ("service supervisor", "supervisor2", "赵敏", None),
     ("finance", "finance", "郑国强", None),
     ("store", "store", "李婷", "SH01"),
     ("analyst", "analyst", "吴一诺", None),
@@ -24,10 +29,10 @@ def make_accounts(password: str) -> list[tuple[str, str]]:
     """Make the demo accounts, or set their password anew; return (role, user name)."""
     made = []
     for role, username, name, store in ACCOUNTS:
-        operator, _ = Operator.objects.get_or_create(username=username, defaults={"display_name": name})
+        operator, is_new = Operator.objects.get_or_create(username=username, defaults={"display_name": name})
         operator.is_staff = True
         operator.is_active = True
-        if not operator.check_password(password):
+        if is_new or not operator.check_password(password):
             operator.set_password(password)
         operator.save()
         operator.groups.set(Group.objects.filter(name=role))

@@ -1,7 +1,8 @@
 """Tell eighteen months of the demo's business, a week at a time, through the services of live traffic.
 
 Purchases and returns go through the bulk posting that is proven equal to live posting (tests/rewards/test_bulk.py);
-redemptions, vouchers, expiry and tier reviews through the services themselves.
+redemptions, vouchers, expiry and tier reviews, and in the last weeks all that members and staff do besides the trade,
+through the services themselves.
 """
 
 from collections import defaultdict
@@ -12,11 +13,18 @@ from decimal import Decimal
 from heapq import heappop, heappush
 from random import Random
 
+from config.demo.behaviours import behave
+from config.demo.books import bring_up_to_date, lock_past_months
 from config.demo.business import Business, open_business
+from config.demo.byhand import PointsByHand
+from config.demo.counter import serve
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
+from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
 from loyalty.queries import forget_ladder_book
 from loyalty.services.standing import review_all_due
+from members import timeline
 from members.actors import Actor
+from members.models import Operator
 from members.queries import forget_programme, programme
 from members.services.bulk_enrolment import NewMember, enrol_many
 from rewards.ledger import InsufficientPoints
@@ -63,6 +71,7 @@ class Story:
         self.business: Business = open_business(start=self.start, today=today.astimezone(UTC), members=members)
         forget_programme()
         forget_ladder_book()
+        self.history_from = open_points(start=self.start, today=today.astimezone(UTC), by=by)
         forget_rules()
         self.tz = self.business.tz
         self.people: list[Person] = make_people(
@@ -72,19 +81,34 @@ class Story:
         self.orders = 0
         self.wallets: list[_Wallet] = []
         self.pending_returns: list[tuple[int | None, Return]] = []
+        # What was added beside the trade has generators of its own, so that it does not change the trade.
+        self.beside = Random(SEED + 1)  # noqa: S311
+        self.by_hand = PointsByHand(now=now, tz=self.tz, random=Random(SEED + 2))  # noqa: S311
 
     def tell(self, progress: Callable[[int], object]) -> None:
-        """Tell the whole story; `progress` is told the days done."""
+        """Tell the whole story; `progress` is told the days done. The accounts of staff and the till's key must be there."""
+        self.finance = Actor("operator", Operator.objects.get(username="finance").pk)
         start = self.start
         while start < self.now:
+            if start == self._month_of(start):
+                lock_past_months(begun=start, now=self.now, by=self.finance)
             end = min(start + STEP, self._next_month(start), self.now)
+            if start < self.history_from:
+                end = min(end, self.history_from)  # beyond it, orders are posted one by one
             self._step(start, end)
             progress(max(1, (end - start).days))
             start = end
+        serve(now=self.now, business=self.business, random=self.beside)
+        bring_up_to_date(now=self.now, finance=self.finance, system=self.by, random=self.beside)
+
+    def _month_of(self, moment: datetime) -> datetime:
+        """Return the first moment of a moment's month."""
+        first = moment.astimezone(self.tz).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        return first.astimezone(UTC)
 
     def _next_month(self, start: datetime) -> datetime:
         """Return the first moment of the month after `start`: points expire there, so a step ends there."""
-        first = start.astimezone(self.tz).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        first = self._month_of(start).astimezone(self.tz)
         return (first + timedelta(days=32)).replace(day=1).astimezone(UTC)
 
     def _step(self, start: datetime, end: datetime) -> None:
@@ -100,7 +124,19 @@ class Story:
         self._plan_returns([*orders, *guests])
         self._redeem(orders, start, end)
         self._use_vouchers(end)
+        self._besides(orders, start, end)
         self._nightly(end)
+
+    def _besides(self, orders: Sequence[Order], start: datetime, end: datetime) -> None:
+        """In the last weeks: what members do besides buying, and what staff do with points."""
+        if end > self.now - timedelta(days=BEHAVIOUR_DAYS):
+            behave(
+                people=self.people[: self.joined], orders=orders, start=max(start, self.now - timedelta(days=BEHAVIOUR_DAYS - 1)),
+                end=end, business=self.business, random=self.beside,
+            )  # fmt: skip
+            self.by_hand.play(end)
+            while timeline.relay(at=end):
+                pass  # activities are rewarded by whoever reads the timeline
 
     def _enrol(self, start: datetime, end: datetime) -> None:
         new: list[Person] = []
@@ -176,15 +212,19 @@ class Story:
             told[order.member_id][0].append(order)
         for member_id, ret in returns:
             told[member_id][1].append(ret)
-        chunk_orders: list[Order] = []
-        chunk_returns: list[Return] = []
+        guests = told.pop(None, ([], []))
+        chunk: tuple[list[Order], list[Return]] = ([], [])
         for own_orders, own_returns in told.values():
-            chunk_orders += own_orders
-            chunk_returns += own_returns
-            if len(chunk_orders) >= CHUNK_ORDERS:
-                post_history(orders=chunk_orders, returns=chunk_returns, by=self.by, at=self.now, quiet=True)
-                chunk_orders, chunk_returns = [], []
-        post_history(orders=chunk_orders, returns=chunk_returns, by=self.by, at=self.now, quiet=True)
+            chunk[0].extend(own_orders)
+            chunk[1].extend(own_returns)
+            if len(chunk[0]) >= CHUNK_ORDERS:
+                self._post_chunk(*chunk)
+                chunk = ([], [])
+        self._post_chunk(*chunk)
+        self._post_chunk(*guests)  # alone: no rule asks for their history
+
+    def _post_chunk(self, orders: Sequence[Order], returns: Sequence[Return]) -> None:
+        post_history(orders=orders, returns=returns, by=self.by, at=self.now, quiet=True)
 
     def _plan_returns(self, orders: Sequence[Order]) -> None:
         """One order in sixty comes back in the second week, half of those in part."""
@@ -194,6 +234,8 @@ class Story:
             items = (
                 () if len(order.lines) == 1 or self.random.random() < 0.5 else (ReturnItem(1, order.lines[0].quantity),)
             )
+            # Now and then goods stay with the customer and part of the money is paid back.
+            part = not items and self.beside.random() < 0.2
             day = (order.ordered_at + timedelta(days=self.random.randint(7, 12))).astimezone(self.tz).date()
             ret = Return(
                 source=order.source,
@@ -203,6 +245,7 @@ class Story:
                 store_id=order.store_id,
                 returned_at=moment_of(day, self.random, self.tz),
                 items=items,
+                amount=(order.total_amount * Decimal("0.3")).quantize(Decimal("0.01")) if part else None,
             )
             self.pending_returns.append((order.member_id, ret))
 
@@ -211,7 +254,7 @@ class Story:
         by_id = {person.member_id: person for person in self.people[: self.joined]}
         last_order = {order.member_id: order.ordered_at for order in sorted(orders, key=lambda order: order.ordered_at)}
         cheapest = min(reward.price_points for reward in self.business.rewards)
-        rich = PointsAccount.objects.filter(available__gte=cheapest).order_by("member_id")
+        rich = PointsAccount.objects.filter(currency__code=POINTS, available__gte=cheapest).order_by("member_id")
         for member_id, available in rich.values_list("member_id", "available"):
             bought_at = last_order.get(member_id)
             if self.random.random() > (0.16 if bought_at else 0.025):

@@ -18,6 +18,8 @@ SECRET_KEY = env("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Derives voucher codes and look-up keys; never rotated together with SECRET_KEY, or printed codes would die.
 CODE_SECRET = env("CODE_SECRET", default="")
+# Signs the daily anchors of the ledger. To change it, put the new key before the old one, with a comma between them.
+LEDGER_ANCHOR_KEY = env("LEDGER_ANCHOR_KEY", default="")
 DEBUG = False
 DEMO = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])

@@ -3,12 +3,13 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *
-from config.settings.base import ALLOWED_HOSTS, CODE_SECRET, SECRET_KEY, env
+from config.settings.base import ALLOWED_HOSTS, CODE_SECRET, LEDGER_ANCHOR_KEY, SECRET_KEY, env
 
 # Without EMAIL_URL letters to members would go to the log.
 _REQUIRED = {
     "SECRET_KEY": SECRET_KEY,
     "CODE_SECRET": CODE_SECRET,
+    "LEDGER_ANCHOR_KEY": LEDGER_ANCHOR_KEY,
     "ALLOWED_HOSTS": ALLOWED_HOSTS,
     "EMAIL_URL": env("EMAIL_URL", default=""),
     "DATABASE_URL": env("DATABASE_URL", default=""),

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("SECRET_KEY", "tests-only-secret-key-that-guards-nothing-at-all-0123456789")
 os.environ.setdefault("CODE_SECRET", "tests-only-code-secret-that-guards-nothing-at-all-0123456789")
+os.environ.setdefault("LEDGER_ANCHOR_KEY", "tests-only-anchor-key-that-guards-nothing-at-all-0123456789")
 
 from config.settings.base import *
 from config.settings.base import STORAGES

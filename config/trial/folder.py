@@ -16,7 +16,15 @@ DEMO_PASSWORD = "demo-password"  # noqa: S105 - the name of a file
 _OWN_FOLDERS = ("postgres", "valkey", "logs", "media")
 _OWN_FILES = (DEMO_PASSWORD, NOTES)
 _LOCKS = ("owner.lock", "guests.lock")
-_SECRETS = ("secret_key", "code_secret", "superuser_password", "owner_password", "app_password", "broker_password")
+_SECRETS = (
+    "secret_key",
+    "code_secret",
+    "anchor_key",
+    "superuser_password",
+    "owner_password",
+    "app_password",
+    "broker_password",
+)
 
 
 class TrialRefused(Exception):

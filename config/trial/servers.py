@@ -55,6 +55,7 @@ class Servers:
             "PERENNIAL_HOME": str(folder.path),
             "SECRET_KEY": os.environ.get("SECRET_KEY") or folder.notes["secret_key"],
             "CODE_SECRET": os.environ.get("CODE_SECRET") or folder.notes["code_secret"],
+            "LEDGER_ANCHOR_KEY": os.environ.get("LEDGER_ANCHOR_KEY") or folder.notes["anchor_key"],
             "DATABASE_URL": self.database_url,
             "DATABASE_OWNER_URL": self.database_owner_url,
             "CELERY_BROKER_URL": self.broker_url,

@@ -4,11 +4,18 @@ import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
 
-from members.models import Member, Operator, Store, TimelineEntry
+from members.models import Job, Member, Operator, Proposal, Store, TimelineEntry
+from rewards.models import AdjustmentBatch, EarnRule, MonthClose, Partner, PointsTransfer
 from tests.factories.histories import a_small_history
 from tests.factories.portal import a_business, a_named_member, an_operator
 
 ROLES = ["administrator", "service", "service supervisor", "marketing", "finance", "store", "analyst"]
+# What a page of the menu shows that is neither a list nor a form.
+OWN_SIGNS = {
+    "/admin/": "#find-member, .pn-steps, .pn-card",
+    "/admin/members/proposal/": ".pn-stack .pn-card",
+    "/admin/rewards/expirypolicy/calendar/": ".pn-months",
+}
 DESK = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
 
@@ -82,8 +89,9 @@ class TestEveryPageOfTheMenu:
         for where in links:
             page = window.open(where)
             assert page.locator("html").get_attribute("lang") == language
-            if where != "/admin/":
-                assert page.locator("#result_list").count() or page.locator("form[id$=_form]").count(), where
+            assert page.locator(OWN_SIGNS.get(where, "#result_list, form[id$=_form]")).count(), where
+            marked = page.locator("#nav-sidebar-apps a.active")
+            assert [link.get_attribute("href") for link in marked.all()] == [where]
         window.context.close()
         assert window.complaints == []
 
@@ -100,6 +108,69 @@ class TestEveryPageOfTheMenu:
                 window.open(target or "")
         window.context.close()
         assert window.complaints == []
+
+
+class TestThePagesBehindTheMenu:
+    @pytest.mark.parametrize("language", ["zh-hans", "en"])
+    def test_open_without_any_complaint_of_the_browser(self, browser: Browser, live_portal: str, language: str) -> None:
+        a_business(1)
+        member = PointsTransfer.objects.latest("pk").sender_id
+        rule = EarnRule.objects.earliest("pk").pk
+        partner = Partner.objects.latest("pk").pk
+        window = Window(browser, live_portal, an_operator(superuser=True), language)
+        for where in (
+            f"members/member/{member}/change/?tab=points",
+            f"rewards/adjustment/member/{member}/adjust/",
+            f"rewards/pointstransfer/member/{member}/",
+            f"rewards/donation/member/{member}/",
+            f"rewards/partnerconversion/member/{member}/",
+            f"members/proposal/{Proposal.objects.latest('pk').pk}/change/",
+            f"members/job/{Job.objects.latest('pk').pk}/change/",
+            "rewards/adjustmentbatch/upload/",
+            f"rewards/adjustmentbatch/{AdjustmentBatch.objects.latest('pk').pk}/change/",
+            f"rewards/partner/{partner}/files/",
+            f"rewards/earnrule/{rule}/change/",
+            "rewards/earnrule/limits/",
+            f"rewards/monthclose/{MonthClose.objects.latest('pk').pk}/change/?by=tier",
+            "members/proposal/?p=1",
+        ):
+            page = window.open(f"/admin/{where}")
+            assert page.locator("html").get_attribute("lang") == language
+            assert page.locator("#nav-sidebar-apps a.active").count() == 1, where
+        months = window.open("/admin/rewards/expirypolicy/calendar/").locator(".pn-months a").all()
+        month = next(link for link in months if link.locator(".pn-number").first.inner_text() != "0")
+        page = window.open(f"/admin/rewards/expirypolicy/calendar/{month.get_attribute('href')}")
+        window.open(page.locator("td a[href*='calendar/2']").first.get_attribute("href") or "")
+        window.open(page.locator("a[href*='calendar/extend']").first.get_attribute("href") or "")
+        window.context.close()
+        assert window.complaints == []
+
+
+class TestAdjustingPoints:
+    def test_is_done_at_once_within_the_limit_and_waits_for_a_colleague_above_it(
+        self, browser: Browser, live_portal: str
+    ) -> None:
+        member = a_named_member()
+        agent = Window(browser, live_portal, an_operator("service"), "en")
+        for points, said in (("100", "100 points given"), ("900", "it waits for 1 colleague")):
+            page = agent.open(f"/admin/members/member/{member.pk}/change/?tab=points")
+            page.get_by_role("link", name="Adjust points").click()
+            page.select_option("select[name=reason]", "goodwill")
+            page.fill("[name=points]", points)
+            page.fill("[name=note]", "delivered late")
+            page.locator("form.pn-card button.pn-main").click()
+            expect(page.get_by_text(said)).to_be_visible()
+        agent.context.close()
+
+        supervisor = Window(browser, live_portal, an_operator("service supervisor"), "en")
+        page = supervisor.open("/admin/members/proposal/")
+        page.locator(".pn-proposal summary").click()
+        page.get_by_role("button", name="Approve 900 points").click()
+        expect(page.get_by_text("900 points given")).to_be_visible()
+        page = supervisor.open(f"/admin/members/member/{member.pk}/change/?tab=points")
+        expect(page.locator(".pn-balances > div").first).to_contain_text("1,000")
+        supervisor.context.close()
+        assert agent.complaints + supervisor.complaints == []
 
 
 class TestTheMemberPage:

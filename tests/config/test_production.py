@@ -14,6 +14,7 @@ SECRET = "only-for-this-test-0123456789-abcdefghijklmnopqrstuvwxyz"
 COMPLETE = {
     "SECRET_KEY": SECRET,
     "CODE_SECRET": SECRET,
+    "LEDGER_ANCHOR_KEY": SECRET,
     "ALLOWED_HOSTS": "portal.example.com",
     "EMAIL_URL": "smtp://localhost:25",
     "DATABASE_URL": "postgres:///perennial",

@@ -1,5 +1,6 @@
 // Charts of the home page: their options are written once here. Colours are names of the theme's variables.
 window.addEventListener("DOMContentLoaded", () => {
+  const figure = (value, figures) => `${value < 0 ? "−" : ""}${figures.prefix}${Math.abs(value).toLocaleString("en")}`;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   for (const canvas of document.querySelectorAll("canvas[data-pn-chart]")) {
     const figures = JSON.parse(document.getElementById(canvas.dataset.pnChart).textContent);
@@ -26,7 +27,7 @@ window.addEventListener("DOMContentLoaded", () => {
         interaction: { mode: "index", intersect: false },
         plugins: {
           legend: { display: false },
-          tooltip: { callbacks: { label: (point) => `${point.dataset.label}: ${figures.prefix}${point.parsed.y.toLocaleString("en")}${figures.suffix}` } },
+          tooltip: { callbacks: { label: (point) => `${point.dataset.label}: ${figure(point.parsed.y, figures)}${figures.suffix}` } },
         },
         scales: {
           x: { grid: { display: false }, ticks: { color: words, maxRotation: 0, autoSkip: true, maxTicksLimit: 8 }, border: { color: line } },
@@ -34,7 +35,7 @@ window.addEventListener("DOMContentLoaded", () => {
             beginAtZero: true,
             grid: { color: line, lineWidth: 0.5 },
             border: { display: false },
-            ticks: { color: words, maxTicksLimit: 5, callback: (value) => `${figures.prefix}${value.toLocaleString("en")}` },
+            ticks: { color: words, maxTicksLimit: 5, callback: (value) => figure(value, figures) },
           },
         },
       },
