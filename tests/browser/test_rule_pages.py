@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.utils import timezone
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from members.actors import SYSTEM
 from rewards.models import EarnRuleVersion
@@ -14,6 +14,15 @@ from tests.factories.people import a_member
 from tests.factories.portal import an_operator
 
 ADD = "/admin/rewards/earnrule/add/"
+
+
+def choose(page: Page, where: str, value: str) -> None:
+    """Choose in a list that has just been put into the page, once what listens to it has settled."""
+    page.locator(where).wait_for()
+    page.wait_for_function(
+        "() => !document.querySelector('.htmx-request, .htmx-added, .htmx-settling, .htmx-swapping')"
+    )
+    page.locator(where).select_option(value)
 
 
 class TestEarnRule:
@@ -34,10 +43,10 @@ class TestEarnRule:
         expect(page.locator("[name=step_amount]")).to_be_hidden()
 
         page.locator("#condition-add").press("Enter")
-        page.locator("[name=condition-c1-fact]").select_option("members.joined_days")
+        choose(page, "[name=condition-c1-fact]", "members.joined_days")
         page.locator("[name=condition-c1-value]").fill("400")
         page.locator("#condition-group").click()
-        page.locator("[name=condition-c2-fact]").select_option("loyalty.tier")
+        choose(page, "[name=condition-c2-fact]", "loyalty.tier")
         expect(page.locator(".pn-condition-group .pn-boxes input").first).to_be_visible()
         expect(page.locator("[name=condition-c1-value]")).to_have_value("400")
         page.locator("#condition-c2-remove").click()
