@@ -162,17 +162,9 @@ def _new_returns(returns: Sequence[Return], outcome: BulkOutcome) -> list[Return
 
 def _referred(returns: Sequence[Return]) -> dict[tuple[str, str], _Bought]:
     """Return the purchases that linked returns refer to, locked; those of this call included (they are inserted already)."""
-    keys = {(ret.source, ret.external_order_no) for ret in returns if ret.external_order_no is not None}
-    if not keys:
+    purchases = bulk_rows.lock_referred(returns)
+    if not purchases:
         return {}
-    purchases = [
-        purchase
-        for purchase in Purchase.objects.filter(
-            source__in={source for source, _ in keys}, external_order_no__in=[number for _, number in keys]
-        )
-        if (purchase.source, purchase.external_order_no) in keys
-    ]
-    ledger.lock_purchases(purchase_ids=[purchase.pk for purchase in purchases])
     lines = purchase_lines([purchase.pk for purchase in purchases])
     earned = earnings_of(purchases)
     before = bulk_rows.returned_amounts([purchase.pk for purchase in purchases])

@@ -13,9 +13,10 @@ from django.db.models import Q
 from members.actors import Actor
 from rewards import ledger
 from rewards.earning import budget_uses_in
-from rewards.models import LedgerTransaction, Purchase
+from rewards.models import LedgerTransaction
 from rewards.queries import earnings_of, rule_book
 from rewards.refusals import RewardsRefusal
+from rewards.services import bulk_rows
 from rewards.services.bulk_outcome import BulkOutcome, in_order, without_refused_members
 from rewards.services.caps import lock_budgets
 from rewards.services.orders import Order
@@ -81,15 +82,7 @@ def _record(fact: Order | Return, outcome: BulkOutcome, by: Actor, at: datetime,
 
 def _lock(orders: Sequence[Order], returns: Sequence[Return]) -> None:
     """Lock what many facts will take, in the order of live traffic: purchases that come back, accounts, budgets; each ascending."""
-    numbers = {(ret.source, ret.external_order_no) for ret in returns if ret.external_order_no}
-    known = [
-        purchase
-        for purchase in Purchase.objects.filter(
-            source__in={source for source, _ in numbers}, external_order_no__in=[number for _, number in numbers]
-        )
-        if (purchase.source, purchase.external_order_no) in numbers
-    ]
-    ledger.lock_purchases(purchase_ids=[purchase.pk for purchase in known])
+    known = bulk_rows.lock_referred(returns)
     members = {order.member_id for order in orders} | {ret.member_id for ret in returns}
     members |= {purchase.member_id for purchase in known}
     ledger.lock_accounts(member_ids=sorted(member_id for member_id in members if member_id))

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from members.copying import copy_rows
+from rewards import ledger
 from rewards.models import Product, Purchase, PurchaseReturn
 from rewards.services.orders import Order
 from rewards.services.quoting import LineGoods
@@ -114,6 +115,22 @@ def goods_of(skus: Iterable[str]) -> dict[str, LineGoods]:
     """Return what the catalogue knows of article numbers, by number."""
     rows = Product.objects.filter(sku__in=list(skus)).values_list("sku", "earns", "category_id", "brand")
     return {sku: LineGoods(earns, category_id, brand) for sku, earns, category_id, brand in rows}
+
+
+def lock_referred(returns: Iterable[Return]) -> list[Purchase]:
+    """Return the known purchases that returns name, locked, ascending, until the end of the transaction."""
+    keys = {(ret.source, ret.external_order_no) for ret in returns if ret.external_order_no is not None}
+    if not keys:
+        return []
+    found = [
+        purchase
+        for purchase in Purchase.objects.filter(
+            source__in={source for source, _ in keys}, external_order_no__in=[number for _, number in keys]
+        )
+        if (purchase.source, purchase.external_order_no) in keys
+    ]
+    ledger.lock_purchases(purchase_ids=[purchase.pk for purchase in found])
+    return found
 
 
 def insert_returns(rows: Sequence[ReturnRow]) -> list[int]:

@@ -94,19 +94,21 @@ def record_purchase(*, order: Order, by: Actor, at: datetime, quiet: bool = Fals
     if order.ordered_at > at + CLOCK_TOLERANCE:
         raise OrderInFuture(order_no=order.external_order_no)
     rules = rule_book().at(order.ordered_at)
-    needs = rules.needs(facts_before(order, order.member_id)) if order.member_id is not None else earning.Needs()
+    facts = facts_before(order, order.member_id) if order.member_id is not None else None
+    needs = rules.needs(facts) if facts else earning.Needs()
     opened = open_purchase(order, cap_keys=needs.cap_keys)
     if opened is None:
         return _receipt_of_known(order, at)
-    if order.member_id is None:
+    if order.member_id is None or facts is None:
         timeline.record([_news(order, opened.id, 0, 0, pending=False, by=by, quiet=quiet)])
         return PurchaseReceipt(opened.id, opened.public_id, False, 0, False, 0, {}, "", "", 0, 0)
     check_active(opened.member_no, opened.status)
     tier, tier_news = tier_for_standing(
         member_id=order.member_id, seen=opened.standing, moment=order.ordered_at, by=by, at=at, quiet=quiet
     )
-    quote = _quote(order, order.member_id, opened, rules, needs, tier)
-    posting = _post(order, order.member_id, quote, by, at)
+    quote = _quote(order, facts, opened, rules, needs, tier)
+    trace = quote.trace()
+    posting = _post(order, order.member_id, quote, trace, by, at)
     credits = credits_of(quote.amount, order.ordered_at)
     counted = _count(order, order.member_id, credits, by, at, quiet)
     uses = uses_of(quote, order, order.member_id)
@@ -121,7 +123,7 @@ def record_purchase(*, order: Order, by: Actor, at: datetime, quiet: bool = Fals
         points=quote.points,
         pending=posting.d_pending > 0,
         credits=credits,
-        trace=quote.trace(),
+        trace=trace,
         tier_code=tier.code,
         tier_changed_to=counted.changed_to,
         available=posting.available,
@@ -132,14 +134,15 @@ def record_purchase(*, order: Order, by: Actor, at: datetime, quiet: bool = Fals
 
 def _quote(
     order: Order,
-    member_id: int,
+    facts: earning.PurchaseFacts,
     opened: OpenedPurchase,
     rules: earning.RulesInForce,
     needs: earning.Needs,
     tier: TierNow,
 ) -> earning.Quote:
     """Return what the order earns, with its caps counted and its budgets taken."""
-    facts = with_goods(facts_before(order, member_id), order, opened.goods)
+    member_id = facts.member_id
+    facts = with_goods(facts, order, opened.goods)
     known = missing_facts(needs=needs, member_id=member_id, purchase_id=opened.id, ordered_at=order.ordered_at)
     quote = work_out(
         replace(facts, is_first_order=known.is_first_order, orders_in=known.orders_in),
@@ -152,8 +155,10 @@ def _quote(
     return book_caps(member_id=member_id, quote=quote)
 
 
-def _post(order: Order, member_id: int, quote: earning.Quote, by: Actor, at: datetime) -> ledger.Posting:
-    """Post every currency; return the posting of the default one, which comes first."""
+def _post(
+    order: Order, member_id: int, quote: earning.Quote, trace: dict[str, Any], by: Actor, at: datetime
+) -> ledger.Posting:
+    """Post every currency; return the posting of the default one, which comes first and has this trace."""
     postings = [
         ledger.accrue(
             member_id=member_id,
@@ -163,13 +168,13 @@ def _post(order: Order, member_id: int, quote: earning.Quote, by: Actor, at: dat
             at=order.ordered_at,
             now=max(at, order.ordered_at),
             by=by,
-            trace=quote.trace(currency_id),
+            trace=trace if place == 0 else quote.trace(currency_id),
             currency_id=currency_id,
             store_id=order.store_id,
             tier_code=quote.tier_code,
             deadline_at=deadline_of_purchase(currency_id, order.ordered_at),
         )
-        for currency_id in quote.currency_ids
+        for place, currency_id in enumerate(quote.currency_ids)
     ]
     return postings[0]
 
