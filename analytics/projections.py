@@ -169,6 +169,7 @@ _FOLDS: Mapping[str, Callable[[Fold, Entry, date], None]] = {
     "rewards.points_expired.v1": _expired,
     "rewards.points_spent.v1": _spent,
     "rewards.activity_rewarded.v1": _rewarded,
+    "rewards.opening_balance_posted.v1": _rewarded,
     "rewards.points_adjusted.v1": _adjusted,
     "rewards.points_corrected.v1": _adjusted,
     "rewards.arrears_forgiven.v1": _adjusted,

@@ -14,6 +14,7 @@ class CampaignsConfig(AppConfig):
         """Subscribe to the timeline, and add the lines of promotions to what purchases earn."""
         import_module("campaigns.handlers").register()
         import_module("campaigns.services.promotions").register()
+        import_module("campaigns.services.privacy").register()
         keep_history = import_module("members.history").keep_history
         for name in ("promotion", "messagetemplate"):
             keep_history(self.get_model(name))

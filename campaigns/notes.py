@@ -7,6 +7,7 @@ NO_ADDRESS = "no_address"
 MEMBER_NOT_ACTIVE = "member_not_active"
 TEMPLATE_NOT_IN_USE = "template_not_in_use"
 TOO_LATE = "too_late"
+NOT_ALLOWED = "not_allowed"
 TEXT_NOT_READY = "text_not_ready"
 NOT_ACCEPTED = "not_accepted"
 NOT_REACHED = "not_reached"
@@ -16,6 +17,7 @@ _SENTENCES = {
     NO_ADDRESS: _("This channel can not reach the member."),
     MEMBER_NOT_ACTIVE: _("The member is frozen or has left."),
     TEMPLATE_NOT_IN_USE: _("The template was taken out of use."),
+    NOT_ALLOWED: _("The member does not want to be written to for this, or in this way."),
     TOO_LATE: _("It could not be sent in time; late it would only confuse."),
     TEXT_NOT_READY: _("The text of the template has a mistake."),
     NOT_ACCEPTED: _("The recipient's side refused it for good."),

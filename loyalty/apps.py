@@ -16,3 +16,6 @@ class LoyaltyConfig(AppConfig):
         for name in ("tier", "ladderversion", "tierrule"):
             keep_history(self.get_model(name))
         import_module("loyalty.facts").register()
+        import_module("loyalty.services.merging").register()
+        import_module("loyalty.segment_templates").register()
+        import_module("loyalty.services.privacy").register()

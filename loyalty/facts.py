@@ -35,6 +35,27 @@ _TIER_ID = """
         )
     )
 """
+# A standing that begins in a moment; and for whoever has none, the lowest tier of the next ladder.
+_NEXT_TIER = """
+    SELECT least(
+        (SELECT s.since_at FROM loyalty_tierstanding s WHERE s.member_id = m.id AND s.since_at > %(at)s),
+        (SELECT min(v.valid_from) FROM loyalty_ladderversion v WHERE v.valid_from > %(at)s)
+    )
+"""
+_CREDITS_IN_DAYS = """
+    FROM loyalty_qualificationentry q
+    WHERE q.member_id = m.id AND q.happened_at >= %(at)s - make_interval(days => %(days)s)
+"""
+_NEXT_CREDITS = f"""
+    SELECT min(edge.moment)
+    FROM (SELECT q.happened_at {_CREDITS_IN_DAYS}) q
+    CROSS JOIN LATERAL (
+        VALUES (q.happened_at + interval '1 microsecond'),
+            (q.happened_at + make_interval(days => %(days)s) + interval '1 microsecond')
+    ) AS edge (moment)
+    WHERE edge.moment > %(at)s
+"""  # noqa: S608 - constants of this module
+_CHANGED_BY = frozenset({"loyalty", "rewards"})
 _TIER_CODE = f"SELECT t.code FROM loyalty_tier t WHERE t.id = {_TIER_ID}"  # noqa: S608 - constants of this module
 _TIER_RANK = f"SELECT t.rank FROM loyalty_tier t WHERE t.id = {_TIER_ID}"  # noqa: S608 - constants of this module
 
@@ -57,21 +78,45 @@ def _credits(number: int) -> str:
 def register() -> None:
     """Register the facts of loyalty. Called once, from `AppConfig.ready()`."""
     for fact in (
-        Fact("loyalty.tier", _("tier"), "choice", _TIER_CODE, choices=_tiers),
-        Fact("loyalty.tier_rank", _("rank of the tier"), "count", _TIER_RANK),
+        Fact(
+            "loyalty.tier",
+            _("tier"),
+            "choice",
+            _TIER_CODE,
+            choices=_tiers,
+            changed_by=_CHANGED_BY,
+            next_change=_NEXT_TIER,
+        ),
+        Fact(
+            "loyalty.tier_rank",
+            _("rank of the tier"),
+            "count",
+            _TIER_RANK,
+            changed_by=_CHANGED_BY,
+            next_change=_NEXT_TIER,
+        ),
+        Fact(
+            "loyalty.tier_until",
+            _("tier held until"),
+            "date",
+            """
+            SELECT (s.valid_until AT TIME ZONE %(zone)s)::date FROM loyalty_tierstanding s
+            WHERE s.member_id = m.id AND s.since_at <= %(at)s
+            """,
+            changed_by=_CHANGED_BY,
+            next_change="SELECT s.since_at FROM loyalty_tierstanding s WHERE s.member_id = m.id AND s.since_at > %(at)s",
+        ),
         Fact(
             "loyalty.credits",
             _("tier credits in the last days"),
             "count",
-            """
-            SELECT coalesce(sum(q.credits), 0)::bigint FROM loyalty_qualificationentry q
-            WHERE q.member_id = m.id
-                AND q.happened_at >= %(at)s - make_interval(days => %(days)s) AND q.happened_at < %(at)s
-            """,
+            f"SELECT coalesce(sum(q.credits), 0)::bigint {_CREDITS_IN_DAYS} AND q.happened_at < %(at)s",
             unit=_("tier credits"),
             params=(FactParam("days", _("in the last days"), default=365),),
             phrase=_credits_in,
             figure=_credits,
+            changed_by=_CHANGED_BY,
+            next_change=_NEXT_CREDITS,
         ),
     ):
         register_fact(fact)

@@ -13,12 +13,16 @@ from members.queries import programme
 def change_sentence(change: TierChange) -> str:
     """Return one sentence that says why a change was made. Reads the names of its two tiers."""
     figures = {
-        "tier": change.from_tier.name if change.reason == TierChange.Reason.FALLEN else change.to_tier.name,
+        "tier": change.from_tier.name
+        if change.reason == TierChange.Reason.FALLEN and not change.cause
+        else change.to_tier.name,
         "credits": _number(change.credits),
         "needed": _number(change.needed_credits),
         "short": _number(max(0, change.needed_credits - change.credits)),
         "returned": _number(change.returned_credits),
     }
+    if change.cause.startswith(("merge:", "unmerge:")):
+        return _at_a_merge(change) % figures
     match change.reason:
         case TierChange.Reason.RISEN:
             text = _("Tier credits in the qualifying period: %(credits)s; rising to %(tier)s needs %(needed)s.")
@@ -41,6 +45,14 @@ def change_sentence(change: TierChange) -> str:
                 "its qualifying period; %(tier)s needs %(needed)s."
             )
     return text % figures
+
+
+def _at_a_merge(change: TierChange) -> str:
+    if change.cause.startswith("unmerge:"):
+        return _("A merge with another member was taken apart: %(tier)s by what this member did alone.")
+    if change.credits >= change.needed_credits and change.reason == TierChange.Reason.RISEN:
+        return _("Merged with another member: both together have %(credits)s tier credits; rising to %(tier)s needs %(needed)s.")
+    return _("Merged with another member who held %(tier)s.")
 
 
 def rise_sentence(progress: TierProgress) -> str:

@@ -15,8 +15,24 @@ class MembersConfig(AppConfig):
         keep_history = import_module("members.history").keep_history
         for name in (
             *("programme", "brand", "channel", "store", "activitykind"),
+            *("region", "recruitingsource", "closingreason", "memberattribute", "attributechoice"),
             *("operatorlimit", "approvalrule", "ownmembership"),
         ):
             keep_history(self.get_model(name))
+        keep_history(self.get_model("tag"))
+        keep_history(
+            self.get_model("segment"), unwatched=["members_count", "sweep_from", "compared_at", "counted", "counted_at"]
+        )
         keep_history(self.get_model("apikey"), without=["key_sha256"])
         import_module("members.own_facts").register()
+        import_module("members.profile_facts").register()
+        import_module("members.merging").register()
+        import_module("members.consent_facts").register()
+        import_module("members.lifecycle_own").register()
+        import_module("members.services.data_copy").register()
+        import_module("members.tag_facts").register()
+        import_module("members.segment_templates").register()
+        import_module("members.handlers").register()
+        import_module("members.services.segment_jobs").register()
+        import_module("members.services.imports.checking").register()
+        import_module("members.services.imports.deciding").register()

@@ -74,6 +74,11 @@ class Fact:
     NULL where nothing is known. `label` names the fact in lists; `phrase` says it with its parameters; `unit` is what
     stands after a figure in forms; `figure` writes a figure with its unit in the right plural. The value of a fact that
     `is_personal` is never stored with what it decided.
+
+    What keeps live segments up: `changed_by` are the floors after whose timeline entries the value may be another (None:
+    after any entry of the member). A value that depends on `%(at)s` also changes with time alone: `next_change` is a scalar
+    expression for a later moment until which that does not happen (NULL: never), with the same placeholders;
+    `grows_daily` says that it is one more at each local midnight. Without either it is compared for everybody every night.
     """
 
     key: str
@@ -86,6 +91,14 @@ class Fact:
     phrase: Callable[[Args], str] | None = None
     figure: Callable[[int], str] | None = None
     is_personal: bool = False
+    changed_by: frozenset[str] | None = None
+    next_change: str = ""
+    grows_daily: bool = False
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the value never changes with time alone."""
+        return "%(at)s" not in self.sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +122,18 @@ class FactUse:
 
         `at` and `zone` are the SQL that stands for the moment and for the zone: a placeholder, or a column.
         """
+        return self._filled(self.fact.sql, prefix, at, zone)
+
+    def next_change_sql(
+        self, prefix: str, *, at: str = "%(at)s", zone: str = "%(zone)s"
+    ) -> tuple[str, dict[str, Any]] | None:
+        """Return, likewise, until when the value can not change with time alone; None where the fact does not say."""
+        return self._filled(self.fact.next_change, prefix, at, zone) if self.fact.next_change else None
+
+    def _filled(self, sql: str, prefix: str, at: str, zone: str) -> tuple[str, dict[str, Any]]:
         names = {name: f"{prefix}_{name}" for name, _value in self.args}
         shared = {"at": f"{at}::timestamptz", "zone": f"{zone}::text"}
-        text = _PLACEHOLDER.sub(lambda found: shared.get(found[1]) or f"%({names[found[1]]})s", self.fact.sql)
+        text = _PLACEHOLDER.sub(lambda found: shared.get(found[1]) or f"%({names[found[1]]})s", sql)
         return f"({text})", {names[name]: value for name, value in self.args}
 
 
@@ -122,7 +144,8 @@ def register_fact(fact: Fact) -> None:
     """Register a fact, once, from `AppConfig.ready()`. Raises ValueError for a key that is malformed or taken."""
     names = {param.name for param in fact.params}
     used = set(_PLACEHOLDER.findall(fact.sql)) - _RESERVED
-    if not _KEY.match(fact.key) or names & _RESERVED or used != names:
+    used_later = set(_PLACEHOLDER.findall(fact.next_change)) - _RESERVED
+    if not _KEY.match(fact.key) or names & _RESERVED or used != names or not used_later <= names:
         raise ValueError(f"{fact.key} is no well-formed fact")
     if _facts.setdefault(fact.key, fact) is not fact:
         raise ValueError(f"{fact.key} is registered twice")

@@ -22,6 +22,7 @@ ENTRY: Final = "ent"
 REWARD: Final = "rwd"
 REDEMPTION: Final = "rdm"
 VOUCHER: Final = "vch"
+JOB: Final = "job"
 
 
 class NotFound(MembersRefusal):

@@ -30,7 +30,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError as BrokerError
 
-from members.actors import SYSTEM, Actor
+from members.actors import SYSTEM, Actor, ActorKind
 from members.models import Job, JobErrorRow, JobFile
 from members.models.work import MOST_FILE_BYTES
 from members.refusals import MembersRefusal, Refusal
@@ -49,6 +49,8 @@ MILESTONES: Final = tuple(
     f"members.job_{what}.v1"
     for what in ("started", "stop_asked", "continued", "stopped", "failed", "done", "file_taken")
 )
+#: Who may ask for work, and in which column of the job it stands.
+_ASKED_BY: Final[Mapping[ActorKind, str]] = {"operator": "owner_id", "member": "member_id", "device": "api_key_id"}
 _SENT_AGAIN_SECONDS = 60  # a message that no worker took by then is dropped: beat has sent others
 
 
@@ -173,7 +175,7 @@ def _queue(
     with transaction.atomic():
         job = Job.objects.create(
             kind=kind.code, title_params=dict(title_params), params=dict(params), total=total,
-            owner_id=by.id if by.kind == "operator" else None, language=get_language() or "en", undoes=undoes,
+            language=get_language() or "en", undoes=undoes, **{column: by.id for who, column in _ASKED_BY.items() if who == by.kind},
             created_at=at, files_expire_at=at + kind.files_kept,
         )  # fmt: skip
         if file is not None:
@@ -190,6 +192,12 @@ def tell(job: Job, what: str, *, by: Actor, at: datetime) -> None:
     figures = {"job": job.pk, "done": job.done, "ok": job.ok, "failed": job.failed, "total": job.total}
     record([NewEntry(f"members.job_{what}.v1", None, at, by, figures, f"job:{job.pk}")])
     nudge()
+
+
+def asker_of(job: Job) -> Actor:
+    """Return who asked for a job: an operator, a member, a server with a key; else the system itself."""
+    asked = ((who, getattr(job, column)) for who, column in _ASKED_BY.items())
+    return next((Actor(who, one) for who, one in asked if one), SYSTEM)
 
 
 def send_to_worker(job_id: int) -> None:
@@ -288,7 +296,7 @@ class JobRun:
     @property
     def by(self) -> Actor:
         """Who asked for the job."""
-        return Actor("operator", self.job.owner_id) if self.job.owner_id else SYSTEM
+        return asker_of(self.job)
 
     def input(self) -> bytes:
         """Return the content of the file that came with the job. Raises `JobFile.DoesNotExist`."""

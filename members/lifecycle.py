@@ -5,7 +5,7 @@ transaction. Merging never rewrites history (rows keep their member; `Member.mer
 what is alive, and remembers what it moved, so that it can be given back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,12 +35,16 @@ class PreviewLine:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the copy of a member's data: a stable name, a title, and rows of plain values."""
+    """One part of the copy of a member's data: a stable name, a title, and rows of plain values.
+
+    `columns` are stable names in English, for machines; `labels` say the same to people, column by column.
+    """
 
     name: str
     title: str | Promise
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    labels: Sequence[str | Promise] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,10 @@ def _erase_nothing(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
     return {}
 
 
+def _sweep_nothing(words: Collection[str]) -> dict[str, int]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What one app does with a whole member. Each call runs inside the transaction of members' service.
@@ -93,6 +101,9 @@ class Part:
     `merge` returns a memo of plain JSON values (ids and figures, nothing personal), which `unmerge` gets back.
     `erase` returns how many rows of which kind it erased. `export` returns sections of the copy of the member's data.
     `settle` tells what will be lost at an erasure (points, vouchers), as lines with only `kept` and `result` filled.
+    `sweep` deletes files and refused rows that name the person by one of the words (see `members.personal_words`). It is
+    the one call outside the transaction, and asked for twice: before the erasure and after it.
+    `erases` names the models (`app.Model`) with personal data that the part takes care of; a test finds forgotten ones.
     """
 
     name: str
@@ -104,6 +115,8 @@ class Part:
     erase_obstacles: Callable[[int, datetime], list[Obstacle]] = _nothing_in_the_way
     settle: Callable[[int, datetime], list[PreviewLine]] = _nothing_lost
     erase: Callable[[int, Actor, datetime], dict[str, int]] = _erase_nothing
+    sweep: Callable[[Collection[str]], dict[str, int]] = _sweep_nothing
+    erases: tuple[str, ...] = ()
 
 
 _parts: dict[str, Part] = {}

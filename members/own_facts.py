@@ -21,6 +21,50 @@ _IS_BIRTHDAY = """
     FROM members_memberperson p, (SELECT (%(at)s AT TIME ZONE %(zone)s)::date AS day) t WHERE p.member_id = m.id
 """
 
+# Until the next of the midnights at which a birthday, or its month, begins or ends.
+_NEXT_BIRTHDAY_EDGE = """
+    SELECT min(edge.day::timestamp AT TIME ZONE %(zone)s)
+    FROM members_memberperson p
+    CROSS JOIN LATERAL (SELECT extract(year FROM %(at)s AT TIME ZONE %(zone)s)::int AS this) y
+    CROSS JOIN generate_series(0, 1) AS later
+    CROSS JOIN LATERAL (
+        -- make_date() knows no 29 February of a common year; the last of the month stands for it.
+        SELECT least(
+            make_date(y.this + later, extract(month FROM p.birthday)::int, 1) + extract(day FROM p.birthday)::int - 1,
+            (make_date(y.this + later, extract(month FROM p.birthday)::int, 1) + interval '1 month')::date - 1
+        ) AS day
+    ) kept
+    CROSS JOIN LATERAL (VALUES (kept.day), (kept.day + 1)) AS edge (day)
+    WHERE p.member_id = m.id AND edge.day::timestamp AT TIME ZONE %(zone)s > %(at)s
+"""
+_NEXT_BIRTHDAY_MONTH_EDGE = """
+    SELECT min(edge.day AT TIME ZONE %(zone)s)
+    FROM members_memberperson p
+    CROSS JOIN LATERAL (SELECT extract(year FROM %(at)s AT TIME ZONE %(zone)s)::int AS this) y
+    CROSS JOIN generate_series(0, 1) AS later
+    CROSS JOIN LATERAL (SELECT make_date(y.this + later, extract(month FROM p.birthday)::int, 1)::timestamp AS day) begins
+    CROSS JOIN LATERAL (VALUES (begins.day), (begins.day + interval '1 month')) AS edge (day)
+    WHERE p.member_id = m.id AND edge.day AT TIME ZONE %(zone)s > %(at)s
+"""
+# A behaviour counts from just after it happened until its last microsecond within the days (and as long as it is kept).
+_NEXT_ACTIVITY_EDGE = """
+    SELECT min(edge.moment)
+    FROM (
+        SELECT a.happened_at, 'infinity'::timestamptz AS expires_at FROM members_activity a
+        WHERE a.member_id = m.id AND a.kind = %(kind)s AND a.happened_at >= %(at)s - make_interval(days => %(days)s)
+        UNION ALL
+        SELECT b.happened_at, b.expires_at FROM members_behaviour b
+        WHERE b.member_id = m.id AND b.kind = %(kind)s AND b.happened_at >= %(at)s - make_interval(days => %(days)s)
+            AND b.expires_at > %(at)s
+    ) a
+    CROSS JOIN LATERAL (
+        VALUES (a.happened_at + interval '1 microsecond'),
+            (least(a.happened_at + make_interval(days => %(days)s) + interval '1 microsecond', a.expires_at))
+    ) AS edge (moment)
+    WHERE edge.moment > %(at)s
+"""
+_HERE = frozenset({"members"})
+
 
 def _of(labels: Mapping[str, str | Promise], only: Collection[str] | None) -> dict[str, str]:
     return {code: str(label) for code, label in labels.items() if only is None or code in only}
@@ -69,8 +113,8 @@ def times(number: int) -> str:
 def register() -> None:
     """Register the facts of members. Called once, from `AppConfig.ready()`."""
     for fact in (
-        Fact("members.status", _("status"), "choice", "m.status", choices=_statuses),
-        Fact("members.joined_date", _("joined"), "date", "(m.joined_at AT TIME ZONE %(zone)s)::date"),
+        Fact("members.status", _("status"), "choice", "m.status", choices=_statuses, changed_by=_HERE),
+        Fact("members.joined_date", _("joined"), "date", "(m.joined_at AT TIME ZONE %(zone)s)::date", changed_by=_HERE),
         Fact(
             "members.joined_days",
             _("days since joining"),
@@ -78,6 +122,8 @@ def register() -> None:
             "(%(at)s AT TIME ZONE %(zone)s)::date - (m.joined_at AT TIME ZONE %(zone)s)::date",
             unit=_("days"),
             figure=lambda number: ngettext("%(number)s day", "%(number)s days", number) % {"number": grouped(number)},
+            changed_by=_HERE,
+            grows_daily=True,
         ),
         Fact(
             "members.channel",
@@ -85,6 +131,7 @@ def register() -> None:
             "choice",
             "SELECT c.code FROM members_channel c WHERE c.id = m.channel_id",
             choices=_channels,
+            changed_by=_HERE,
         ),
         Fact(
             "members.home_store",
@@ -92,8 +139,9 @@ def register() -> None:
             "choice",
             "SELECT s.code FROM members_store s WHERE s.id = m.home_store_id",
             choices=_stores,
+            changed_by=_HERE,
         ),
-        Fact("members.language", _("language"), "choice", "m.language", choices=_languages),
+        Fact("members.language", _("language"), "choice", "m.language", choices=_languages, changed_by=_HERE),
         Fact(
             "members.birthday_month",
             _("month of the birthday"),
@@ -101,8 +149,17 @@ def register() -> None:
             "SELECT extract(month FROM p.birthday)::int::text FROM members_memberperson p WHERE p.member_id = m.id",
             choices=_months,
             is_personal=True,
+            changed_by=_HERE,
         ),
-        Fact("members.is_birthday", _("birthday today"), "bool", _IS_BIRTHDAY, is_personal=True),
+        Fact(
+            "members.is_birthday",
+            _("birthday today"),
+            "bool",
+            _IS_BIRTHDAY,
+            is_personal=True,
+            changed_by=_HERE,
+            next_change=_NEXT_BIRTHDAY_EDGE,
+        ),
         Fact(
             "members.is_birthday_month",
             _("birthday this month"),
@@ -112,15 +169,23 @@ def register() -> None:
             FROM members_memberperson p WHERE p.member_id = m.id
             """,
             is_personal=True,
+            changed_by=_HERE,
+            next_change=_NEXT_BIRTHDAY_MONTH_EDGE,
         ),
         Fact(
             "members.activities",
             _("behaviour in the last days"),
             "count",
             """
-            SELECT count(*) FROM members_activity a
-            WHERE a.member_id = m.id AND a.kind = %(kind)s
-                AND a.happened_at >= %(at)s - make_interval(days => %(days)s) AND a.happened_at < %(at)s
+            (
+                SELECT count(*) FROM members_activity a
+                WHERE a.member_id = m.id AND a.kind = %(kind)s
+                    AND a.happened_at >= %(at)s - make_interval(days => %(days)s) AND a.happened_at < %(at)s
+            ) + (
+                SELECT count(*) FROM members_behaviour b
+                WHERE b.member_id = m.id AND b.kind = %(kind)s AND b.expires_at > %(at)s
+                    AND b.happened_at >= %(at)s - make_interval(days => %(days)s) AND b.happened_at < %(at)s
+            )
             """,
             unit=_("times"),
             params=(
@@ -129,6 +194,8 @@ def register() -> None:
             ),
             phrase=_activities,
             figure=times,
+            changed_by=_HERE,
+            next_change=_NEXT_ACTIVITY_EDGE,
         ),
     ):
         register_fact(fact)

@@ -23,6 +23,7 @@ from members.identifiers import NotFound
 from members.limits import POINTS, LimitNow, approvals_for, count_towards_limit, limit_for
 from members.models import Operator, OwnMembership, Proposal
 from members.names import clean_name
+from members.personal_words import refuse_personal_words
 from members.refusals import MembersRefusal
 from members.timeline import NewEntry, nudge, record
 
@@ -36,6 +37,7 @@ MILESTONES: Final = tuple(
     for what in ("proposed", "approved", "carried_out", "refused", "sent_back", "withdrawn", "expired")
 )
 _MOST_EXPIRED = 500
+_MOST_TOUCHED = 100
 
 
 class ProposalReasonMissing(MembersRefusal):
@@ -122,6 +124,10 @@ def _nobody(params: Mapping[str, Any]) -> Collection[int]:
     return ()
 
 
+def _nothing_else(params: Mapping[str, Any]) -> Collection[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ProposalKind:
     """A sort of change that may need a second person.
@@ -131,7 +137,8 @@ class ProposalKind:
     `effect(params, at)` is what it would change now. `carry_out(params, by, at, proposal)` does it in the caller's
     transaction and returns one sentence about what was done; its refusals reach whoever proposed or approved.
     `amount(params)` is counted towards the limits of the family, never negative. `always_waits` is for changes that no
-    limit allows alone. `concerned(params)` names the members whose accounts it touches.
+    limit allows alone. `concerned(params)` names the members whose accounts it touches, `touches(params)` what else two
+    proposals may have in common ("segment:5"); what waits and touches the same is shown beside each other.
     """
 
     code: str
@@ -145,6 +152,7 @@ class ProposalKind:
     always_waits: bool = False
     approve_permission: str = ""
     concerned: Callable[[Mapping[str, Any]], Collection[int]] = _nobody
+    touches: Callable[[Mapping[str, Any]], Collection[str]] = _nothing_else
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +222,8 @@ def propose(
             if earlier is not None:
                 return _repeat(earlier, known, params)
             _refuse_own_account(known, params, maker)
+            note = params.get("note")
+            refuse_personal_words(words, note if isinstance(note, str) else "", member_ids=known.concerned(params))
             amount = known.amount(params)
             alone = not known.always_waits and count_towards_limit(
                 operator_id=maker.pk, family=known.family, amount=amount, at=at
@@ -222,6 +232,7 @@ def propose(
                 kind=kind, params=dict(params), maker=maker, reason=words, request_id=request_id, family=known.family,
                 amount=amount, approvals_needed=0 if alone else approvals_for(family=known.family, amount=amount),
                 effect=stored_effect(lambda: known.effect(params, at)), created_at=at, expires_at=at + LIFETIME,
+                touches=_touched(known, params),
             )  # fmt: skip
             if alone:
                 return _carry_out(proposal, known, by, at)
@@ -351,6 +362,12 @@ def _refuse_own_account(kind: ProposalKind, params: Mapping[str, Any], operator:
         raise OwnAccount
 
 
+def _touched(kind: ProposalKind, params: Mapping[str, Any]) -> list[str]:
+    """Return what a proposal touches; of very many things the first ones."""
+    members = [f"member:{member_id}" for member_id in sorted(kind.concerned(params))]
+    return [*kind.touches(params), *members][:_MOST_TOUCHED]
+
+
 def _repeat(earlier: Proposal, kind: ProposalKind, params: Mapping[str, Any]) -> ProposalOutcome:
     if earlier.kind != kind.code or json.dumps(earlier.params, sort_keys=True) != json.dumps(params, sort_keys=True):
         raise RequestUsedAgain
@@ -422,6 +439,9 @@ def _decide(proposal: Proposal, state: Proposal.State, by: Actor, at: datetime, 
 
 
 def _tell(proposal: Proposal, what: str, by: Actor, at: datetime, reason: str = "") -> None:
+    if reason:
+        concerned = [int(touched.removeprefix("member:")) for touched in proposal.touches if touched.startswith("member:")]
+        refuse_personal_words(reason, member_ids=concerned)
     figures = {"proposal": proposal.pk, "kind": proposal.kind, "amount": proposal.amount, "reason": reason}
     record([NewEntry(f"members.proposal_{what}.v1", None, at, by, figures, f"proposal:{proposal.pk}")])
     nudge()

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from phonenumbers import country_code_for_region
 
 from members.identifiers import MEMBER, NotFound, parse_ref
-from members.models import Identity, Member, MemberPerson, Programme
+from members.models import Card, Identity, Member, MemberPerson, Programme
 from members.phones import InvalidPhone, home_region, parse_phone
 
 _PROGRAMME_SECONDS = 5.0
@@ -43,6 +44,16 @@ def forget_programme() -> None:
     _programme = None
 
 
+def status_sql(act: Member.Act, *, alias: str = "members_member") -> str:
+    """Return SQL for the status that counts for an act: active, also where a freeze leaves the act open."""
+    column = {
+        Member.Act.EARN: "frozen_but_earns",
+        Member.Act.SPEND: "frozen_but_spends",
+        Member.Act.SIGN_IN: "frozen_but_signs_in",
+    }[act]
+    return f"CASE WHEN {alias}.status = 'frozen' AND {alias}.{column} THEN 'active' ELSE {alias}.status END"
+
+
 def region() -> str:
     """Return the region that phone numbers without a country code belong to."""
     return home_region(programme().currency)
@@ -54,18 +65,18 @@ def member_by_phone(phone: str) -> Member | None:
         number = parse_phone(phone, region=region())
     except InvalidPhone:
         return None
-    return Member.objects.select_related("person").filter(person__phone=number).first()
+    return _survivor(Member.objects.select_related("person").filter(person__phone=number).first())
 
 
 def member_by_number(member_no: str) -> Member | None:
     """Return the member with this member number, or None."""
-    return Member.objects.select_related("person").filter(member_no=member_no.strip()).first()
+    return _survivor(Member.objects.select_related("person").filter(member_no=member_no.strip()).first())
 
 
 def member_by_email(email: str) -> Member | None:
     """Return the member with this address in any spelling of capitals, or None."""
     wanted = Exact(Lower("person__email"), email.strip().lower())
-    return Member.objects.select_related("person").filter(wanted).first()
+    return _survivor(Member.objects.select_related("person").filter(wanted).first())
 
 
 def member_by_identity(issuer: str, value: str) -> Member | None:
@@ -75,7 +86,36 @@ def member_by_identity(issuer: str, value: str) -> Member | None:
         .filter(kind=Identity.Kind.EXTERNAL, issuer=issuer, value=value)
         .first()
     )
-    return identity.member if identity else None
+    return _survivor(identity.member) if identity else None
+
+
+def survivor_id(member_id: int) -> int:
+    """Return the member into whom this one was merged, or the member itself."""
+    return survivors_of([member_id]).get(member_id, member_id)
+
+
+def survivors_of(member_ids: Collection[int]) -> dict[int, int]:
+    """Return for each member the one into whom it was merged, or itself; members that do not exist are missing."""
+    rows = Member.objects.filter(pk__in=member_ids).order_by().values_list("pk", "merged_into_id")
+    return {pk: merged_into_id or pk for pk, merged_into_id in rows}
+
+
+def family_ids(member_id: int) -> list[int]:
+    """Return the ids of a member and of all who were merged into it: what is read of one person is read of these."""
+    return [member_id, *Member.objects.filter(merged_into_id=member_id).order_by("pk").values_list("pk", flat=True)]
+
+
+def _survivor(member: Member | None) -> Member | None:
+    """Return the member into whom this one was merged: an old number, phone or address leads to it."""
+    if member is None or member.merged_into_id is None:
+        return member
+    return Member.objects.select_related("person").get(pk=member.merged_into_id)
+
+
+def member_by_card(number: str) -> Member | None:
+    """Return the member who has the card with this number in use, or None: lost and ended cards open nothing."""
+    card = Card.objects.select_related("member__person").filter(number=number.strip(), state=Card.State.IN_USE).first()
+    return card.member if card else None
 
 
 def member_by_ref(ref: str) -> Member:
@@ -84,7 +124,10 @@ def member_by_ref(ref: str) -> Member:
 
 
 def member_by_public_id(public_id: UUID) -> Member:
-    """Return the member with this public id. Raises `MemberNotFound`."""
+    """Return the member with this public id, also one that was merged into another. Raises `MemberNotFound`.
+
+    What is told about a merged member is recorded as told; the services post it to the survivor.
+    """
     member = Member.objects.filter(public_id=public_id).first()
     if member is None:
         raise MemberNotFound

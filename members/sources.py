@@ -6,6 +6,6 @@ A posting is unique by its kind, source and number, so that order 7 of a source 
 from typing import Final
 
 OWN_SOURCES: Final = frozenset({
-    "activity", "adjustment", "adjustment_batch", "birthday", "conversion", "correction", "donation", "extension", "hold", "lot",
-    "partner", "partner_answer", "redemption", "return", "transfer", "unreached",
+    "activity", "adjustment", "adjustment_batch", "birthday", "conversion", "correction", "donation", "erasure", "extension", "hold", "lot",
+    "opening", "partner", "partner_answer", "redemption", "return", "transfer", "unreached",
 })  # fmt: skip

@@ -7,8 +7,9 @@ of the subscriber's effects. Delivery is at least once; an entry that keeps fail
 
 import json
 import logging
+import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from psycopg.errors import QueryCanceled
 from members.actors import Actor
 from members.copying import copy_rows
 from members.models import ParkedEntry, Subscription, TimelineEntry
+from members.personal_words import refuse_personal_words
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,9 @@ Handler = Callable[[Sequence[TimelineEntry]], None]
 
 _COLUMNS = "kind, member_id, subject, happened_at, actor_kind, actor_id, payload, cause_id, depth"
 _SCAN_ROWS = 5_000
+# Where a payload may hold words of staff, and what is a code and no words.
+_FREE_WORDS = ("reason", "words", "note")
+_CODE = re.compile(r"[a-z]+(_[a-z0-9]+)*")
 _NUDGE_SECONDS = 0.5
 _BROKER_REST_SECONDS = 30.0
 
@@ -59,16 +64,16 @@ class Subscriber:
 
     name: str
     handler: Handler
-    kinds: frozenset[str]
+    kinds: Container[str]
     batch_size: int
 
 
 _subscribers: dict[str, Subscriber] = {}
 
 
-def subscribe(name: str, handler: Handler, kinds: Iterable[str], batch_size: int = 500) -> None:
+def subscribe(name: str, handler: Handler, kinds: Container[str], batch_size: int = 500) -> None:
     """Register a reader for some kinds of entries. Called once per process from `AppConfig.ready()`."""
-    _subscribers[name] = Subscriber(name, handler, frozenset(kinds), batch_size)
+    _subscribers[name] = Subscriber(name, handler, kinds, batch_size)
 
 
 def subscribers() -> list[str]:
@@ -77,14 +82,28 @@ def subscribers() -> list[str]:
 
 
 def record(entries: Sequence[NewEntry]) -> list[int]:
-    """Write entries in one statement, within the caller's transaction; return their ids in order."""
+    """Write entries in one statement, within the caller's transaction; return their ids in order.
+
+    The timeline outlives the person, so what staff wrote freely is read first. Raises `WordsNamePerson`.
+    """
     if not entries:
         return []
+    for entry in entries:
+        _refuse_names(entry)
     values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)"] * len(entries))
     params = [value for entry in entries for value in entry.row()]
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO members_timelineentry ({_COLUMNS}) VALUES {values} RETURNING id", params)  # noqa: S608
         return [row[0] for row in cursor.fetchall()]
+
+
+def _refuse_names(entry: NewEntry) -> None:
+    """Refuse words of staff that name the member. Codes, which are most reasons, need no look-up."""
+    if entry.by.kind != "operator" or entry.member_id is None:
+        return
+    said = [entry.payload[key] for key in _FREE_WORDS if isinstance(entry.payload.get(key), str)]
+    if any(not _CODE.fullmatch(words) for words in said):
+        refuse_personal_words(*said, member_ids=[entry.member_id])
 
 
 def record_many(entries: Iterable[NewEntry]) -> int:

@@ -2,7 +2,19 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from members.models import ActivityKind, Brand, Channel, Programme, Store
+from members.models import (
+    ActivityKind,
+    AttributeChoice,
+    Brand,
+    Channel,
+    ClosingReason,
+    ConsentText,
+    MemberAttribute,
+    Programme,
+    RecruitingSource,
+    Region,
+    Store,
+)
 
 
 @register(Programme)
@@ -28,3 +40,33 @@ class StoreTexts(TranslationOptions):
 @register(ActivityKind)
 class ActivityKindTexts(TranslationOptions):
     fields = ("name",)
+
+
+@register(Region)
+class RegionTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(RecruitingSource)
+class RecruitingSourceTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(ClosingReason)
+class ClosingReasonTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(MemberAttribute)
+class MemberAttributeTexts(TranslationOptions):
+    fields = ("name", "purpose", "unit")
+
+
+@register(AttributeChoice)
+class AttributeChoiceTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(ConsentText)
+class ConsentTexts(TranslationOptions):
+    fields = ("body",)

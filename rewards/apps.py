@@ -32,6 +32,7 @@ class RewardsConfig(AppConfig):
         keep_history(self.get_model("reward"), unwatched=["stock"])
         keep_history(self.get_model("expirypolicy"), unwatched=["applied_at"])
         import_module("rewards.facts").register()
+        import_module("rewards.segment_templates").register()
         import_module("rewards.handlers").register()
         import_module("rewards.services.extensions").register()
         for name in (
@@ -41,6 +42,9 @@ class RewardsConfig(AppConfig):
             "donations",
             "conversions",
             "adjustment_batches",
+            "openings",
             "verification_jobs",
+            "merging",
+            "privacy",
         ):
             import_module(f"rewards.services.{name}").register()

@@ -13,6 +13,7 @@ POINTS_SENT = "rewards.points_sent.v1"
 POINTS_RECEIVED = "rewards.points_received.v1"
 POINTS_DONATED = "rewards.points_donated.v1"
 POINTS_CONVERTED = "rewards.points_converted.v1"
+OPENING_POSTED = "rewards.opening_balance_posted.v1"
 
 
 def points_adjusted(
@@ -28,6 +29,11 @@ def points_adjusted(
     """Staff gave points, or took them (below 0)."""
     payload = {"points": points, "currency": currency_id, "reason_code": reason_code, "adjustment": adjustment_id}
     return NewEntry(POINTS_ADJUSTED, member_id, happened_at, by, payload, f"adjustment:{adjustment_id}")
+
+
+def opening_posted(*, member_id: int, points: int, currency_id: int, happened_at: datetime, by: Actor) -> NewEntry:
+    """A balance that a member brought along from another system was posted."""
+    return NewEntry(OPENING_POSTED, member_id, happened_at, by, {"points": points, "currency": currency_id})
 
 
 def points_corrected(

@@ -35,6 +35,37 @@ _BALANCE = """
         0
     )::bigint
 """
+# Orders and returns that come into view in a moment: a till's clock may be a little ahead.
+_NEXT_ORDER = """
+    SELECT least(
+        (
+            SELECT min(p.ordered_at) + interval '1 microsecond' FROM rewards_purchase p
+            WHERE p.member_id = m.id AND p.ordered_at >= %(at)s
+        ),
+        (
+            SELECT min(b.returned_at) + interval '1 microsecond' FROM rewards_purchasereturn b
+            WHERE b.member_id = m.id AND b.returned_at >= %(at)s
+        )
+    )
+"""
+# And the oldest order within the days, which then falls out of them.
+_NEXT_ORDER_IN_DAYS = f"""
+    SELECT least(
+        ({_NEXT_ORDER}),
+        (
+            SELECT min(p.ordered_at) + make_interval(days => %(days)s) + interval '1 microsecond' FROM rewards_purchase p
+            WHERE p.member_id = m.id AND p.ordered_at >= %(at)s - make_interval(days => %(days)s)
+        )
+    )
+"""  # noqa: S608 - constants of this module
+_NEXT_EXPIRY = """
+    SELECT min(least(l.expires_at, a.deadline_at))
+    FROM rewards_pointsaccount a
+    JOIN rewards_pointscurrency c ON c.id = a.currency_id
+    JOIN rewards_lot l ON l.account_id = a.id AND l.remaining > 0 AND l.state = 2
+    WHERE a.member_id = m.id AND c.code = 'points' AND least(l.expires_at, a.deadline_at) > %(at)s
+"""
+_HERE = frozenset({"rewards"})
 
 
 def _orders(number: int) -> str:
@@ -68,6 +99,8 @@ def register() -> None:
             params=(days,),
             phrase=_orders_in,
             figure=_orders,
+            changed_by=_HERE,
+            next_change=_NEXT_ORDER_IN_DAYS,
         ),
         Fact(
             "rewards.spend",
@@ -76,14 +109,34 @@ def register() -> None:
             f"SELECT coalesce(sum(k.kept_amount), 0) FROM ({_KEPT_IN_DAYS}) k",  # noqa: S608 - a constant of this module
             params=(days,),
             phrase=_spend_in,
+            changed_by=_HERE,
+            next_change=_NEXT_ORDER_IN_DAYS,
         ),
-        Fact("rewards.is_first_order", _("no order before"), "bool", f"NOT EXISTS ({_KEPT})"),
+        Fact(
+            "rewards.is_first_order",
+            _("no order before"),
+            "bool",
+            f"NOT EXISTS ({_KEPT})",
+            changed_by=_HERE,
+            next_change=_NEXT_ORDER,
+        ),
         Fact(
             "rewards.last_order_date",
             _("last order"),
             "date",
             f"SELECT (max(k.ordered_at) AT TIME ZONE %(zone)s)::date FROM ({_KEPT}) k",  # noqa: S608 - a constant of this module
+            changed_by=_HERE,
+            next_change=_NEXT_ORDER,
         ),
-        Fact("rewards.balance", _("points that can be spent"), "count", _BALANCE, unit=_("points"), figure=_points),
+        Fact(
+            "rewards.balance",
+            _("points that can be spent"),
+            "count",
+            _BALANCE,
+            unit=_("points"),
+            figure=_points,
+            changed_by=_HERE,
+            next_change=_NEXT_EXPIRY,
+        ),
     ):
         register_fact(fact)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 
 from members.conditions import ConditionInvalid, parse
+from members.queries import family_ids
 from rewards import earning
 from rewards.earning import Caps, Goods, Label, Rule, RuleBook
 from rewards.ledger import currency_id
@@ -195,6 +196,17 @@ def entries_of(member_id: int, *, currency: int | None = None) -> QuerySet[Ledge
     )
 
 
+def entries_of_family(member_id: int) -> tuple[QuerySet[LedgerEntry], tuple[str, ...]]:
+    """Return the points entries (default currency) of a member and of those merged into it, and by which fields they
+    stand in order: by their number where nobody was merged.
+    """
+    family = family_ids(member_id)
+    if len(family) == 1:
+        return entries_of(member_id), ("seq",)
+    entries = LedgerEntry.objects.filter(account__member_id__in=family, account__currency_id=currency_id())
+    return entries.select_related("transaction"), ("happened_at", "id")
+
+
 def open_lots_of(member_id: int) -> QuerySet[Lot]:
     """Return the lots of a member that still hold points, in the order in which they are spent."""
     return (
@@ -205,15 +217,15 @@ def open_lots_of(member_id: int) -> QuerySet[Lot]:
 
 
 def purchases_of(member_id: int) -> QuerySet[Purchase]:
-    """Return a member's purchases, newest first."""
+    """Return the purchases of a member and of those merged into it, newest first."""
     return (
-        Purchase.objects.filter(member_id=member_id).select_related("store", "channel").order_by("-ordered_at", "-id")
+        Purchase.objects.filter(member_id__in=family_ids(member_id)).select_related("store", "channel").order_by("-ordered_at", "-id")
     )
 
 
 def vouchers_of(member_id: int) -> QuerySet[Voucher]:
-    """Return a member's vouchers with their templates, newest first."""
-    return Voucher.objects.filter(member_id=member_id).select_related("template").order_by("-issued_at", "-id")
+    """Return the vouchers of a member and of those merged into it with their templates, newest first."""
+    return Voucher.objects.filter(member_id__in=family_ids(member_id)).select_related("template").order_by("-issued_at", "-id")
 
 
 def earned_by(purchases: Sequence[Purchase]) -> dict[int, LedgerTransaction]:

@@ -23,7 +23,8 @@ from campaigns.refusals import CampaignsRefusal
 from loyalty.events import TIER_RAISED
 from loyalty.models import Tier
 from members.actors import SYSTEM, Actor
-from members.models import Member, MemberPerson, TimelineEntry
+from members.consents import is_allowed
+from members.models import ContactChannel, Member, MemberPerson, Purpose, TimelineEntry
 from members.queries import programme
 from members.timeline import NewEntry, record
 
@@ -43,6 +44,14 @@ _LONGEST_CHAIN = 3
 CHANNELS: Mapping[str, Channel] = {
     MessageTemplate.Channel.EMAIL: EmailChannel(),
     MessageTemplate.Channel.CONSOLE: ConsoleChannel(),
+}
+
+# What a message is for is a matter of its occasion, not of whoever writes the words: it decides which consent it needs.
+PURPOSES: Mapping[str, str] = {MessageTemplate.Occasion.TIER_RAISED: Purpose.SERVICE}
+# The way a member is reached by each of our channels. The trial's log stands for the app.
+_WAYS: Mapping[str, str] = {
+    MessageTemplate.Channel.EMAIL: ContactChannel.EMAIL,
+    MessageTemplate.Channel.CONSOLE: ContactChannel.APP,
 }
 
 
@@ -115,7 +124,7 @@ def deliver_due_messages(*, at: datetime, limit: int = 200) -> Delivery:
         limit -= len(claimed)
         for each in claimed:
             try:
-                state, note = _deliver(each)
+                state, note = _deliver(each, at)
             except Exception:
                 # Whatever it is, it is this letter's trouble: those claimed with it are still sent.
                 logger.exception("message %s could not be sent", each.message.pk)
@@ -181,7 +190,7 @@ def _claim(*, at: datetime, count: int) -> list[_Claimed]:
     ]
 
 
-def _deliver(claimed: _Claimed) -> tuple[Message.State, str]:
+def _deliver(claimed: _Claimed, at: datetime) -> tuple[Message.State, str]:
     """Send one claimed message; return the state it is in now, with a note. QUEUED: to be tried again."""
     message = claimed.message
     channel = CHANNELS[message.channel]
@@ -195,6 +204,9 @@ def _deliver(claimed: _Claimed) -> tuple[Message.State, str]:
         title, body = _texts(claimed)
     except ValueError:
         return Message.State.FAILED, notes.TEXT_NOT_READY
+    # Asked at the last moment: a no, or a global stop, holds from its commit on, whatever was planned before.
+    if not is_allowed(message.member_id, PURPOSES[claimed.template.occasion], _WAYS[message.channel], at=at):
+        return Message.State.SKIPPED, notes.NOT_ALLOWED
     try:
         channel.send(Letter(message.pk, address, title, body))
     except NotDelivered as refused:

@@ -18,6 +18,7 @@ from loyalty.sentences import change_sentence, keep_sentence, rise_sentence
 from members.admin import panels
 from members.admin.keyset import page_of
 from members.models import Member
+from members.queries import family_ids
 
 _ICONS = {"risen": "trending_up", "kept": "check", "fallen": "trending_down", "undone": "undo"}
 
@@ -44,7 +45,7 @@ def _head(member: Member, at: datetime) -> dict[str, Any]:
 
 
 def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
-    changes = TierChange.objects.filter(member_id=member.pk).select_related("from_tier", "to_tier")
+    changes = TierChange.objects.filter(member_id__in=family_ids(member.pk)).select_related("from_tier", "to_tier")
     page = page_of(changes, by=("happened_at", "number"), cursor=request.GET.get("cursor", ""))
     told = [
         {"sentence": change_sentence(change), "icon": _ICONS[change.reason], "happened_at": change.happened_at}

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from members import jobs
+from members import job_progress, jobs
 from members.admin.base import Badge, HistoryAdmin, actor_of, say_refusal
 from members.admin.dialogs import ConfirmDialog, carry_out
 from members.admin.timeline import Names, Renderer, register_sentence, tell
@@ -38,16 +38,13 @@ _MILESTONES_SHOWN = 20
 
 def progress_of(job: Job) -> dict[str, Any]:
     """Return how far a job is, for a bar and in words: counts, percent, rate and time left, where they can be told."""
-    percent = min(100 * job.done // job.total, 100) if job.total else None
-    seconds = job.ran_ms / 1000
-    rate = job.done / seconds if seconds and job.done else None
-    left = max(job.total - job.done, 0) if job.total else None
+    now = job_progress.progress_of(job)
     return {
-        "percent": 100 if job.state == Job.State.DONE else percent,
-        "left": left,
-        "rate": _rate(rate) if rate and job.state == Job.State.RUNNING else "",
-        "time_left": _duration(left / rate) if rate and left and job.state == Job.State.RUNNING else "",
-        "took": _duration(seconds) if not job.is_active and job.done else "",
+        "percent": now.percent,
+        "left": now.left,
+        "rate": _rate(now.rows_a_second) if now.rows_a_second else "",
+        "time_left": _duration(now.seconds_left) if now.seconds_left and now.rows_a_second else "",
+        "took": _duration(now.seconds_worked) if not job.is_active and job.done else "",
     }
 
 
@@ -220,7 +217,13 @@ class JobPage:
         if role not in (JobFile.Role.RESULT, REFUSED) or not _may_take(request, job, role):
             raise PermissionDenied
         try:
-            taken = take_file(job_id=job_id, role=role, by=actor_of(request), at=timezone.now())
+            taken = take_file(
+                job_id=job_id,
+                role=role,
+                by=actor_of(request),
+                at=timezone.now(),
+                ip_address=request.META.get("REMOTE_ADDR"),
+            )
         except Refusal as refusal:
             say_refusal(request, refusal)
             return HttpResponseRedirect(_address(job_id))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -14,6 +15,7 @@ from unfold.decorators import display
 
 from members.admin import panels
 from members.admin.base import Badge, HistoryAdmin
+from members.admin.enrol_form import enrol_page
 from members.admin.filters import DayRangeFilter
 from members.admin.member_page import MemberPage
 from members.models import Member, MemberPerson
@@ -100,10 +102,21 @@ class MemberAdmin(HistoryAdmin):
             path("<int:member_id>/tab/<slug:key>/", view(page.tab), name="members_member_tab"),
             path("<int:member_id>/person/", view(page.person), name="members_member_person"),
             path("<int:member_id>/edit/", view(page.edit), name="members_member_edit"),
-            path("<int:member_id>/freeze/", view(page.freeze), name="members_member_freeze"),
-            path("<int:member_id>/unfreeze/", view(page.unfreeze), name="members_member_unfreeze"),
+            path("<int:member_id>/standing/<slug:wish>/", view(page.standing), name="members_member_standing"),
+            path("<int:member_id>/cards/<slug:wish>/", view(page.cards), name="members_member_cards"),
         ]
         return own + super().get_urls()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("members.add_member")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Enrol a member")}
+        return enrol_page(request, context, self.media)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

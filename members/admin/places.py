@@ -1,12 +1,17 @@
-"""Pages of brands, channels and stores."""
+"""Pages of brands, channels, regions, recruiting sources and stores."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from members.admin.base import Badge, TranslatedAdmin
-from members.models import Brand, Channel, Store
+from members.models import Brand, Channel, RecruitingSource, Region, Store
+from members.profiles import regions_within
 
 
 @admin.register(Brand)
@@ -29,15 +34,55 @@ class ChannelAdmin(TranslatedAdmin):
     empty_sentence = _("No channel yet. Tills, the mini-program and the web shop are channels.")
 
 
+class RegionForm(forms.ModelForm):
+    """A region, which does not lie within itself."""
+
+    class Meta:
+        model = Region
+        fields = ("code", "parent")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None and "parent" in self.fields:
+            others = Region.objects.exclude(pk__in=regions_within(self.instance.pk))
+            self.fields["parent"].queryset = others  # type: ignore[attr-defined]
+
+
+@admin.register(Region)
+class RegionAdmin(TranslatedAdmin):
+    """Regions of the business, as a tree."""
+
+    form = RegionForm
+    list_display = ("name", "code", "parent")
+    list_select_related = ("parent",)
+    list_filter = (("parent", RelatedDropdownFilter),)
+    search_fields = ("code", "name")
+    fields = ("code", "name", "parent")
+    empty_sentence = _("No region yet. Regions group stores and members; one may be part of another.")
+
+
+@admin.register(RecruitingSource)
+class RecruitingSourceAdmin(TranslatedAdmin):
+    """What brings people to join."""
+
+    list_display = ("name", "code", "is_on")
+    search_fields = ("code", "name")
+    fields = ("code", "name", "is_on")
+    empty_sentence = _("No recruiting source yet. Posters, live streams and friends are recruiting sources.")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("code",) if obj is not None else ()
+
+
 @admin.register(Store)
 class StoreAdmin(TranslatedAdmin):
     """Stores. A store that closed stays, because purchases point at it."""
 
-    list_display = ("name", "code", "city", "brand", "open_badge")
-    list_filter = (("brand", RelatedDropdownFilter), "is_open")
-    list_select_related = ("brand",)
+    list_display = ("name", "code", "city", "region", "brand", "open_badge")
+    list_filter = (("brand", RelatedDropdownFilter), ("region", RelatedDropdownFilter), "is_open")
+    list_select_related = ("brand", "region")
     search_fields = ("code", "name", "city")
-    fields = ("code", "name", "city", "brand", "is_open")
+    fields = ("code", "name", "city", "region", "brand", "is_open")
     store_path = "pk"
     empty_sentence = _("No store yet. Add the first one; members and purchases can then name it.")
 

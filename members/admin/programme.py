@@ -17,7 +17,7 @@ class ProgrammeAdmin(TranslatedAdmin):
     """The one programme. Its list leads straight to it."""
 
     list_display = ("name", "zone", "currency")
-    fields = ("name", "points_name", "zone", "currency")
+    fields = ("name", "points_name", "zone", "currency", "closing_days")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_or_change_permission(request):

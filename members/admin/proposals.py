@@ -26,6 +26,7 @@ from members.figures import grouped
 from members.models import Operator, Proposal, TimelineEntry
 from members.proposals import APPROVE, MILESTONES, EffectChanged, approve, effect_now, kind_of, may_decide, sentence_of
 from members.refusals import Refusal
+from members.services.approvals import MOST_TOGETHER, Together, approve_together, conflicts_of
 
 STATE_COLOURS = {
     "waiting": "warning", "carried_out": "success", "refused": "danger", "sent_back": "info", "withdrawn": "info", "expired": "info",
@@ -53,6 +54,13 @@ class InboxGroup:
     rows: tuple[InboxRow, ...]
     oldest: str
     amount: int
+    code: str
+
+    @property
+    def alike(self) -> int:
+        """How many of them can be approved in one go; 0 where that makes no sense."""
+        single = sum(row.proposal.approvals_needed < 2 and bool(row.expires_in) for row in self.rows)
+        return single if single > 1 else 0
 
 
 def waiting_for(operator: Operator) -> QuerySet[Proposal]:
@@ -122,6 +130,7 @@ class ProposalAdmin(HistoryAdmin):
         page = ProposalPage(self)
         view = self.admin_site.admin_view
         own = [
+            path("approve-together/", view(page.approve_together), name="members_proposal_approve_together"),
             path("<int:proposal_id>/card/", view(page.card), name="members_proposal_card"),
             path("<int:proposal_id>/approve/", view(page.approve), name="members_proposal_approve"),
             path("<int:proposal_id>/refuse/", view(page.refuse), name="members_proposal_refuse"),
@@ -204,6 +213,25 @@ class ProposalPage:
             )
         return HttpResponseRedirect(reverse("admin:members_proposal_changelist"))
 
+    def approve_together(self, request: HttpRequest) -> HttpResponse:
+        """Approve alike proposals that were chosen in the inbox."""
+        self._require_view(request)
+        if not request.user.has_perm(APPROVE):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponse(status=405, headers={"Allow": "POST"})
+        chosen = [int(one) for one in request.POST.getlist("proposal")[: MOST_TOGETHER + 1] if one.isdecimal()]
+        mine = set(waiting_for(cast(Operator, request.user)).filter(pk__in=chosen).values_list("pk", flat=True))
+        try:
+            together = approve_together(
+                proposal_ids=[one for one in chosen if one in mine], by=actor_of(request), at=timezone.now()
+            )
+        except Refusal as refusal:
+            say_refusal(request, refusal)
+        else:
+            _say_together(request, together)
+        return HttpResponseRedirect(reverse("admin:members_proposal_changelist"))
+
     def refuse(self, request: HttpRequest, proposal_id: int) -> HttpResponse:
         """The dialog that refuses for good."""
         dialog = {
@@ -267,6 +295,7 @@ class ProposalPage:
             "is_late": is_late,
             "maker_lately": _maker_lately(proposal, at),
             "similar": [(other, sentence_of(other)) for other in similar[:_SIMILAR]],
+            "conflicts": [(other, sentence_of(other)) for other in conflicts_of(proposal)],
             "waits_for_two": waits and missing > 1,
             "may_decide": waits and not is_late and may_decide(proposal, operator),
             "approved_by_me": proposal.first_checker_id == operator.pk,
@@ -313,8 +342,22 @@ def _grouped_by_kind(waiting: Sequence[Proposal], at: datetime) -> list[InboxGro
             oldest = min(proposal.created_at for proposal in found)
             rows = tuple(_row(proposal, at) for proposal in found)
             amount = sum(proposal.amount for proposal in found)
-            groups.append(InboxGroup(str(kind.label), rows, span_in_words(at - oldest), amount))
+            groups.append(InboxGroup(str(kind.label), rows, span_in_words(at - oldest), amount, kind.code))
     return groups
+
+
+def _say_together(request: HttpRequest, together: Together) -> None:
+    """Tell how many were carried out, and why each of the others was left."""
+    if together.done:
+        number = len(together.done)
+        done = ngettext(
+            "%(number)s proposal was approved and carried out.",
+            "%(number)s proposals were approved and carried out.",
+            number,
+        )
+        messages.success(request, done % {"number": number})
+    for _proposal_id, refusal in together.left:
+        messages.warning(request, _("One proposal still waits: %(reason)s") % {"reason": refusal.sentence()})
 
 
 def _maker_lately(proposal: Proposal, at: datetime) -> dict[str, Any]:

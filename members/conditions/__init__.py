@@ -6,7 +6,9 @@ A fact of which nothing is known meets no test. An empty `all` is met by everybo
 """
 
 from members.conditions.asking import Compiled, FailedTest, Outcome, compile, evaluate
+from members.conditions.passing import changes_with_time, is_foreseeable
 from members.conditions.reading import ConditionInvalid, parse, stored
+from members.conditions.together import Together, together
 from members.conditions.tree import OPERATOR_WORDS, OPERATORS, Group, Node, Operator, Test, fact_keys, tests_of
 from members.conditions.words import failed_words, sentence
 
@@ -21,12 +23,16 @@ __all__ = [
     "Operator",
     "Outcome",
     "Test",
+    "Together",
+    "changes_with_time",
     "compile",
     "evaluate",
     "fact_keys",
     "failed_words",
+    "is_foreseeable",
     "parse",
     "sentence",
     "stored",
     "tests_of",
+    "together",
 ]

@@ -125,7 +125,8 @@ class Compiled:
     params: dict[str, Any]
 
 
-_TODAY_SQL: Final = "(%(c_at)s::timestamptz AT TIME ZONE %(c_zone)s::text)::date"
+#: The business date of the moment `c_at`, as SQL.
+TODAY_SQL: Final = "(%(c_at)s::timestamptz AT TIME ZONE %(c_zone)s::text)::date"
 
 
 def compile(node: Node, *, at: datetime) -> Compiled:
@@ -138,7 +139,7 @@ def compile(node: Node, *, at: datetime) -> Compiled:
     for number, test in enumerate(tests_of(node)):
         prefix = f"c{number}"
         fact_sql, more = test.use.sql(prefix, at="%(c_at)s", zone="%(c_zone)s")
-        text, expected = _comparison(test, fact_sql, prefix)
+        text, expected = comparison(test, fact_sql, prefix)
         params |= more | expected
         texts.append(f"coalesce({text}, FALSE)")
     left = iter(texts)
@@ -152,7 +153,7 @@ def compile(node: Node, *, at: datetime) -> Compiled:
     return Compiled(words(node), params)
 
 
-def _comparison(test: Test, fact_sql: str, prefix: str) -> tuple[str, dict[str, Any]]:
+def comparison(test: Test, fact_sql: str, prefix: str) -> tuple[str, dict[str, Any]]:
     """Return the test as SQL, NULL where the fact is, and the values it needs."""
     value = f"{prefix}_expected"
     expected: Any = test.expected
@@ -177,6 +178,6 @@ def _comparison(test: Test, fact_sql: str, prefix: str) -> tuple[str, dict[str, 
         case "month_in":
             return f"extract(month FROM {fact_sql})::int = ANY (%({value})s::int[])", {value: list(expected)}
         case "within_last_days":
-            return f"{fact_sql} BETWEEN {_TODAY_SQL} - %({value})s::int AND {_TODAY_SQL}", {value: expected}
+            return f"{fact_sql} BETWEEN {TODAY_SQL} - %({value})s::int AND {TODAY_SQL}", {value: expected}
         case "within_next_days":
-            return f"{fact_sql} BETWEEN {_TODAY_SQL} AND {_TODAY_SQL} + %({value})s::int", {value: expected}
+            return f"{fact_sql} BETWEEN {TODAY_SQL} AND {TODAY_SQL} + %({value})s::int", {value: expected}

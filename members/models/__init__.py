@@ -2,12 +2,23 @@
 
 from members.models.access import ApiKey, IdempotentAnswer, MemberToken
 from members.models.activities import Activity, ActivityKind
+from members.models.attributes import AttributeChoice, AttributeValue, MemberAttribute, MemberPreference
+from members.models.behaviours import Behaviour
+from members.models.cards import Card, CardBatch
+from members.models.consents import ConsentEntry, ConsentState, ConsentText, ContactChannel, Purpose
 from members.models.decisions import Decision
+from members.models.exports import FileTaken, MemberExport, MemberExportPart
+from members.models.imports import ImportMapping, MemberImport, MemberImportPart, MemberImportRow
+from members.models.merges import DuplicatePair, Merge
 from members.models.operators import Operator
 from members.models.people import Identity, Member, MemberPerson
-from members.models.places import Brand, Channel, Store
+from members.models.places import Brand, Channel, RecruitingSource, Region, Store
+from members.models.privacy import PrivacyRequest
 from members.models.programme import Programme
 from members.models.proposals import ApprovalRule, LimitUsage, OperatorLimit, OwnMembership, Proposal
+from members.models.segments import Segment, SegmentClock, SegmentDue, SegmentSpan, SegmentVersion
+from members.models.standing import ClosingReason, Closure, MemberFreeze
+from members.models.tags import MemberTag, Tag
 from members.models.timeline import ParkedEntry, Subscription, TimelineEntry
 from members.models.work import Job, JobErrorRow, JobFile
 
@@ -16,25 +27,59 @@ __all__ = [
     "ActivityKind",
     "ApiKey",
     "ApprovalRule",
+    "AttributeChoice",
+    "AttributeValue",
+    "Behaviour",
     "Brand",
+    "Card",
+    "CardBatch",
     "Channel",
+    "ClosingReason",
+    "Closure",
+    "ConsentEntry",
+    "ConsentState",
+    "ConsentText",
+    "ContactChannel",
     "Decision",
+    "DuplicatePair",
+    "FileTaken",
     "IdempotentAnswer",
     "Identity",
+    "ImportMapping",
     "Job",
     "JobErrorRow",
     "JobFile",
     "LimitUsage",
     "Member",
+    "MemberAttribute",
+    "MemberExport",
+    "MemberExportPart",
+    "MemberFreeze",
+    "MemberImport",
+    "MemberImportPart",
+    "MemberImportRow",
     "MemberPerson",
+    "MemberPreference",
+    "MemberTag",
     "MemberToken",
+    "Merge",
     "Operator",
     "OperatorLimit",
     "OwnMembership",
     "ParkedEntry",
+    "PrivacyRequest",
     "Programme",
     "Proposal",
+    "Purpose",
+    "RecruitingSource",
+    "Region",
+    "Segment",
+    "SegmentClock",
+    "SegmentDue",
+    "SegmentSpan",
+    "SegmentVersion",
     "Store",
     "Subscription",
+    "Tag",
     "TimelineEntry",
 ]

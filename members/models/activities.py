@@ -29,13 +29,26 @@ class ActivityKind(models.Model):
             "On: the member's own app may report it. Leave it off for whatever is worth points and can not be checked."
         ),
     )
+    kept_days = models.PositiveSmallIntegerField(
+        _("kept for"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Days, at most 366, for what is done in passing, such as views: it is told in batches, needs consent, and is "
+            "never worth points. Empty: kept for ever, and rules may reward it. It can not be changed later."
+        ),
+    )
 
     class Meta:
         verbose_name = _("kind of behaviour")
         verbose_name_plural = _("kinds of behaviour")
         ordering = ["code"]
         constraints = [
-            models.CheckConstraint(condition=Q(code__regex=r"^[a-z][a-z0-9_]*$"), name="activity_kind_code_is_a_word")
+            models.CheckConstraint(condition=Q(code__regex=r"^[a-z][a-z0-9_]*$"), name="activity_kind_code_is_a_word"),
+            models.CheckConstraint(
+                condition=Q(kept_days__isnull=True) | Q(kept_days__range=(1, 366)),
+                name="kind_is_kept_for_a_year_at_most",
+            ),
         ]
 
     def __str__(self) -> str:

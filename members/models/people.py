@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from members.models.places import Channel, Store
+from members.models.places import Channel, RecruitingSource, Region, Store
 
 
 class NextMemberNo(models.Func):
@@ -21,7 +21,8 @@ class NextMemberNo(models.Func):
 class Member(models.Model):
     """One person in the programme, without anything that says who. Never deleted: ledgers point here.
 
-    What is personal stands in MemberPerson and can be erased while this row, and all sums, stay.
+    What is personal stands in MemberPerson and can be erased while this row, and all sums, stay. A frozen member may do
+    nothing but what the three `frozen_but_…` allow; they say what the freeze in force says (`MemberFreeze`).
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
@@ -31,6 +32,11 @@ class Member(models.Model):
         FROZEN = "frozen", _("frozen")
         CLOSED = "closed", pgettext_lazy("member", "closed")
 
+    class Act(models.TextChoices):
+        EARN = "earn", pgettext_lazy("act", "earn points")
+        SPEND = "spend", pgettext_lazy("act", "spend points and vouchers")
+        SIGN_IN = "sign_in", pgettext_lazy("act", "sign in")
+
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
     member_no = models.CharField(
         _("member number"), max_length=20, unique=True, editable=False, db_default=NextMemberNo()
@@ -38,13 +44,43 @@ class Member(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=Status, default=Status.ACTIVE, db_default=Status.ACTIVE.value
     )
+    frozen_but_earns = models.BooleanField(_("earns while frozen"), default=False, db_default=False, editable=False)
+    frozen_but_spends = models.BooleanField(_("spends while frozen"), default=False, db_default=False, editable=False)
+    frozen_but_signs_in = models.BooleanField(
+        _("signs in while frozen"), default=False, db_default=False, editable=False
+    )
     joined_at = models.DateTimeField(_("joined at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, verbose_name=_("joined through"), related_name="+")
     home_store = models.ForeignKey(
         Store, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("home store"), related_name="+"
     )
+    joined_store = models.ForeignKey(
+        Store,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        verbose_name=_("joined in store"),
+        related_name="+",
+        db_index=False,
+    )
+    home_region = models.ForeignKey(
+        Region, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("home region"), related_name="+"
+    )
+    recruiting_source = models.ForeignKey(
+        RecruitingSource,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        verbose_name=_("recruiting source"),
+        related_name="+",
+        db_index=False,
+    )
+    inviter = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("invited by"), related_name="invitees"
+    )
     language = models.CharField(_("language"), max_length=10, default="zh-hans", db_default="zh-hans")
+    profile_version = models.PositiveIntegerField(_("version of the profile"), default=1, db_default=1, editable=False)
     merged_into = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -65,12 +101,36 @@ class Member(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(merged_into=models.F("id")), name="member_is_not_merged_into_itself"
             ),
+            models.CheckConstraint(condition=~models.Q(inviter=models.F("id")), name="member_is_not_invited_by_itself"),
+            models.CheckConstraint(
+                condition=models.Q(status="frozen")
+                | models.Q(frozen_but_earns=False, frozen_but_spends=False, frozen_but_signs_in=False),
+                name="only_a_freeze_leaves_something_open",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(frozen_but_earns=True, frozen_but_spends=True, frozen_but_signs_in=True),
+                name="freeze_of_a_member_forbids_something",
+            ),
         ]
         indexes = [models.Index(fields=["-joined_at", "-id"], name="member_newest_first")]
-        permissions = [("view_personal_data", _("Can see personal data unmasked"))]
+        permissions = [
+            ("view_personal_data", _("Can see personal data unmasked")),
+            ("view_sensitive_attributes", _("Can see and record sensitive details of members")),
+            ("correct_birthday", _("Can change a birthday more than once a year")),
+            ("close_member", _("Can close memberships and take it back")),
+        ]
 
     def __str__(self) -> str:
         return self.member_no
+
+    def status_to(self, act: "Member.Act") -> str:
+        """Return the status that counts for an act: active, also for a frozen member whose freeze leaves the act open."""
+        left_open = {
+            Member.Act.EARN: self.frozen_but_earns,
+            Member.Act.SPEND: self.frozen_but_spends,
+            Member.Act.SIGN_IN: self.frozen_but_signs_in,
+        }
+        return Member.Status.ACTIVE if self.status == Member.Status.FROZEN and left_open[act] else self.status
 
 
 class MemberPerson(models.Model):
@@ -83,6 +143,7 @@ class MemberPerson(models.Model):
         "phone",
         "email",
         "birthday",
+        "birthday_changed_at",
     )
 
     member = models.OneToOneField(Member, on_delete=models.PROTECT, primary_key=True, related_name="person")
@@ -94,6 +155,7 @@ class MemberPerson(models.Model):
     )
     email = models.EmailField(_("e-mail"), null=True, blank=True)
     birthday = models.DateField(_("birthday"), null=True, blank=True)
+    birthday_changed_at = models.DateTimeField(_("birthday changed at"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("personal data")
@@ -116,15 +178,20 @@ class MemberPerson(models.Model):
 
 
 class Identity(models.Model):
-    """A name under which another system knows a member: a shop's customer id, a WeChat openid.
+    """A name under which another system knows a member: a shop's customer id, a WeChat openid in one app.
 
-    Unique within its issuer; deleted with the person.
+    `issuer` is the space in which the value is unique: the shop, the appid, the WeChat open platform account. Unlinked by
+    deletion (the timeline keeps that it was there, not the value); deleted with the person. Cards are not here: they exist
+    before they belong to anybody.
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ("value",)
 
     class Kind(models.TextChoices):
         EXTERNAL = "external", _("id of another system")
+        WECHAT_OPENID = "wechat_openid", _("WeChat openid of an app")
+        WECHAT_UNIONID = "wechat_unionid", _("WeChat unionid")
+        APP_USER = "app_user", _("user of an app")
 
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="identities", verbose_name=_("member"))
     kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.EXTERNAL)
@@ -137,7 +204,18 @@ class Identity(models.Model):
         verbose_name_plural = _("identities")
         constraints = [
             models.UniqueConstraint(fields=["kind", "issuer", "value"], name="identity_belongs_to_one_member"),
-            models.CheckConstraint(condition=models.Q(kind__in=["external"]), name="identity_kind_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["external", "wechat_openid", "wechat_unionid", "app_user"]),
+                name="identity_kind_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(issuer="") & ~models.Q(value=""), name="identity_is_not_an_empty_text"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind__in=["wechat_openid", "wechat_unionid"])
+                | models.Q(value__regex=r"^[A-Za-z0-9_-]{20,64}$"),
+                name="identity_of_wechat_has_its_form",
+            ),
         ]
 
     def __str__(self) -> str:

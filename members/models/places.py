@@ -1,4 +1,4 @@
-"""Where things happen: brands, channels, stores."""
+"""Where things happen, and where members come from: brands, channels, regions, recruiting sources, stores."""
 
 from typing import ClassVar
 
@@ -56,6 +56,50 @@ class Channel(models.Model):
         return self.name
 
 
+class Region(models.Model):
+    """A part of the country as the business cuts it: North › Beijing › Haidian. A tree; the database refuses rings.
+
+    Never deleted: stores, members and figures point here.
+    """
+
+    personal_data: ClassVar[tuple[str, ...]] = ()
+
+    code = models.SlugField(_("code"), max_length=30, unique=True)
+    name = models.CharField(_("region name"), max_length=60)
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("part of"), related_name="parts"
+    )
+
+    class Meta:
+        verbose_name = _("region")
+        verbose_name_plural = _("regions")
+        ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(parent=models.F("id")), name="region_is_no_part_of_itself")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RecruitingSource(models.Model):
+    """What brought somebody to join: a poster, a live stream, a friend. Switched off when it is over, never deleted."""
+
+    personal_data: ClassVar[tuple[str, ...]] = ()
+
+    code = models.SlugField(_("code"), max_length=30, unique=True)
+    name = models.CharField(_("recruiting source"), max_length=60)
+    is_on = models.BooleanField(_("in use"), default=True, help_text=_("Off: it is not offered any more."))
+
+    class Meta:
+        verbose_name = _("recruiting source")
+        verbose_name_plural = _("recruiting sources")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Store(models.Model):
     """A place that sells. Closed stores stay, because facts point at them."""
 
@@ -66,6 +110,9 @@ class Store(models.Model):
     name = models.CharField(_("store name"), max_length=80)
     city = models.CharField(_("city"), max_length=40, blank=True)
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, verbose_name=_("brand"), related_name="stores")
+    region = models.ForeignKey(
+        Region, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("region"), related_name="stores"
+    )
     is_open = models.BooleanField(_("open"), default=True)
 
     class Meta:

@@ -35,6 +35,12 @@ class Programme(models.Model):
     currency = models.CharField(
         _("currency"), max_length=3, default="CNY", help_text=_("Three letters of ISO 4217, for example CNY.")
     )
+    closing_days = models.PositiveSmallIntegerField(
+        _("days to think a leave over"),
+        default=7,
+        db_default=7,
+        help_text=_("So many days after a member asks to leave, the membership ends. Until then it can be taken back."),
+    )
 
     class Meta:
         verbose_name = _("programme")
@@ -44,6 +50,7 @@ class Programme(models.Model):
             models.CheckConstraint(
                 condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="programme_currency_is_three_capitals"
             ),
+            models.CheckConstraint(condition=models.Q(closing_days__lte=90), name="programme_lets_members_leave"),
         ]
 
     def __str__(self) -> str:

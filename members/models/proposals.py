@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 from django.contrib.auth.models import Group
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -40,6 +42,10 @@ class Proposal(models.Model):
     amount = models.PositiveBigIntegerField(_("amount counted towards limits"), default=0)
     approvals_needed = models.PositiveSmallIntegerField(_("people who must approve"))
     effect = models.JSONField(_("what it would change when it was asked for"), default=dict)
+    touches = ArrayField(
+        models.CharField(max_length=60), default=list, verbose_name=_("what it touches"),
+        help_text=_("Two proposals that touch the same thing are shown with each other."),
+    )  # fmt: skip
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.WAITING)
     created_at = models.DateTimeField(_("asked for at"))
     expires_at = models.DateTimeField(_("expires at"))
@@ -120,6 +126,7 @@ class Proposal(models.Model):
         indexes = [
             models.Index(fields=["expires_at"], name="proposals_that_wait", condition=models.Q(state="waiting")),
             models.Index(fields=["maker", "-created_at"], name="proposals_of_a_maker"),
+            GinIndex(fields=["touches"], name="proposals_that_touch", condition=models.Q(state="waiting")),
             models.Index(fields=["-created_at", "-id"], name="proposal_newest_first"),
         ]
 

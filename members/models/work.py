@@ -2,11 +2,14 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from members.models.access import ApiKey
 from members.models.operators import Operator
+from members.models.people import Member
 
 #: The largest file that a job takes or makes, in bytes.
 MOST_FILE_BYTES = 32 * 1024 * 1024
@@ -28,12 +31,19 @@ class Job(models.Model):
         FAILED = "failed", pgettext_lazy("job", "failed")
         DONE = "done", pgettext_lazy("job", "done")
 
+    public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
     kind = models.CharField(_("kind of work"), max_length=60)
     title_params = models.JSONField(_("figures of the title"), default=dict)
     params = models.JSONField(_("what is to be done"), default=dict)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     owner = models.ForeignKey(
         Operator, on_delete=models.PROTECT, null=True, verbose_name=_("started by"), related_name="jobs"
+    )
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, null=True, verbose_name=_("asked for by the member"), related_name="+"
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, null=True, verbose_name=_("asked for with the key"), related_name="+"
     )
     language = models.CharField(_("language"), max_length=10)
     undoes = models.OneToOneField(
@@ -85,6 +95,12 @@ class Job(models.Model):
                 name="ended_job_says_when",
             ),
             models.CheckConstraint(condition=~models.Q(undoes=models.F("id")), name="job_does_not_undo_itself"),
+            models.CheckConstraint(
+                condition=models.Q(owner__isnull=True, member__isnull=True)
+                | models.Q(owner__isnull=True, api_key__isnull=True)
+                | models.Q(member__isnull=True, api_key__isnull=True),
+                name="job_is_asked_for_by_one",
+            ),
         ]
         indexes = [
             models.Index(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import Activity, Member
+from members.queries import status_sql
 from members.refusals import MembersRefusal
 from members.services.tokens import MemberIsClosed, MemberIsFrozen
 from members.timeline import NewEntry, nudge, record
@@ -18,7 +19,7 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 
 
 class ActivityKindUnknown(MembersRefusal):
-    """There is no such kind, or it is not recorded any more, or not from there."""
+    """There is no such kind, or it is not recorded any more, or not from there, or only in passing (`behaviours`)."""
 
     code = "activity_kind_unknown"
     text = _("“%(kind)s” is no behaviour that is recorded here.")
@@ -70,7 +71,7 @@ def record_activity(
         raise ActivityInFuture(external_ref=external_ref)
     told = (member_id, happened_at, value)
     with transaction.atomic():
-        refusal = _refusal(member_id, kind)
+        refusal, bearer_id = _refusal(member_id, kind)
         if refusal is not None:
             known_id = _known(source, kind, external_ref, told)
             if known_id is None:
@@ -82,7 +83,7 @@ def record_activity(
             assert known_id is not None  # noqa: S101 - the insert waited for the row that stood in its way
             return RecordedActivity(known_id, True)
         payload = {"activity": activity_id, "kind": kind, "value": value}
-        record([NewEntry("members.activity_recorded.v1", member_id, happened_at, by, payload)])
+        record([NewEntry("members.activity_recorded.v1", bearer_id, happened_at, by, payload)])
         nudge()
     return RecordedActivity(activity_id, False)
 
@@ -90,25 +91,29 @@ def record_activity(
 _Told = tuple[int, datetime, int | None]
 
 
-def _refusal(member_id: int, kind: str) -> MembersRefusal | None:
-    """Return why nothing new may be recorded, or None; the member then stays active until the end of the transaction."""
+def _refusal(member_id: int, kind: str) -> tuple[MembersRefusal | None, int]:
+    """Return why nothing new may be recorded, or None; the member then stays active until the end of the transaction.
+
+    And the member to whom it counts: of one who was merged, the survivor, whose status is asked.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT m.status, EXISTS (SELECT 1 FROM members_activitykind k WHERE k.code = %s AND k.is_on)
-            FROM members_member m WHERE m.id = %s FOR SHARE OF m
-            """,
+            f"""
+            SELECT {status_sql(Member.Act.EARN, alias="m")}, EXISTS (SELECT 1 FROM members_activitykind k WHERE k.code = %s AND k.is_on AND k.kept_days IS NULL), m.id
+            FROM members_member told JOIN members_member m ON m.id = coalesce(told.merged_into_id, told.id)
+            WHERE told.id = %s FOR SHARE
+            """,  # noqa: S608
             [kind, member_id],
         )
         found = cursor.fetchone()
     if found is None:
-        return NotFound()
-    status, is_recorded = found
+        return NotFound(), member_id
+    status, is_recorded, bearer_id = found
     if status == Member.Status.FROZEN:
-        return MemberIsFrozen()
+        return MemberIsFrozen(), bearer_id
     if status == Member.Status.CLOSED:
-        return MemberIsClosed()
-    return None if is_recorded else ActivityKindUnknown(kind=kind)
+        return MemberIsClosed(), bearer_id
+    return None if is_recorded else ActivityKindUnknown(kind=kind), bearer_id
 
 
 def _insert(

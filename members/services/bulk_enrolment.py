@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from members import timeline
 from members.actors import Actor
 from members.copying import copy_rows
+from members.models import Store
 from members.names import clean_name, search_keys
 
 
@@ -28,8 +29,11 @@ class NewMember:
 
 
 @transaction.atomic
-def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime) -> list[int]:
-    """Make members in order; return their ids. History: nobody is greeted. A phone or identity in use is an IntegrityError."""
+def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime, quiet: bool = True) -> list[int]:
+    """Make members in order; return their ids. History: nobody is greeted, unless not `quiet`.
+
+    A phone or identity in use is an IntegrityError.
+    """
     if not members:
         return []
     with connection.cursor() as cursor:
@@ -38,9 +42,22 @@ def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime) -> list
         )
         ids = [row[0] for row in cursor.fetchall()]
     pairs = list(zip(ids, members, strict=True))
+    stores = {new.home_store_id for new in members if new.home_store_id is not None}
+    regions: dict[int | None, int | None] = dict(Store.objects.filter(pk__in=stores).values_list("pk", "region_id"))
     copy_rows(
-        "members_member (id, joined_at, channel_id, home_store_id, language)",
-        ((pk, new.joined_at, new.channel_id, new.home_store_id, new.language) for pk, new in pairs),
+        "members_member (id, joined_at, channel_id, home_store_id, joined_store_id, home_region_id, language)",
+        (
+            (
+                pk,
+                new.joined_at,
+                new.channel_id,
+                new.home_store_id,
+                new.home_store_id,
+                regions.get(new.home_store_id),
+                new.language,
+            )
+            for pk, new in pairs
+        ),
     )
     copy_rows(
         "members_memberperson (member_id, full_name, name_pinyin, name_initials, phone, email, birthday)",
@@ -56,7 +73,7 @@ def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime) -> list
             pk,
             new.joined_at,
             by,
-            {"channel": new.channel_id, "store": new.home_store_id, "quiet": True},
+            {"channel": new.channel_id, "store": new.home_store_id, "quiet": quiet},
         )
         for pk, new in pairs
     )

@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.timezone import localtime
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
@@ -30,7 +32,8 @@ from members.jobs import (
     tell,
     words_of,
 )
-from members.models import Job, JobErrorRow, JobFile
+from members.models import FileTaken, Job, JobErrorRow, JobFile
+from members.queries import programme
 from members.refusals import MembersRefusal, Refusal
 from members.sheets import CONTENT_TYPE, sheet
 
@@ -53,6 +56,14 @@ class TakenFile:
     name: str
     content_type: str
     content: bytes
+
+
+class JobFileGone(MembersRefusal):
+    """The files of the job are no longer kept."""
+
+    code = "job_file_gone"
+    text = _("This file was kept until %(until)s and can not be taken any more.")
+    status = 410
 
 
 class JobIsOver(MembersRefusal):
@@ -269,14 +280,20 @@ def forget_job_files(*, at: datetime, limit: int = 200) -> int:
     return len(holding)
 
 
-def take_file(*, job_id: int, role: str, by: Actor, at: datetime) -> TakenFile:
+def take_file(*, job_id: int, role: str, by: Actor, at: datetime, ip_address: str | None = None) -> TakenFile:
     """Return a file of a job, after writing down who took it: `result`, or `refused`, the rows that were refused.
 
-    Refused rows come as a sheet with the reason of each in the active language. Raises `NotFound`.
+    Refused rows come as a sheet with the reason of each in the active language. Raises `NotFound`, and `JobFileGone` once
+    the files are no longer kept, whether they are deleted yet or not.
     """
     with transaction.atomic():
         job = _locked(job_id)
+        if not job.is_active and job.files_expire_at <= at:
+            raise JobFileGone(until=date_format(localtime(job.files_expire_at, programme().tz), "DATETIME_FORMAT"))
         taken = _refused_rows(job) if role == REFUSED else _kept_file(job, role)
+        FileTaken.objects.create(
+            job=job, role=role, operator_id=by.id if by.kind == "operator" else None, ip_address=ip_address, taken_at=at
+        )
         tell(job, "file_taken", by=by, at=at)
     return taken
 

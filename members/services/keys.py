@@ -29,6 +29,8 @@ ORDERS_READ: Final = "orders.read"
 ORDERS_WRITE: Final = "orders.write"
 VOUCHERS_REDEEM: Final = "vouchers.redeem"
 ACTIVITIES_WRITE: Final = "activities.write"
+MEMBERS_READ: Final = "members.read"
+MEMBERS_WRITE: Final = "members.write"
 
 SCOPES: Final[dict[str, Promise]] = {
     MEMBERS_RESOLVE: _("find members"),
@@ -36,6 +38,8 @@ SCOPES: Final[dict[str, Promise]] = {
     ORDERS_WRITE: _("record purchases and returns"),
     VOUCHERS_REDEEM: _("check and use vouchers"),
     ACTIVITIES_WRITE: _("tell what members do besides buying"),
+    MEMBERS_READ: _("read the members it told us of, with name and phone"),
+    MEMBERS_WRITE: _("enrol and change members under its own ids"),
 }
 
 

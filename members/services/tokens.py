@@ -19,7 +19,7 @@ _SECRET_BYTES = 32
 
 
 class MemberIsFrozen(MembersRefusal):
-    """A frozen member can not sign in or act."""
+    """A member whose sign-in or earning is frozen can not sign in, or have that recorded which earns."""
 
     code = "member_frozen"
     text = _("This membership is frozen. Please ask the staff.")
@@ -92,10 +92,11 @@ def revoke_tokens_of(*, member_id: int, at: datetime) -> int:
 
 
 def refuse_inactive(member: Member) -> None:
-    """Raise `MemberIsFrozen` or `MemberIsClosed` unless the member is active."""
-    if member.status == Member.Status.FROZEN:
+    """Raise `MemberIsFrozen` or `MemberIsClosed` unless the member may sign in."""
+    status = member.status_to(Member.Act.SIGN_IN)
+    if status == Member.Status.FROZEN:
         raise MemberIsFrozen
-    if member.status == Member.Status.CLOSED:
+    if status == Member.Status.CLOSED:
         raise MemberIsClosed
 
 

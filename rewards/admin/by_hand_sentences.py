@@ -43,6 +43,10 @@ def _adjusted(payload: Payload, names: Names) -> str:
     return _("Staff took %(points)s: %(reason)s.") % figures
 
 
+def _opened(payload: Payload, names: Names) -> str:
+    return _("Brought along %(points)s from another system.") % {"points": points_words(payload["points"])}
+
+
 def _corrected(payload: Payload, names: Names) -> str:
     points = payload["points"]
     if points > 0:
@@ -96,6 +100,7 @@ def _converted(payload: Payload, names: Names) -> str:
 
 
 register_sentence(events.POINTS_ADJUSTED, _adjusted, icon="tune", names={"reason_code": reason_labels})
+register_sentence(events.OPENING_POSTED, _opened, icon="luggage")
 register_sentence(events.POINTS_CORRECTED, _corrected, icon="undo")
 register_sentence(events.ARREARS_FORGIVEN, _forgiven, icon="money_off")
 register_sentence(events.POINTS_SENT, _sent, icon="send", names={"receiver": member_numbers})

@@ -14,6 +14,7 @@ from members.admin.days import last_day, local_day
 from members.admin.keyset import page_of
 from members.figures import grouped
 from members.models import Member
+from members.queries import family_ids
 from rewards.admin.corrections import RIGHT as CORRECT
 from rewards.explanation import explain
 from rewards.ledger import currency_id
@@ -22,7 +23,7 @@ from rewards.queries import (
     accounts_of,
     balance_of,
     earned_by,
-    entries_of,
+    entries_of_family,
     open_holds_of,
     open_lots_of,
     points_in_trace,
@@ -47,7 +48,8 @@ def _head(member: Member, at: datetime) -> dict[str, Any]:
 
 
 def _points_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
-    page = page_of(entries_of(member.pk), by=("seq",), cursor=request.GET.get("cursor", ""))
+    told, order = entries_of_family(member.pk)
+    page = page_of(told, by=order, cursor=request.GET.get("cursor", ""))
     may_correct = request.user.has_perm(CORRECT)
     entries = [
         {
@@ -55,7 +57,7 @@ def _points_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str,
             "kind": entry.transaction.get_kind_display(),
             "number": entry.transaction.number_on_paper,
             "why": explain(entry.transaction.trace),
-            "may_correct": may_correct and may_be_corrected(entry.transaction),
+            "may_correct": may_correct and entry.member_id == member.pk and may_be_corrected(entry.transaction),
         }
         for entry in page.rows
     ]
@@ -109,7 +111,7 @@ def _orders_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str,
     earned = earned_by(page.rows) if page.rows else {}
     orders = [{"purchase": purchase, "points": points_in_trace(earned.get(purchase.pk))} for purchase in page.rows]
     unlinked = (
-        came_back.filter(member=member, purchase__isnull=True).order_by("-returned_at")[:_MOST_UNLINKED]
+        came_back.filter(member__in=family_ids(member.pk), purchase__isnull=True).order_by("-returned_at")[:_MOST_UNLINKED]
         if page.is_first
         else []
     )

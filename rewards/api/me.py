@@ -18,6 +18,7 @@ from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import IsMember
 from members.api.queries import BadQuery
 from members.identifiers import ENTRY, REDEMPTION, VOUCHER, NotFound, parse_ref
+from members.queries import family_ids
 from members.services.idempotency import Answer, fingerprint_of
 from rewards.api import examples
 from rewards.api.filters import EntryFilter, VoucherFilter, filtered
@@ -299,7 +300,7 @@ class VoucherView(ApiView):
 
 
 def _redemptions_of(member_id: int) -> QuerySet[Redemption]:
-    return Redemption.objects.filter(member_id=member_id).select_related("reward", "voucher__template")
+    return Redemption.objects.filter(member_id__in=family_ids(member_id)).select_related("reward", "voucher__template")
 
 
 def _entry_number(ref: str) -> int:

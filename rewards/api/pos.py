@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,9 +18,9 @@ from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.permissions import till_may
 from members.api.queries import query_values
 from members.identifiers import NotFound
-from members.models import ApiKey
+from members.models import ApiKey, Member
 from members.names import mask_name
-from members.queries import MemberNotFound, member_by_number, member_by_phone, member_by_public_id
+from members.queries import MemberNotFound, member_by_card, member_by_number, member_by_phone, member_by_public_id
 from members.services.idempotency import Answer
 from members.services.keys import MEMBERS_RESOLVE, ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM
 from rewards.api import examples
@@ -67,6 +67,9 @@ class WrongStore(RewardsRefusal):
     status = 403
 
 
+_LOOK_UPS: Final = {"member_no": member_by_number, "phone": member_by_phone, "card_no": member_by_card}
+
+
 class ResolveView(ApiView):
     """Finds the member who stands at the till."""
 
@@ -79,8 +82,8 @@ class ResolveView(ApiView):
         examples=examples.RESOLVE,
         summary="Find a member",
         description=(
-            "By member number or by phone, exactly one of them. The name is masked. The short-lived member code (QR) "
-            "will be a third way; it is not accepted yet."
+            "By member number, by phone or by the number of a card, exactly one of them. The name is masked. The short-lived member code (QR) "
+            "will be another way; it is not accepted yet."
         ),
         tags=["POS"],
         request=ResolveSerializer,
@@ -90,17 +93,18 @@ class ResolveView(ApiView):
         at = timezone.now()
         asked = ResolveSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        phone = asked.validated_data.get("phone")
-        member = member_by_phone(phone) if phone else member_by_number(asked.validated_data["member_no"])
+        (named_by, name), *_rest = ((key, value) for key, value in asked.validated_data.items() if value)
+        member = _LOOK_UPS[named_by](name)
         if member is None:
             raise MemberNotFound
-        check_active(member.member_no, member.status)
+        if Member.Status.ACTIVE not in (member.status_to(Member.Act.EARN), member.status_to(Member.Act.SPEND)):
+            check_active(member.member_no, member.status)
         person = getattr(member, "person", None)
         found = {
             "member_ref": member.public_id,
             "member_no": member.member_no,
             "name": mask_name(person.full_name) if person else "",
-            "identified_by": "phone" if phone else "member_no",
+            "identified_by": named_by,
             "tier": named_tier(standing_of(member.pk, at).tier.code),
             "points_available": balance_of(member.pk, at).available,
             "vouchers_usable": vouchers_of(member.pk).filter(state=Voucher.State.ISSUED, expires_at__gt=at).count(),

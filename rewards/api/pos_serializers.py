@@ -35,11 +35,12 @@ class TierNameSerializer(serializers.Serializer):
 class ResolveSerializer(Body):
     """What the till knows of the member. The short-lived member code (QR) is not read yet."""
 
-    member_no = Text(required=False, max_length=20, help_text="The number on the card.")
+    member_no = Text(required=False, max_length=20, help_text="The member's number, as receipts show it.")
+    card_no = Text(required=False, max_length=20, help_text="The number of a printed card; lost cards are not found.")
     phone = Text(required=False, max_length=40, help_text="In any usual form; without country code it is a local one.")
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
-        return exactly_one(attrs, "member_no", "phone")
+        return exactly_one(attrs, "member_no", "phone", "card_no")
 
 
 class ResolvedMemberSerializer(serializers.Serializer):
@@ -48,7 +49,7 @@ class ResolvedMemberSerializer(serializers.Serializer):
     member_ref = Ref(MEMBER, help_text="For the order.")
     member_no = serializers.CharField()
     name = serializers.CharField(help_text="Masked; may be empty.")
-    identified_by = serializers.ChoiceField(choices=["member_no", "phone"])
+    identified_by = serializers.ChoiceField(choices=["member_no", "phone", "card_no"])
     tier = TierNameSerializer()
     points_available = serializers.IntegerField()
     vouchers_usable = serializers.IntegerField()

@@ -198,6 +198,7 @@ class LedgerTransaction(models.Model):
         CONVERT_IN = 14, _("converted from a partner")
         CORRECT = 15, _("wrong credit taken back")
         WRITE_OFF = 16, _("arrears forgiven")
+        MERGE = 17, _("moved at a merge")
         EXTEND = 18, _("expiry extended")
 
     kind = models.SmallIntegerField(_("kind"), choices=Kind)
@@ -236,7 +237,7 @@ class LedgerTransaction(models.Model):
                 fields=["kind", "source", "natural_key", "currency"], name="ledger_fact_is_posted_once_per_currency"
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18]),
+                condition=Q(kind__in=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]),
                 name="ledger_kind_is_known",
             ),
         ]
@@ -250,7 +251,7 @@ class LedgerTransaction(models.Model):
     @property
     def number_on_paper(self) -> str:
         """The number of the order or the return as it stands on the receipt; nothing for what has no paper."""
-        is_of_a_shop = self.source not in ("activity", "birthday", "gift", "redemption")
+        is_of_a_shop = self.source not in ("activity", "birthday", "gift", "opening", "redemption")
         kinds = (self.Kind.EARN, self.Kind.RETURN, self.Kind.REDEEM, self.Kind.CAPTURE)
         return self.natural_key if self.kind in kinds and is_of_a_shop else ""
 
@@ -332,7 +333,11 @@ class LedgerEntry(models.Model):
 
 
 class Lot(models.Model):
-    """Points earned together, which expire together. Eaten earliest expiry first."""
+    """Points earned together, which expire together. Eaten earliest expiry first.
+
+    A merge moves what is left of a lot into a new one of the survivor, with the same expiry and origin, which names the
+    lot it came from, the transaction that had credited the points, and whose they are.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
@@ -367,6 +372,25 @@ class Lot(models.Model):
     origin_lot = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("came from lot"), db_index=False
     )
+    credit = models.ForeignKey(
+        LedgerTransaction,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("first credited by"),
+        db_index=False,
+        help_text=_("Of points that a merge brought: what had credited them."),
+    )
+    owner = models.ForeignKey(
+        Member,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("goes with"),
+        db_index=False,
+        db_constraint=False,
+        help_text=_("Of points that a merge brought: the member whose they are when it is taken apart."),
+    )
     amount = models.BigIntegerField(_("points earned"))
     remaining = models.BigIntegerField(_("points left"))
     held = models.BigIntegerField(_("points held"), db_default=0)
@@ -395,6 +419,7 @@ class Lot(models.Model):
                 fields=["expires_at", "account"], name="lot_due", condition=Q(remaining__gt=0, expires_at__isnull=False)
             ),
             models.Index(fields=["available_at", "account"], name="lot_pending", condition=Q(state=1)),
+            models.Index(fields=["credit"], name="lot_brought_by_merge", condition=Q(credit__isnull=False)),
         ]
 
     def __str__(self) -> str:

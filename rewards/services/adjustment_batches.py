@@ -16,7 +16,8 @@ from members.actors import Actor
 from members.effects import Effect, EffectLine
 from members.figures import grouped
 from members.identifiers import NotFound
-from members.models import Job, OwnMembership, Proposal
+from members.models import Job, Member, OwnMembership, Proposal
+from members.queries import status_sql
 from members.refusals import Refusal
 from rewards import ledger
 from rewards.ending import money_per_point, worth
@@ -121,22 +122,35 @@ def run_batch(run: jobs.JobRun) -> None:
             run.advance(ok=len(rows) - failed, failed=failed, cursor={"row": rows[-1].number})
 
 
-def _lock(currency_id: int, member_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Hold the members of a chunk as they are, and lock their accounts, ascending; return number and status by id."""
+def _lock(currency_id: int, member_ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
+    """Hold the members of a chunk as they are, and lock their accounts, ascending.
+
+    Returns by id: the number, the status as far as earning goes, and as far as spending goes.
+    """
     ids = sorted(set(member_ids))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, member_no, status FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE", [ids]
+            f"""
+            SELECT id, member_no, {status_sql(Member.Act.EARN)}, {status_sql(Member.Act.SPEND)}
+            FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE
+            """,  # noqa: S608
+            [ids],
         )
-        states = {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+        states = {row[0]: (row[1], row[2], row[3]) for row in cursor.fetchall()}
     ledger.lock_accounts(member_ids=ids, currency=currency_id)
     return states
 
 
 def _post(
-    batch: AdjustmentBatch, row: AdjustmentBatchRow, state: tuple[str, str], proposal: Proposal, by: Actor, at: datetime
+    batch: AdjustmentBatch,
+    row: AdjustmentBatchRow,
+    state: tuple[str, str, str],
+    proposal: Proposal,
+    by: Actor,
+    at: datetime,
 ) -> None:
-    check_active(*state)
+    member_no, to_earn, to_spend = state
+    check_active(member_no, to_earn if row.points > 0 else to_spend)
     post_adjustment(
         member_id=row.member_id, currency_id=batch.currency_id, points=row.points, asked=Why(row.reason_code, row.note), source=SOURCE,
         natural_key=f"{batch.pk}:{row.number}", proposal=proposal, batch_row_id=row.pk, by=by, at=at,

@@ -20,15 +20,16 @@ from django.utils.translation import gettext_lazy as _
 from members.actors import Actor
 from members.jobs import plain_reason, words_of
 from members.models import Member, MemberPerson
+from members.personal_words import names_person
 from members.phones import InvalidPhone, parse_phone
 from members.queries import region
 from members.sheets import sheet
+from members.tables.refused import READING_REASONS, TableError, UnreadableRow
+from members.tables.rows import read_rows
 from rewards import ledger
 from rewards.models import AdjustmentBatch, AdjustmentBatchError, AdjustmentBatchRow, ReasonCode
 from rewards.refusals import RewardsRefusal
 from rewards.services.by_hand import NOTE_LENGTH, operator_id
-from rewards.services.imports.files import read_rows
-from rewards.services.imports.refused import REASONS, OrderFileError, UnreadableRow
 
 MOST_ROWS: Final = 50_000
 MOST_BYTES: Final = 10 * 1_048_576
@@ -52,6 +53,7 @@ _NO_POINTS = _("The points are no whole number other than 0, or too many.")
 _NO_REASON = _("This reason is not offered.")
 _WRONG_REASON = _("This reason does not explain points that are given or taken like this.")
 _NO_NOTE = _("This reason needs a note.")
+_NAMES_PERSON = _("The note names a person. It is kept even when the person asks to be erased, so leave that out.")
 _TWICE = _("The member stands in row %(row)s already with the same points and reason.")
 
 
@@ -180,7 +182,7 @@ def _rows_of(name: str, content: bytes) -> list[_Read]:
                     found.append(_taken(number, cells, ours))
                     if len(found) > MOST_ROWS:
                         raise BatchFileTooLarge(rows=MOST_ROWS, megabytes=MOST_BYTES // 1_048_576)
-        except OrderFileError as error:
+        except TableError as error:
             raise BatchFileUnreadable(problem=str(error).replace(path.name, Path(name).name)) from error
     return found
 
@@ -189,7 +191,7 @@ def _taken(number: int, cells: dict[str, str], ours: Mapping[str, str]) -> _Read
     kept = {ours[key]: value[:_MOST_CELL] for key, value in cells.items() if key in ours}
     if isinstance(cells, UnreadableRow):
         params = {name: str(value)[:_MOST_CELL] for name, value in cells.params.items()}
-        return _Read(number, kept, problem=REASONS[cells.code], params=params)
+        return _Read(number, kept, problem=READING_REASONS[cells.code], params=params)
     return _Read(number, kept)
 
 
@@ -219,7 +221,7 @@ def _reasons() -> dict[str, ReasonCode]:
 def _find_members(rows: Sequence[_Read]) -> None:
     """Find the members of some rows by number or phone: two queries."""
     names = {row.text("member") for row in rows} - {""}
-    by_number = {member.member_no: member for member in Member.objects.filter(member_no__in=names)}
+    by_number = {member.member_no: member for member in Member.objects.select_related("person").filter(member_no__in=names)}
     phones: dict[str, str] = {}
     for name in names - by_number.keys():
         try:
@@ -241,9 +243,10 @@ def _check(row: _Read, reasons: Mapping[str, ReasonCode], seen: dict[tuple[int, 
         return
     row.points = _whole(row.text("points"))
     row.reason = reasons.get(row.text("reason").lower())
-    if row.member.status == Member.Status.CLOSED:
+    status = row.member.status_to(Member.Act.SPEND if row.points and row.points < 0 else Member.Act.EARN)
+    if status == Member.Status.CLOSED:
         row.problem = _CLOSED
-    elif row.member.status == Member.Status.FROZEN:
+    elif status == Member.Status.FROZEN:
         row.problem = _FROZEN
     elif not row.points:
         row.problem = _NO_POINTS
@@ -253,6 +256,8 @@ def _check(row: _Read, reasons: Mapping[str, ReasonCode], seen: dict[tuple[int, 
         row.problem = _WRONG_REASON
     elif row.reason.needs_note and not row.text("note"):
         row.problem = _NO_NOTE
+    elif row.text("note") and names_person(row.text("note"), getattr(row.member, "person", None)):
+        row.problem = _NAMES_PERSON
     else:
         first = seen.setdefault((row.member.pk, row.points, row.reason.code), row.number)
         if first != row.number:

@@ -12,7 +12,7 @@ from members import proposals, timeline
 from members.actors import Actor
 from members.effects import Effect, EffectLine
 from members.figures import grouped, signed
-from members.models import Proposal
+from members.models import Member, Proposal
 from rewards import ledger
 from rewards.events_adjustments import arrears_forgiven, points_adjusted
 from rewards.explanation import in_active_language, register_note
@@ -205,11 +205,11 @@ def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> s
         # Locked first, so that the same order is not credited twice, nor returned meanwhile.
         found = missing_points(member_id=member_id, order_no=params["order"])
         ledger.lock_purchases(purchase_ids=[found.purchase.pk])
-        hold_active(member_id)
+        hold_active(member_id, Member.Act.EARN)
         ledger.lock_account(member_id=member_id, currency=params["currency"])
         missing = _still_missing(member_id, params["order"], points)
     else:
-        hold_active(member_id)
+        hold_active(member_id, Member.Act.EARN if points > 0 else Member.Act.SPEND)
     post_adjustment(
         member_id=member_id, currency_id=params["currency"], points=points, asked=Why(reason, params["note"]), missing=missing,
         natural_key=f"proposal {proposal.pk}", proposal=proposal, by=by, at=at,

@@ -18,7 +18,7 @@ from members import timeline
 from members.actors import Actor
 from members.facts import values_for
 from members.models import Activity, Member
-from members.queries import programme
+from members.queries import programme, status_sql, survivors_of
 from rewards import earning, events, ledger
 from rewards.earning import Needs
 from rewards.expiring import activity_event, deadline_after
@@ -67,14 +67,15 @@ def award_activities(*, activity_ids: Sequence[int], by: Actor, at: datetime) ->
     nothing, and the timeline says so. One transaction: the caller bounds how many.
     """
     tz = programme().tz
-    rows = Activity.objects.filter(pk__in=activity_ids).order_by("happened_at", "pk")
+    rows = list(Activity.objects.filter(pk__in=activity_ids).order_by("happened_at", "pk"))
+    bearers = survivors_of({row.member_id for row in rows})  # of a member who was merged, the survivor earns
     return _award(
         [
             Occasion(
                 SOURCE_ACTIVITY,
                 str(row.pk),
                 earning.ActivityFacts(
-                    row.member_id, row.kind, row.value, row.store_id, row.channel_id, row.happened_at,
+                    bearers[row.member_id], row.kind, row.value, row.store_id, row.channel_id, row.happened_at,
                     row.happened_at.astimezone(tz),
                 ),
                 row.pk,
@@ -119,16 +120,17 @@ def _with_birthday(day: date, ends: datetime) -> Iterator[tuple[int, datetime]]:
     for _chunk in range(_MOST_BIRTHDAYS // _MEMBERS_READ_AT_ONCE):
         with connection.cursor() as cursor:
             cursor.execute(
-                """
+                f"""
                 SELECT m.id, m.joined_at
                 FROM members_memberperson p JOIN members_member m ON m.id = p.member_id
                 WHERE (extract(month FROM p.birthday) * 100 + extract(day FROM p.birthday))::int = ANY (%s)
-                    AND m.status = %s AND m.joined_at < %s AND m.id > %s
+                    AND {status_sql(Member.Act.EARN, alias="m")} = %s AND m.joined_at < %s AND m.id > %s
                     AND NOT EXISTS (
                         SELECT 1 FROM rewards_ledgertransaction t
-                        WHERE t.kind = %s AND t.source = %s AND t.natural_key = m.id || ':' || %s)
+                        WHERE t.kind = %s AND t.source = %s
+                            AND t.natural_key IN (SELECT f || ':' || %s FROM unnest(members_family(m.id)) AS f))
                 ORDER BY m.id LIMIT %s
-                """,
+                """,  # noqa: S608
                 [
                     [one.month * 100 + one.day for one in kept], Member.Status.ACTIVE, ends, last,
                     LedgerTransaction.Kind.EARN, SOURCE_BIRTHDAY, str(day.year), _MEMBERS_READ_AT_ONCE,
@@ -180,7 +182,10 @@ def _lock(occasions: Sequence[Occasion]) -> dict[int, str]:
     members = sorted({occasion.facts.member_id for occasion in occasions})
     rules = [rule for one in occasions for rule in _rules_for(one.facts.kind, one.facts.happened_at)]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, status FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE", [members])
+        cursor.execute(
+            f"SELECT id, {status_sql(Member.Act.EARN)} FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE",  # noqa: S608
+            [members],
+        )
         statuses = dict(cursor.fetchall())
     active = [member_id for member_id in members if statuses[member_id] == Member.Status.ACTIVE]
     for currency_id in sorted({ledger.currency_id(), *(rule.currency_id for rule in rules)}):

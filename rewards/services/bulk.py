@@ -5,7 +5,7 @@ rows are written by COPY and set-based statements. One call is one transaction; 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -69,7 +69,7 @@ class _Bought:
 
 @dataclass(slots=True)
 class _Run:
-    """What a run collects before it is written. `facts_of` names the facts of a return, by currency, in `facts`."""
+    """What a run collects before it is written. `bearers`: to whom what is told of a member is posted. `facts_of` names the facts of a return, by currency, in `facts`."""
 
     by: Actor
     quiet: bool
@@ -77,6 +77,7 @@ class _Run:
     replays: dict[int, MemberReplay]
     goods: Mapping[str, LineGoods]
     not_earning: set[str]
+    bearers: Mapping[int, int]
     facts: list[BatchFact] = field(default_factory=list)
     uses: list[earning.OfferUse] = field(default_factory=list)
     reversed_uses: list[earning.OfferUse] = field(default_factory=list)
@@ -101,12 +102,14 @@ def post_history(
     orders = without_refused_members(orders, outcome)
     inserted = _insert_orders(orders, outcome)
     new_returns = _new_returns(returns, outcome)
-    member_ids = sorted(
-        {o.member_id for o, _ in inserted.values() if o.member_id} | {r.member_id for r in new_returns if r.member_id}
-    )
+    told = {o.member_id for o, _ in inserted.values() if o.member_id}
+    told |= {r.member_id for r in new_returns if r.member_id}
     bought = _referred(new_returns)
     new_returns = _new_returns(new_returns, outcome)  # some may have been recorded until their purchases were locked
-    member_ids = sorted({*member_ids, *(b.purchase.member_id for b in bought.values() if b.purchase.member_id)})
+    told |= {b.purchase.member_id for b in bought.values() if b.purchase.member_id}
+    bearers = bulk_rows.bearers_of(told)
+    inserted = {key: (_posted_to(order, bearers), row) for key, (order, row) in inserted.items()}
+    member_ids = sorted(set(bearers.values()))
     ledger.lock_accounts(member_ids=member_ids)
     facts = in_order([order for order, _ in inserted.values()], new_returns)
     if not facts:
@@ -115,7 +118,7 @@ def post_history(
     run = _Run(
         by, quiet, outcome, load_replays(member_ids, earliest_at=earliest_at),
         bulk_rows.goods_of({line.sku for order, _ in inserted.values() for line in order.lines}),
-        articles_that_do_not_earn(new_returns),
+        articles_that_do_not_earn(new_returns), bearers,
     )  # fmt: skip
     moments = [order.ordered_at for order, _ in inserted.values()]
     offers = offers_between(min(moments), max(moments)) if moments else []
@@ -126,6 +129,10 @@ def post_history(
             _replay_order(run, fact, inserted[fact.source, fact.external_order_no][1], offers, bought)
     _write(run, at)
     return outcome
+
+
+def _posted_to(order: Order, bearers: Mapping[int, int]) -> Order:
+    return order if order.member_id is None else replace(order, member_id=bearers[order.member_id])
 
 
 def _moment(fact: Order | Return) -> datetime:
@@ -269,7 +276,7 @@ def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought
     run.return_facts.append(len(run.facts) if member_id is not None else None)
     if member_id is not None:
         origin = (sale.purchase.source, sale.purchase.external_order_no) if sale else None
-        _take_back(run, ret, member_id, total, share, origin)
+        _take_back(run, ret, run.bearers[member_id], total, share, origin)
 
 
 def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], eligible: Decimal) -> None:
@@ -314,7 +321,8 @@ def _write(run: _Run, at: datetime) -> None:
         taken = -(result.d_available + result.d_pending) + result.d_debt if result else 0
         run.news.append(
             events.return_recorded(
-                return_id=return_id, purchase_id=row.purchase_id, member_id=row.member_id, store_id=row.ret.store_id,
+                return_id=return_id, purchase_id=row.purchase_id, store_id=row.ret.store_id,
+                member_id=run.bearers[row.member_id] if row.member_id is not None else None,
                 amount=row.total_amount, points=taken, arrears=result.d_debt if result else 0, credits=row.share.credits,
                 return_no=row.ret.external_return_no, happened_at=row.ret.returned_at, by=run.by, quiet=run.quiet,
             )

@@ -85,7 +85,8 @@ def _lock(orders: Sequence[Order], returns: Sequence[Return]) -> None:
     known = bulk_rows.lock_referred(returns)
     members = {order.member_id for order in orders} | {ret.member_id for ret in returns}
     members |= {purchase.member_id for purchase in known}
-    ledger.lock_accounts(member_ids=sorted(member_id for member_id in members if member_id))
+    told = bulk_rows.bearers_of(member_id for member_id in members if member_id)
+    ledger.lock_accounts(member_ids=sorted({*told, *told.values()}))
     moments = [order.ordered_at for order in orders]
     budgets = set(rule_book().budgets_between(min(moments), max(moments)) if moments else ())
     for posted in chain.from_iterable(earnings_of(known).values()):

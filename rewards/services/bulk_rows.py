@@ -10,6 +10,8 @@ from django.db import connection
 from django.db.models import Sum
 
 from members.copying import copy_rows
+from members.models import Member
+from members.queries import status_sql
 from rewards import ledger
 from rewards.models import Product, Purchase, PurchaseReturn
 from rewards.services.orders import Order
@@ -49,13 +51,30 @@ def serialise(sources: Iterable[str]) -> None:
 
 
 def hold_statuses(member_ids: Iterable[int]) -> list[tuple[int, str, str]]:
-    """Return (id, number, status) of members, and keep the statuses so until the end of the transaction."""
+    """Return (id, number, status as far as earning goes) of members, and keep it so until the end of the transaction.
+
+    Of a member who was merged, number and status are those of the survivor.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, member_no, status FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE",
+            f"""
+            SELECT m.id, s.member_no, {status_sql(Member.Act.EARN, alias="s")}
+            FROM members_member m JOIN members_member s ON s.id = coalesce(m.merged_into_id, m.id)
+            WHERE m.id = ANY (%s) ORDER BY m.id FOR SHARE
+            """,  # noqa: S608
             [list(member_ids)],
         )
         return cursor.fetchall()
+
+
+def bearers_of(member_ids: Iterable[int]) -> dict[int, int]:
+    """Return by id to whom what is told of members is posted (a survivor where one was merged), and keep it so."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, coalesce(merged_into_id, id) FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE",
+            [list(member_ids)],
+        )
+        return dict(cursor.fetchall())
 
 
 def insert_purchases(orders: Sequence[Order]) -> dict[tuple[str, str], InsertedPurchase]:

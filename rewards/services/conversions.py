@@ -16,7 +16,7 @@ from members import proposals, timeline
 from members.actors import Actor
 from members.effects import Effect, EffectLine
 from members.figures import grouped
-from members.models import Proposal
+from members.models import Member, Proposal
 from members.queries import programme
 from rewards import ledger
 from rewards.events_adjustments import points_converted
@@ -160,7 +160,7 @@ def _check_day(partner: Partner, member_id: int, points: int, at: datetime) -> N
 
 def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> str:
     member_id, points = params["member"], params["points"]
-    hold_active(member_id)
+    hold_active(member_id, Member.Act.SPEND)
     ledger.lock_account(member_id=member_id, currency=params["currency"])
     asked = PartnerConversion.objects.select_related("partner").get(pk=params["conversion"])
     if not asked.partner.is_active:

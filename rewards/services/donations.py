@@ -13,7 +13,7 @@ from loyalty.queries import tier_at
 from members import proposals, timeline
 from members.actors import Actor
 from members.effects import Effect, EffectLine
-from members.models import Proposal
+from members.models import Member, Proposal
 from rewards import ledger
 from rewards.events_adjustments import points_donated
 from rewards.explanation import in_active_language, register_note
@@ -105,7 +105,7 @@ def _running(project_id: int, at: datetime) -> CharityProject:
 
 def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> str:
     member_id, points = params["member"], params["points"]
-    hold_active(member_id)
+    hold_active(member_id, Member.Act.SPEND)
     project = _running(params["project"], at)
     posting = ledger.debit(
         kind=ledger.Kind.DONATE, contra=ledger.Contra.CHARITY, member_id=member_id, currency_id=params["currency"], points=points,

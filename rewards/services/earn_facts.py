@@ -30,12 +30,12 @@ def missing_facts(*, needs: Needs, member_id: int, purchase_id: int, ordered_at:
         cursor.execute(
             """
             SELECT %s AND NOT EXISTS (
-                       SELECT FROM rewards_purchase p WHERE p.member_id = %s AND p.id <> %s AND NOT EXISTS (
+                       SELECT FROM rewards_purchase p WHERE p.member_id = ANY (members_family(%s)) AND p.id <> %s AND NOT EXISTS (
                            SELECT FROM rewards_purchasereturn r WHERE r.purchase_id = p.id
                            HAVING sum(r.total_amount) >= p.total_amount)),
                    ARRAY (
                        SELECT 1 + (SELECT count(*) FROM rewards_purchase p
-                           WHERE p.member_id = %s AND p.id <> %s AND p.ordered_at <= %s
+                           WHERE p.member_id = ANY (members_family(%s)) AND p.id <> %s AND p.ordered_at <= %s
                                AND p.ordered_at > %s::timestamptz - make_interval(hours => 24 * span))
                        FROM unnest(%s::int[]) WITH ORDINALITY AS s (span, n) ORDER BY n)
             """,

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from members import timeline
 from members.actors import SYSTEM, Actor
+from members.models import Member
 from rewards import events, ledger
 from rewards.models import Hold, LedgerTransaction
 from rewards.policies import ledger_policy
@@ -48,7 +49,7 @@ def hold_points(
 
     A repeat returns the hold that was made. Raises InsufficientPoints, OrderConflict, MemberFrozen, MemberClosed.
     """
-    hold_active(member_id)
+    hold_active(member_id, Member.Act.SPEND)
     policy = ledger_policy(currency_id or ledger.currency_id())
     expires_at = at + min(timedelta(minutes=minutes or policy.hold_minutes), LONGEST)
     posting = ledger.hold(
@@ -75,7 +76,7 @@ def spend_hold(
     Raises HoldNotOpen, HoldTooSmall, OrderConflict, MemberFrozen, MemberClosed.
     """
     hold = Hold.objects.select_related("account").get(pk=hold_id)
-    hold_active(hold.member_id)
+    hold_active(hold.member_id, Member.Act.SPEND)
     spent = hold.points if points is None else points
     posting = ledger.capture(
         hold_id=hold_id, points=points, source=source, natural_key=external_order_no, at=at, by=by, store_id=store_id,
@@ -103,7 +104,7 @@ def spend_on_order(
 
     Raises InsufficientPoints, OrderConflict, MemberFrozen, MemberClosed.
     """
-    hold_active(member_id)
+    hold_active(member_id, Member.Act.SPEND)
     posting = ledger.burn(
         member_id=member_id, points=points, source=source, natural_key=external_order_no, at=at, by=by,
         currency_id=currency_id, store_id=store_id, trace={"v": 2, "kind": "payment", "points": points, "order": external_order_no},

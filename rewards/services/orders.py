@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from members.models import Member
+from members.queries import status_sql
 from rewards.refusals import RewardsRefusal
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
@@ -33,7 +34,7 @@ class MemberFrozen(RewardsRefusal):
     """The member is frozen."""
 
     code = "member_frozen"
-    text = _("Member %(member_no)s is frozen and can neither earn nor spend points.")
+    text = _("Member %(member_no)s is frozen and can not do this.")
 
 
 class MemberClosed(RewardsRefusal):
@@ -88,11 +89,24 @@ class Order:
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
 
-def hold_active(member_id: int) -> None:
-    """Refuse unless the member is active, and keep it so until the end of the transaction: a freeze waits for us, or we see it."""
+def hold_active(member_id: int, act: Member.Act) -> None:
+    """Refuse unless the member may do this, and keep it so until the end of the transaction: a freeze waits for us, or we see it."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT member_no, status FROM members_member WHERE id = %s FOR SHARE", [member_id])
+        cursor.execute(
+            f"SELECT member_no, {status_sql(act)} FROM members_member WHERE id = %s FOR SHARE",  # noqa: S608
+            [member_id],
+        )
         check_active(*cursor.fetchone())
+
+
+def hold_bearer(member_id: int) -> int:
+    """Return the member to whom what is told of this one is posted (another one where it was merged), and keep it so until
+    the end of the transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT merged_into_id FROM members_member WHERE id = %s FOR SHARE", [member_id])
+        (survivor_id,) = cursor.fetchone()
+    return survivor_id or member_id
 
 
 def check_active(member_no: str, status: str) -> None:

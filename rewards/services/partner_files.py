@@ -184,7 +184,7 @@ def _incoming_chunk(
             report.repeated += 1
         elif member is None:
             report.wrong.append((line.number, _("No member is known by this.")))
-        elif member.status != Member.Status.ACTIVE:
+        elif member.status_to(Member.Act.EARN) != Member.Status.ACTIVE:
             report.wrong.append((line.number, _("The member is %(state)s.") % {"state": member.get_status_display()}))
         elif not points:
             report.wrong.append((line.number, _("So few units give no point.")))

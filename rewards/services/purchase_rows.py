@@ -17,7 +17,10 @@ from rewards.services.quoting import LineGoods
 
 @dataclass(frozen=True, slots=True)
 class OpenedPurchase:
-    """A purchase that is new, the goods of its lines, and its member as she is under the lock of her account."""
+    """A purchase that is new, the goods of its lines, and its member as she is under the lock of her account.
+
+    `bearer_id` is the member to whom it is posted: another one than told where that one was merged into it.
+    """
 
     id: int
     public_id: UUID
@@ -26,6 +29,7 @@ class OpenedPurchase:
     status: str
     standing: Standing | None
     cap_used: Mapping[CapKey, CapUsage]
+    bearer_id: int | None
 
 
 def open_purchase(order: Order, *, cap_keys: Sequence[CapKey] = ()) -> OpenedPurchase | None:
@@ -44,12 +48,12 @@ def open_purchase(order: Order, *, cap_keys: Sequence[CapKey] = ()) -> OpenedPur
                 [int(key.period) for key in cap_keys], [key.start for key in cap_keys],
             ],
         )  # fmt: skip
-        pk, public_id, earns, categories, brands, member_no, status, *standing, cap_used = cursor.fetchone()
+        pk, public_id, earns, categories, brands, member_no, status, *standing, cap_used, bearer_id = cursor.fetchone()
     if pk is None:
         return None
     return OpenedPurchase(
         pk, public_id, _goods(order, earns, categories, brands), member_no or "", status or "",
-        Standing(*standing) if standing[0] is not None else None, _cap_usage(cap_used),
+        Standing(*standing) if standing[0] is not None else None, _cap_usage(cap_used), bearer_id,
     )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from loyalty.services.standing import Counted, CountedFact, count_fact, tier_for
 from members import timeline
 from members.actors import Actor
 from members.facts import values_for
+from members.models import Member
+from members.queries import survivor_id
 from rewards import earning, events, ledger
 from rewards.models import Purchase
 from rewards.queries import balance_of, earnings_of, points_in_trace, rule_book
@@ -102,7 +104,11 @@ def record_purchase(*, order: Order, by: Actor, at: datetime, quiet: bool = Fals
     if order.member_id is None or facts is None:
         timeline.record([_news(order, opened.id, 0, 0, pending=False, by=by, quiet=quiet)])
         return PurchaseReceipt(opened.id, opened.public_id, False, 0, False, 0, {}, "", "", 0, 0)
-    check_active(opened.member_no, opened.status)
+    if opened.bearer_id != order.member_id:
+        # Told in the name of a member who was merged: the row keeps that name, all that follows is the survivor's.
+        order, facts = replace(order, member_id=opened.bearer_id), replace(facts, member_id=opened.bearer_id)
+    if opened.status != Member.Status.ACTIVE:
+        hold_active(order.member_id, Member.Act.EARN)  # a freeze may leave earning open
     tier, tier_news = tier_for_standing(
         member_id=order.member_id, seen=opened.standing, moment=order.ordered_at, by=by, at=at, quiet=quiet
     )
@@ -217,11 +223,12 @@ def receipt_of(purchase: Purchase, at: datetime) -> PurchaseReceipt:
     earned = postings[0] if postings else None  # that of the default currency: it is always there
     trace = (earned.trace if earned else None) or {}
     cause = f"{purchase.source}:{purchase.external_order_no}"
+    bearer_id = survivor_id(purchase.member_id)
     risen = TierChange.objects.filter(
-        member_id=purchase.member_id, cause=cause, reason=TierChange.Reason.RISEN
+        member_id__in={purchase.member_id, bearer_id}, cause=cause, reason=TierChange.Reason.RISEN
     ).select_related("to_tier")
     change = risen.order_by("-number").first()
-    balance = balance_of(purchase.member_id, at)
+    balance = balance_of(bearer_id, at)
     return PurchaseReceipt(
         purchase_id=purchase.pk,
         public_id=purchase.public_id,

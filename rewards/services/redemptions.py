@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members import timeline
 from members.actors import Actor
+from members.models import Member
 from rewards import events, ledger
 from rewards.models import Redemption, Reward
 from rewards.queries import labels_of
@@ -70,7 +71,7 @@ def redeem_reward(*, member_id: int, reward_id: int, request_id: str, by: Actor,
     Raises InsufficientPoints, OutOfStock, RewardNotAvailable, RewardLimitReached, MemberFrozen, MemberClosed,
     RequestConflict. After a refusal neither points nor stock have changed.
     """
-    hold_active(member_id)
+    hold_active(member_id, Member.Act.SPEND)
     reward = Reward.objects.select_related("template").filter(pk=reward_id).first()
     if reward is None:
         raise RewardNotAvailable
@@ -128,17 +129,19 @@ def _write(member_id: int, reward: Reward, request_id: str, by: Actor, at: datet
             INSERT INTO rewards_redemption (member_id, request_id, reward_id, number, price_points, voucher_id, redeemed_at)
             SELECT %s, %s, %s, 1 + (SELECT count(*) FROM rewards_redemption WHERE member_id = %s AND reward_id = %s), %s, id, %s
             FROM voucher
-            RETURNING id, public_id, number, voucher_id, recorded_at
+            RETURNING id, public_id, number, voucher_id, recorded_at, (
+                SELECT count(*) FROM rewards_redemption r JOIN members_member m ON m.id = r.member_id
+                WHERE m.merged_into_id = %s AND r.reward_id = %s)
             """,
             [
                 voucher.public_id, member_id, voucher.template_id, bytes(voucher.code_hmac), voucher.state, at, voucher.expires_at,
                 by.kind, by.id, at,
-                member_id, request_id, reward.pk, member_id, reward.pk, reward.price_points, at,
+                member_id, request_id, reward.pk, member_id, reward.pk, reward.price_points, at, member_id, reward.pk,
             ],
         )  # fmt: skip
-        redemption.pk, redemption.public_id, redemption.number, voucher.pk, redemption.recorded_at = cursor.fetchone()
+        redemption.pk, redemption.public_id, redemption.number, voucher.pk, redemption.recorded_at, brought = cursor.fetchone()
     redemption.voucher = voucher
-    if reward.per_member_limit is not None and redemption.number > reward.per_member_limit:
+    if reward.per_member_limit is not None and redemption.number + brought > reward.per_member_limit:
         refusal = RewardLimitReached(reward=reward.name, limit=reward.per_member_limit)
         raise refusal.about(member_id, reward=labels_of(reward, "name"))
     return redemption

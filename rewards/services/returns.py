@@ -14,13 +14,14 @@ from loyalty.models import TierChange
 from loyalty.services.standing import CountedFact, count_fact, tier_for_fact
 from members import timeline
 from members.actors import Actor
+from members.queries import survivor_id
 from rewards import earning, events, ledger
 from rewards.models import LedgerEntry, LedgerTransaction, Purchase, PurchaseReturn
 from rewards.policies import ledger_policy
 from rewards.queries import earnings_of
 from rewards.refusals import RewardsRefusal
 from rewards.services.caps import give_back
-from rewards.services.orders import CLOCK_TOLERANCE, OrderInFuture
+from rewards.services.orders import CLOCK_TOLERANCE, OrderInFuture, hold_bearer
 from rewards.services.return_shares import (
     NOTHING,
     CurrencyShare,
@@ -134,11 +135,12 @@ def _record(ret: Return, by: Actor, at: datetime, quiet: bool) -> ReturnReceipt:
         known = PurchaseReturn.objects.get(source=ret.source, external_return_no=ret.external_return_no)
         return _receipt_of_known(ret, known)
     total = sum((line.amount for line in lines), Decimal(0))
-    if member_id is None:
+    bearer_id = hold_bearer(member_id) if member_id is not None else None
+    if bearer_id is None:
         news = _news(ret, sale, None, row[0], total, NOTHING, None, by, quiet)
         timeline.record([news])
         return ReturnReceipt(row[0], row[1], False, total, 0, 0, 0, 0, "")
-    return _take_back(ret, sale, member_id, row, total, share, by, at, quiet)
+    return _take_back(ret, sale, bearer_id, row, total, share, by, at, quiet)
 
 
 def _share(ret: Return, sale: _Sale | None, member_id: int | None, eligible: Decimal) -> Share:
@@ -204,7 +206,7 @@ def _take_back(
     ret: Return, sale: _Sale | None, member_id: int, row: tuple[int, UUID], total: Decimal, share: Share, by: Actor, at: datetime,
     quiet: bool,
 ) -> ReturnReceipt:  # fmt: skip
-    back = _give_back_payment(ret, sale, row[0], total, by) if sale else 0
+    back = _give_back_payment(ret, sale, member_id, row[0], total, by) if sale else 0
     currency_id = ledger.currency_id()
     origin_id = sale.earned[0].transaction_id if sale and sale.earned else None
     posting = _claw_back(
@@ -250,16 +252,16 @@ def _claw_back(
     )  # fmt: skip
 
 
-def _give_back_payment(ret: Return, sale: _Sale, return_id: int, total: Decimal, by: Actor) -> int:
+def _give_back_payment(ret: Return, sale: _Sale, member_id: int, return_id: int, total: Decimal, by: Actor) -> int:
     """Give back the share of the points that were paid on the order, to the lots they came from; return how many of the
-    default currency.
+    default currency. `member_id` is the one to whom the return is posted.
 
     Before anything is taken back: what comes back may have to repay at once.
     """
     paid = list(_payments(sale.purchase).prefetch_related("entries").order_by("currency_id", "pk"))
     if paid and sale.purchase.member_id is not None:
         # First of all, as a purchase does: the order may have been paid in another currency.
-        ledger.lock_account(member_id=sale.purchase.member_id)
+        ledger.lock_accounts(member_ids=sorted({sale.purchase.member_id, member_id}))
     back = 0
     for posted in paid:
         points = sum(entry.points_spent for entry in posted.entries.all())
@@ -336,7 +338,8 @@ def _tier_changed_to(known: PurchaseReturn) -> str:
     """Return the tier to which a recorded return took its member back (undoing a rise may leave one in between), or nothing."""
     if known.member_id is None:
         return ""
-    caused = TierChange.objects.filter(member_id=known.member_id, cause=f"{known.source}:{known.external_return_no}")
+    sides = {known.member_id, survivor_id(known.member_id)}
+    caused = TierChange.objects.filter(member_id__in=sides, cause=f"{known.source}:{known.external_return_no}")
     undone = caused.filter(reason=TierChange.Reason.UNDONE).first()
     last = (
         caused.filter(number__gte=undone.number).select_related("to_tier").order_by("number").last() if undone else None

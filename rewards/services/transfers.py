@@ -20,7 +20,7 @@ from members.actors import Actor
 from members.effects import Effect, EffectLine
 from members.figures import grouped
 from members.models import Member, Proposal, TimelineEntry
-from members.queries import MemberNotFound, member_by_number, member_by_phone, programme
+from members.queries import MemberNotFound, member_by_number, member_by_phone, programme, status_sql
 from rewards import ledger
 from rewards.events_adjustments import points_transferred
 from rewards.explanation import register_note
@@ -127,7 +127,7 @@ def transfer_use(*, member_id: int, currency_id: int, at: datetime) -> TransferU
             """
             SELECT coalesce(sum(points) FILTER (WHERE happened_at >= %(day)s), 0)::bigint, count(*) FILTER (WHERE happened_at >= %(day)s),
                 coalesce(sum(points), 0)::bigint, count(*)
-            FROM rewards_pointstransfer WHERE sender_id = %(member)s AND currency_id = %(currency)s AND happened_at >= %(month)s
+            FROM rewards_pointstransfer WHERE sender_id = ANY (members_family(%(member)s)) AND currency_id = %(currency)s AND happened_at >= %(month)s
             """,
             {"member": member_id, "currency": currency_id, "day": day_start, "month": month_start},
         )
@@ -213,7 +213,7 @@ def cooldown_ends(*, member_id: int, hours: int, at: datetime) -> datetime | Non
 
 def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> str:
     sender_id, receiver_id, currency_id, points = (params[key] for key in ("sender", "receiver", "currency", "points"))
-    _hold_active([sender_id, receiver_id])
+    _hold_active(sender_id, receiver_id)
     ledger.lock_accounts(member_ids=sorted((sender_id, receiver_id)), currency=currency_id)
     check_transfer(sender_id=sender_id, points=points, currency_id=currency_id, at=at)
     posting = ledger.transfer(
@@ -234,11 +234,16 @@ def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> s
     return _("%(points)s moved from member %(sender)s to member %(receiver)s.") % figures
 
 
-def _hold_active(member_ids: list[int]) -> None:
-    """Refuse unless all are active, and keep it so until the end of the transaction."""
+def _hold_active(sender_id: int, receiver_id: int) -> None:
+    """Refuse unless the one may spend and the other earn, and keep it so until the end of the transaction."""
+    spending, earning = status_sql(Member.Act.SPEND), status_sql(Member.Act.EARN)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT member_no, status FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE", [member_ids]
+            f"""
+            SELECT member_no, CASE WHEN id = %s THEN {spending} ELSE {earning} END
+            FROM members_member WHERE id IN (%s, %s) ORDER BY id FOR SHARE
+            """,  # noqa: S608
+            [sender_id, sender_id, receiver_id],
         )
         for member_no, status in cursor.fetchall():
             check_active(member_no, status)

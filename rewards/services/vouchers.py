@@ -16,10 +16,11 @@ from django.utils.translation import gettext_lazy as _
 
 from members import timeline
 from members.actors import Actor
+from members.models import Member
 from rewards import events
 from rewards.models import Voucher, VoucherEvent, VoucherTemplate
 from rewards.refusals import RewardsRefusal
-from rewards.services.purchases import hold_active
+from rewards.services.orders import hold_active, hold_bearer
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
@@ -116,7 +117,7 @@ def use_voucher(
         if last and (last.store_id, last.external_order_no) == (store_id, external_order_no):
             return VoucherReceipt(voucher, template.off_amount, True)
         raise VoucherUsed().about(voucher.member_id)
-    hold_active(voucher.member_id)
+    hold_active(hold_bearer(voucher.member_id), Member.Act.SPEND)  # a merged member's vouchers are the survivor's
     if voucher.state == Voucher.State.EXPIRED or voucher.expires_at <= at:
         raise VoucherExpired().about(voucher.member_id)
     if template.min_spend_amount and (spend_amount is None or spend_amount < template.min_spend_amount):

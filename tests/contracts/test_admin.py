@@ -28,7 +28,8 @@ LANGUAGES = [code for code, _name in settings.LANGUAGES]
 # Tables that grow with members and with what they do, beside all append-only ones.
 GROWING = {
     "members.Member", "members.MemberPerson", "members.Identity", "members.MemberToken", "members.IdempotentAnswer",
-    "members.Job", "members.Proposal", "rewards.CapCounter",
+    "members.Job", "members.Proposal", "members.Card", "members.MemberFreeze", "members.Closure", "members.AttributeValue",
+    "rewards.CapCounter",
     "loyalty.TierStanding", "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher",
     "rewards.Product", "campaigns.Message", "analytics.MemberDay",
 }  # fmt: skip

@@ -24,18 +24,25 @@ from members.models import (
     ApprovalRule,
     Brand,
     Channel,
+    ClosingReason,
     Member,
+    MemberAttribute,
     Operator,
     OperatorLimit,
     ParkedEntry,
+    RecruitingSource,
+    Region,
     Store,
     Subscription,
 )
 from members.proposals import ProposalKind, propose
 from members.proposals import register_kind as register_proposal
 from members.services.activities import record_activity
+from members.services.cards import make_batch
+from members.services.closing import ask_to_leave
 from members.services.enrolment import enrol_member
 from members.services.keys import ORDERS_WRITE, issue_key
+from members.services.status import freeze_member
 from rewards.models import Category, EarnRuleVersion, ExpiryWarning, OrderImport, PointsCurrency, PointsRate, Product
 from rewards.queries import forget_rules
 from rewards.services.close import refresh_drafts
@@ -164,7 +171,21 @@ def _settings(number: int, store: Store) -> None:
     )
     promotion.stores.add(store)
     _next_versions(number)
+    _profiles(number, store)
     _work(number)
+
+
+def _profiles(number: int, store: Store) -> None:
+    """What is known of members, cards, and members who are frozen or leave."""
+    now = timezone.now()
+    Region.objects.create(code=f"region{number}", name=f"Region {number}")
+    RecruitingSource.objects.create(code=f"source{number}", name=f"Source {number}")
+    ClosingReason.objects.create(code=f"reason{number}", name=f"Reason {number}")
+    MemberAttribute.objects.create(code=f"detail{number}", name=f"Detail {number}", purpose="To know", kind="text")
+    make_batch(name=f"Cards {number}", prefix="6688", quantity=2, store_id=store.pk, by=SYSTEM, at=now)
+    frozen, leaving = a_named_member(), a_named_member()
+    freeze_member(member_id=frozen.pk, reason="checked", release_at=now + timedelta(days=9), by=SYSTEM, at=now)
+    ask_to_leave(member_id=leaving.pk, reason="other", by=SYSTEM, at=now)
 
 
 def _work(number: int) -> None:

@@ -1,6 +1,7 @@
 """The member list and the member page."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -223,18 +224,24 @@ class TestChangingAMember:
     def test_freezes_with_a_reason_and_takes_it_back(self) -> None:
         member = a_named_member()
         client = signed_in("service")
-        freeze = reverse("admin:members_member_freeze", args=[member.pk])
+        freeze = reverse("admin:members_member_standing", args=[member.pk, "freeze"])
+        last_day = timezone.localdate() + timedelta(days=9)
+        asked = {"_form_submitted": "True", "acts": ["spend"], "last_day": last_day.isoformat()}
         assert "Freeze this member?" in client.get(freeze).text
-        client.post(freeze, {"_form_submitted": "True", "reason": ""})
+        client.post(freeze, asked | {"reason": ""})
         member.refresh_from_db()
         assert member.status == Member.Status.ACTIVE  # a reason is needed
-        answer = client.post(freeze, {"_form_submitted": "True", "reason": "too many returns"})
+        answer = client.post(freeze, asked | {"reason": "too many returns"})
         assert answer.headers["HX-Redirect"] == page_of(member)
         member.refresh_from_db()
         assert member.status == Member.Status.FROZEN
-        assert "Frozen: too many returns" in client.get(page_of(member)).text
+        assert member.frozen_but_earns
+        assert not member.frozen_but_spends
+        text = client.get(page_of(member)).text
+        assert re.search(r"Frozen until .* \(spend points and vouchers\): too many returns", text)
+        assert re.search(r"Can not spend points and vouchers until the end of .*: too many returns", text)
         client.post(
-            reverse("admin:members_member_unfreeze", args=[member.pk]),
+            reverse("admin:members_member_standing", args=[member.pk, "unfreeze"]),
             {"_form_submitted": "True", "reason": "explained"},
         )
         member.refresh_from_db()
@@ -242,7 +249,7 @@ class TestChangingAMember:
 
     def test_is_refused_to_roles_without_the_right(self) -> None:
         member = a_named_member()
-        freeze = reverse("admin:members_member_freeze", args=[member.pk])
+        freeze = reverse("admin:members_member_standing", args=[member.pk, "freeze"])
         assert signed_in("marketing").post(freeze, {"_form_submitted": "True", "reason": "no"}).status_code == 403
         member.refresh_from_db()
         assert member.status == Member.Status.ACTIVE

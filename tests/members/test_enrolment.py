@@ -34,6 +34,7 @@ from members.services.tokens import (
 from tests.factories.api import make_channel, make_member
 
 AT = datetime(2026, 11, 20, 3, tzinfo=UTC)
+UNTIL = AT + timedelta(days=30)
 STAFF = Actor("operator", 7)
 
 
@@ -165,19 +166,22 @@ class TestFreezing:
     def test_ends_every_token_at_once_and_tells_why(self, channel: Channel) -> None:
         member = make_member()
         token = issue_member_token(member_id=member.pk, at=AT)
-        freeze_member(member_id=member.pk, reason="  lost\nphone ", by=STAFF, at=AT)
+        freeze_member(member_id=member.pk, reason="  lost\nphone ", release_at=UNTIL, by=STAFF, at=AT)
         assert MemberToken.objects.get().revoked_at == AT
         with pytest.raises(MemberIsFrozen):
             authenticate_token(secret=token.secret, at=AT)
         with pytest.raises(MemberIsFrozen):
             issue_member_token(member_id=member.pk, at=AT)
         entry = TimelineEntry.objects.get(kind="members.frozen.v1")
-        assert (entry.member_id, entry.payload) == (member.pk, {"reason": "lost phone"})
+        assert (entry.member_id, entry.payload) == (
+            member.pk,
+            {"reason": "lost phone", "acts": ["earn", "spend", "sign_in"], "until": UNTIL.isoformat()},
+        )
 
     def test_is_taken_back_but_tokens_stay_dead(self, channel: Channel) -> None:
         member = make_member()
         token = issue_member_token(member_id=member.pk, at=AT)
-        freeze_member(member_id=member.pk, reason="lost", by=STAFF, at=AT)
+        freeze_member(member_id=member.pk, reason="lost", release_at=UNTIL, by=STAFF, at=AT)
         unfreeze_member(member_id=member.pk, reason="found", by=STAFF, at=AT)
         with pytest.raises(TokenExpired):
             authenticate_token(secret=token.secret, at=AT)
@@ -188,10 +192,10 @@ class TestFreezing:
         with pytest.raises(NotFrozen):
             unfreeze_member(member_id=member.pk, reason="x", by=STAFF, at=AT)
         with pytest.raises(ReasonMissing):
-            freeze_member(member_id=member.pk, reason=" ", by=STAFF, at=AT)
-        freeze_member(member_id=member.pk, reason="x", by=STAFF, at=AT)
+            freeze_member(member_id=member.pk, reason=" ", release_at=UNTIL, by=STAFF, at=AT)
+        freeze_member(member_id=member.pk, reason="x", release_at=UNTIL, by=STAFF, at=AT)
         with pytest.raises(AlreadyFrozen):
-            freeze_member(member_id=member.pk, reason="x", by=STAFF, at=AT)
+            freeze_member(member_id=member.pk, reason="x", release_at=UNTIL, by=STAFF, at=AT)
         assert TimelineEntry.objects.filter(kind__in=["members.frozen.v1", "members.unfrozen.v1"]).count() == 1
 
 

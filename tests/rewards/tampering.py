@@ -25,6 +25,7 @@ from rewards.models import (
 from rewards.services.vouchers import use_voucher
 from tests.factories.histories import a_small_history, give_points
 from tests.factories.people import TILL, a_member, a_store
+from tests.rewards.merge_given import a_person, merged
 from tests.rewards.sealed import tamper
 
 Kind = LedgerTransaction.Kind
@@ -72,6 +73,9 @@ def a_full_history() -> None:
             origin_transaction_id=None, from_others=True, debt_limit=None, **told,
         )  # fmt: skip
         ledger.write_off(member_id=taker.pk, points=100, natural_key="w", reason="", **told)
+    kept, other = a_person(), a_person()
+    give_points(other, 25, moment=now - timedelta(days=2), expires_at=now + timedelta(days=90))
+    merged(kept, other, at=now)
 
 
 def an_entry(**which: object) -> LedgerEntry:
@@ -209,6 +213,30 @@ def what_a_transfer_brought() -> int:
     entry = an_entry(transaction__kind=Kind.TRANSFER, d_available__gt=0)
     tamper("UPDATE rewards_ledgerentry SET d_available = d_available + 1 WHERE id = %s", entry.pk)
     return entry.transaction_id
+
+
+def what_a_merge_brought() -> int:
+    entry = an_entry(transaction__kind=Kind.MERGE, d_available__gt=0)
+    tamper("UPDATE rewards_ledgerentry SET d_available = d_available + 1 WHERE id = %s", entry.pk)
+    return entry.transaction_id
+
+
+def origin_of_a_merged_lot() -> int:
+    lot = Lot.objects.filter(transaction__kind=Kind.MERGE).earliest("id")
+    tamper("UPDATE rewards_lot SET origin = origin - 1 WHERE id = %s", lot.pk)
+    return lot.pk
+
+
+def lot_that_claims_a_merge() -> int:
+    lot = Lot.objects.filter(transaction__kind=Kind.EARN).earliest("id")
+    tamper("UPDATE rewards_lot SET owner_id = member_id WHERE id = %s", lot.pk)
+    return lot.pk
+
+
+def points_of_a_merged_member() -> int:
+    account = PointsAccount.objects.get(member__merged_into__isnull=False)
+    tamper("UPDATE rewards_pointsaccount SET debt = 1 WHERE id = %s", account.pk)
+    return account.pk
 
 
 def points_that_a_lot_was_made_with() -> int:
@@ -435,6 +463,10 @@ def oid_of(name: str) -> int:
 
 
 CHANGES: list[tuple[str, Callable[[], int]]] = [
+    ("merge_sums_to_zero", what_a_merge_brought),
+    ("merged_lot_is_what_another_lot_lost", origin_of_a_merged_lot),
+    ("merged_lot_is_what_another_lot_lost", lot_that_claims_a_merge),
+    ("merged_member_has_nothing_left", points_of_a_merged_member),
     ("entry_hash", moment_of_an_entry),
     ("entry_hash", points_of_an_entry),
     ("entry_hash", key_of_a_transaction),

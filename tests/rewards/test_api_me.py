@@ -367,5 +367,7 @@ class TestWhoMayCall:
         assert problem_of(spent) == (409, "insufficient_points")
 
     def test_a_frozen_member_is_out_at_once(self, me: Caller, member: Member) -> None:
-        freeze_member(member_id=member.pk, reason="lost phone", by=SYSTEM, at=now())
+        freeze_member(
+            member_id=member.pk, reason="lost phone", release_at=now() + timedelta(days=1), by=SYSTEM, at=now()
+        )
         assert problem_of(me.get("/me/summary")) == (403, "member_frozen")

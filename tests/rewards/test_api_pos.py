@@ -69,7 +69,9 @@ class TestFindingAMember:
         assert problem_of(till.post("/pos/members/resolve", asked)) == (400, "validation_error")
 
     def test_a_frozen_member_is_said_to_be_frozen(self, till: Till, member: Member) -> None:
-        freeze_member(member_id=member.pk, reason="lost card", by=SYSTEM, at=now())
+        freeze_member(
+            member_id=member.pk, reason="lost card", release_at=now() + timedelta(days=1), by=SYSTEM, at=now()
+        )
         assert problem_of(till.post("/pos/members/resolve", {"phone": "13800138000"})) == (409, "member_frozen")
 
     def test_a_member_whose_person_was_erased_has_no_name(self, till: Till, member: Member) -> None:
@@ -148,7 +150,9 @@ class TestRecordingAnOrder:
         assert not Purchase.objects.exists()
 
     def test_a_refused_key_may_be_tried_again(self, till: Till, member: Member) -> None:
-        freeze_member(member_id=member.pk, reason="lost card", by=SYSTEM, at=now())
+        freeze_member(
+            member_id=member.pk, reason="lost card", release_at=now() + timedelta(days=1), by=SYSTEM, at=now()
+        )
         assert problem_of(till.post("/pos/orders", order_body(ref(member)), key="k1")) == (409, "member_frozen")
         assert not Purchase.objects.exists()
         assert not IdempotentAnswer.objects.exists()

@@ -16,11 +16,11 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from members.tables.refused import TableError, UnreadableRow
+from members.tables.rows import Row, read_rows
 from rewards.services.imports.drafts import DraftReport, OrderDraft, read_drafts
-from rewards.services.imports.files import Row, read_rows
 from rewards.services.imports.mapping import OrderMapping, load_mapping, parse_mapping
 from rewards.services.imports.mapping_values import MappingError
-from rewards.services.imports.refused import OrderFileError, UnreadableRow
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 real_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real data sets are not beside the project")
@@ -133,7 +133,7 @@ class TestReadDrafts:
 
     def test_needs_the_columns_of_the_mapping(self, tmp_path: Path) -> None:
         (tmp_path / "orders.csv").write_text("No,Who,When\n")
-        with pytest.raises(OrderFileError) as caught:
+        with pytest.raises(TableError) as caught:
             read_drafts(read_rows(tmp_path / "orders.csv"), shop(), programme_currency="CNY")
         assert "“What”, “Qty”, “Price”" in str(caught.value)
         assert "“No”, “Who”, “When”" in str(caught.value)
@@ -150,7 +150,7 @@ class TestReadDrafts:
         report = read_drafts(read_rows(path), shop(cancellation=None), programme_currency="CNY")
         assert [shape(draft) for draft in report.drafts] == [("sale", "1", "", "2.00", ["1x=2.00"])]
         assert codes(report) == {2: "missing_value"}
-        with pytest.raises(OrderFileError, match="“Cost”"):
+        with pytest.raises(TableError, match="“Cost”"):
             read_drafts(read_rows(path), shop(unit_price="Cost"), programme_currency="CNY")
 
     def test_passes_over_and_counts_rows_that_the_filter_leaves_out(self) -> None:

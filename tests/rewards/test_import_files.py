@@ -16,8 +16,9 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewards.services.imports.files import OrderRows, check_columns, read_rows
-from rewards.services.imports.refused import OrderFileError, Rejected, UnreadableRow, write_rejected
+from members.tables.refused import TableError, UnreadableRow
+from members.tables.rows import TableRows, check_columns, read_rows
+from rewards.services.imports.refused import Rejected, write_rejected
 
 SIMPLIFIED = "订单号,商品,数量,金额\nA1,美式咖啡,2,36.00\nA2,全麦面包,1,18.50\nA3,拿铁咖啡大杯,1,32.00\n"
 TRADITIONAL = "訂單編號,商品,數量,金額\nA1,美式咖啡,2,36.00\nA2,全麥麵包,1,18.50\nA3,鮮奶茶大杯,1,32.00\n"
@@ -67,7 +68,7 @@ def book(tmp_path: Path, *rows: list[Any], name: str = "orders.xlsx") -> Path:
     return tmp_path / name
 
 
-def faults(rows: OrderRows) -> dict[int, str]:
+def faults(rows: TableRows) -> dict[int, str]:
     return {row_no: cells.code for row_no, cells in rows if isinstance(cells, UnreadableRow)}
 
 
@@ -134,7 +135,7 @@ class TestReadRowsOfText:
     def test_never_fails_on_any_bytes_but_with_an_order_file_error(self, tmp_path: Path, content: bytes) -> None:
         for name in ("any.csv", "any.tsv", "any.jsonl", "any.xlsx"):
             path = written(tmp_path, content, name)
-            with suppress(OrderFileError):
+            with suppress(TableError):
                 for row_no, cells in read_rows(path):
                     assert row_no > 0
                     assert all(isinstance(text, str) for text in cells.values())
@@ -239,7 +240,7 @@ class TestReadRowsOfText:
         ],
     )
     def test_says_why_a_file_is_useless(self, tmp_path: Path, content: bytes, problem: str, words: str) -> None:
-        with pytest.raises(OrderFileError) as caught:
+        with pytest.raises(TableError) as caught:
             read_rows(written(tmp_path, content))
         assert caught.value.problem == problem
         assert words in str(caught.value)
@@ -259,7 +260,7 @@ class TestReadRowsOfText:
         ],
     )
     def test_refuses_options_that_can_not_be(self, tmp_path: Path, options: dict[str, str], problem: str) -> None:
-        with pytest.raises(OrderFileError) as caught:
+        with pytest.raises(TableError) as caught:
             read_rows(written(tmp_path, "a,b\n1,2\n"), **options)
         assert caught.value.problem == problem
 
@@ -267,7 +268,7 @@ class TestReadRowsOfText:
     def test_refuses_a_file_that_is_not_there_or_of_no_known_kind(
         self, tmp_path: Path, name: str, problem: str
     ) -> None:
-        with pytest.raises(OrderFileError) as caught:
+        with pytest.raises(TableError) as caught:
             read_rows(tmp_path / name)
         assert caught.value.problem == problem
 
@@ -319,7 +320,7 @@ class TestReadRowsOfWorkbooks:
         workbook.save(tmp_path / "orders.xlsx")
         assert list(read_rows(tmp_path / "orders.xlsx")) == [(2, {"a": "first"})]
         assert list(read_rows(tmp_path / "orders.xlsx", sheet="second")) == [(2, {"a": "second"})]
-        with pytest.raises(OrderFileError, match="first, second"):
+        with pytest.raises(TableError, match="first, second"):
             read_rows(tmp_path / "orders.xlsx", sheet="third")
 
     def test_gives_an_empty_cell_for_a_formula_that_was_never_worked_out(self, tmp_path: Path) -> None:
@@ -336,11 +337,11 @@ class TestReadRowsOfWorkbooks:
         sheet.append(["a", None, "c"])
         sheet.merge_cells("A1:B1")
         workbook.save(tmp_path / "orders.xlsx")
-        with pytest.raises(OrderFileError, match="merged"):
+        with pytest.raises(TableError, match="merged"):
             read_rows(tmp_path / "orders.xlsx")
 
     def test_says_which_header_cell_is_blank(self, tmp_path: Path) -> None:
-        with pytest.raises(OrderFileError, match="Column 2 has no name"):
+        with pytest.raises(TableError, match="Column 2 has no name"):
             read_rows(book(tmp_path, ["a", None, "c"], [1, 2, 3]))
 
     @pytest.mark.parametrize(
@@ -353,30 +354,30 @@ class TestReadRowsOfWorkbooks:
         ],
     )
     def test_refuses_what_is_no_workbook(self, tmp_path: Path, content: bytes, problem: str) -> None:
-        with pytest.raises(OrderFileError) as caught:
+        with pytest.raises(TableError) as caught:
             read_rows(written(tmp_path, content, "orders.xlsx"))
         assert caught.value.problem == problem
 
     def test_refuses_an_empty_sheet(self, tmp_path: Path) -> None:
-        with pytest.raises(OrderFileError, match="first row is empty"):
+        with pytest.raises(TableError, match="first row is empty"):
             read_rows(book(tmp_path))
 
     def test_refuses_a_sheet_with_a_cell_at_its_far_end(self, tmp_path: Path) -> None:
         path = self._with_sheet(book(tmp_path, ["a"], [1]), lambda xml: xml.replace(b'r="A2"', b"r = 'XFD1048576'"))
-        with pytest.raises(OrderFileError, match="column 16384"):
+        with pytest.raises(TableError, match="column 16384"):
             read_rows(path)
 
     def test_refuses_a_workbook_that_unpacks_to_more_than_it_says(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("rewards.services.imports.sheets.MAX_UNPACKED_BYTES", 3_000_000)
+        monkeypatch.setattr("members.tables.workbooks.MAX_UNPACKED_BYTES", 3_000_000)
         path = self._with_sheet(book(tmp_path, ["a"], [1]), lambda xml: xml + b" " * 4_000_000)
         content = path.read_bytes()
         with zipfile.ZipFile(path) as parts:
             size = parts.getinfo("xl/worksheets/sheet1.xml").file_size
         # The size is stated before the part and in the directory at the end; both lie now.
         path.write_bytes(content.replace(size.to_bytes(4, "little"), (100).to_bytes(4, "little")))
-        with pytest.raises(OrderFileError, match="unpacks to more"):
+        with pytest.raises(TableError, match="unpacks to more"):
             read_rows(path)
 
     @staticmethod
@@ -429,13 +430,13 @@ class TestReadRowsOfJsonLines:
         assert rows == [(1, {"a": digits, "b": "NaN"})]
 
     def test_says_that_a_list_is_not_what_is_wanted(self, tmp_path: Path) -> None:
-        with pytest.raises(OrderFileError, match="one object on each line"):
+        with pytest.raises(TableError, match="one object on each line"):
             read_rows(written(tmp_path, json.dumps([{"a": 1}]), "orders.json"))
 
 
 class TestCheckColumns:
     def test_names_what_is_missing_and_what_is_there(self) -> None:
-        with pytest.raises(OrderFileError) as caught:
+        with pytest.raises(TableError) as caught:
             check_columns(["No", "When"], ["No", "Sum", "Who"])
         assert str(caught.value) == "The file has no column “Sum”, “Who”. Columns found: “No”, “When”."
 

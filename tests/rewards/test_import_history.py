@@ -16,10 +16,10 @@ from campaigns.models import Message
 from loyalty.queries import standing_of
 from members.actors import Actor
 from members.models import Member, TimelineEntry
+from members.tables.rows import read_rows
 from rewards.models import LedgerEntry, OrderImport, PointsAccount, Product, Purchase, PurchaseReturn
 from rewards.services.imports import posting
 from rewards.services.imports.drafts import read_drafts
-from rewards.services.imports.files import read_rows
 from rewards.services.imports.mapping import load_mapping_arguments
 from rewards.services.purchases import record_purchase
 from rewards.services.returns import record_return

@@ -17,16 +17,17 @@ from loyalty.services.standing import review_all_due
 from members import timeline
 from members.actors import Actor
 from members.queries import programme
+from members.tables.refused import TableError
+from members.tables.rows import TableRows, read_rows
 from rewards.models import OrderImport
 from rewards.services.expiry import expire_due_lots, release_pending_lots
 from rewards.services.imports.describing import describe
 from rewards.services.imports.drafts import read_drafts, write_rejected
-from rewards.services.imports.files import OrderRows, read_rows
 from rewards.services.imports.mapping import OrderMapping, load_mapping_arguments
 from rewards.services.imports.mapping_values import MappingError
 from rewards.services.imports.orders import DraftReport
 from rewards.services.imports.posting import PostingReport, check_drafts, post_drafts
-from rewards.services.imports.refused import OrderFileError, Rejected
+from rewards.services.imports.refused import Rejected
 
 
 class Command(BaseCommand):
@@ -84,12 +85,12 @@ class Command(BaseCommand):
                 return
             run = self._begin(path, mapping, report, now)
             posted = self._post(run, mapping, report, at)
-        except (MappingError, OrderFileError) as error:
+        except (MappingError, TableError) as error:
             raise CommandError(str(error)) from error
         self._say(report, posted)
         self._write_rejected(path, options, report, posted.rejected)
 
-    def _rows(self, path: Path, options: dict[str, Any]) -> OrderRows:
+    def _rows(self, path: Path, options: dict[str, Any]) -> TableRows:
         return read_rows(path, encoding=options["encoding"], delimiter=options["delimiter"], sheet=options["sheet"])
 
     def _as_of(self, text: str | None, now: datetime) -> datetime:

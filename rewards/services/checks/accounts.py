@@ -38,6 +38,12 @@ _LOTS = """
         WHERE state = 1 AND account_id BETWEEN %(first)s AND %(last)s GROUP BY account_id) AS h ON h.account_id = a.id
     WHERE a.id BETWEEN %(first)s AND %(last)s"""
 
+# Whatever comes to a member who was merged goes on to the survivor.
+_MERGED = """
+    SELECT a.id, a.member_id, a.available + a.pending + a.held AS points, a.debt
+    FROM members_member m JOIN rewards_pointsaccount a ON a.member_id = m.id
+    WHERE m.merged_into_id IS NOT NULL AND a.available + a.pending + a.held + a.debt > 0"""
+
 SWEEPS = (
     Sweep(
         "balances against entries",
@@ -88,5 +94,16 @@ SWEEPS = (
         ),
         walk=_ACCOUNT,
         step=20_000,
+    ),
+    Sweep(
+        "accounts of merged members",
+        _MERGED,
+        (
+            Case(
+                Check("merged_member_has_nothing_left", _ACCOUNT, _("A member who was merged still has points or arrears.")),
+                "true",
+                "format('%%s points and %%s owed', x.points, x.debt)",
+            ),
+        ),
     ),
 )

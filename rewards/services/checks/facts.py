@@ -9,17 +9,22 @@ _RETURN = "rewards_purchasereturn"
 _REDEMPTION = "rewards_redemption"
 _VOUCHER = "rewards_voucher"
 
+# One told in the name of a member who was merged is posted to the survivor.
 _PURCHASES = """
     SELECT p.id, p.member_id, p.external_order_no FROM rewards_purchase p
     WHERE p.id BETWEEN %(first)s AND %(last)s AND p.member_id IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM rewards_ledgertransaction t
-        WHERE t.kind = 1 AND t.source = p.source AND t.natural_key = p.external_order_no AND t.member_id = p.member_id)"""
+        WHERE t.kind = 1 AND t.source = p.source AND t.natural_key = p.external_order_no
+            AND (t.member_id = p.member_id OR EXISTS (
+                SELECT 1 FROM members_merge g WHERE g.kept_id = t.member_id AND p.member_id = ANY (g.side_ids))))"""
 
 _RETURNS = """
     SELECT r.id, r.member_id, r.external_return_no FROM rewards_purchasereturn r
     WHERE r.id BETWEEN %(first)s AND %(last)s AND r.member_id IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM rewards_ledgertransaction t
-        WHERE t.kind = 4 AND t.source = r.source AND t.natural_key = r.external_return_no AND t.member_id = r.member_id)"""
+        WHERE t.kind = 4 AND t.source = r.source AND t.natural_key = r.external_return_no
+            AND (t.member_id = r.member_id OR EXISTS (
+                SELECT 1 FROM members_merge g WHERE g.kept_id = t.member_id AND r.member_id = ANY (g.side_ids))))"""
 
 _REDEMPTIONS = """
     SELECT r.id, r.member_id, r.price_points, coalesce(p.points, 0) AS paid, v.member_id AS voucher_member

@@ -18,7 +18,13 @@ _LOTS = """
              ELSE l.remaining + l.held > 0 END AS is_misstated,
         v.was_moved AND (v.is_cut OR l.expires_at IS DISTINCT FROM v.last_end) AS is_misdated,
         (l.member_id, t.currency_id) IS DISTINCT FROM (a.member_id, a.currency_id)
-            OR t.kind <> 11 AND t.member_id <> l.member_id AS is_astray
+            OR t.kind NOT IN (11, 17) AND t.member_id <> l.member_id AS is_astray,
+        CASE WHEN t.kind = 17 THEN l.credit_id IS NULL OR l.owner_id IS NULL OR NOT EXISTS (
+                SELECT 1 FROM rewards_lot o JOIN rewards_lotmove g ON g.lot_id = o.id
+                JOIN rewards_ledgerentry e ON e.id = g.entry_id AND e.transaction_id = l.transaction_id
+                WHERE o.id = l.origin_lot_id AND o.origin = l.origin AND coalesce(o.credit_id, o.transaction_id) = l.credit_id
+                    AND g.d_remaining = -l.amount)
+             ELSE l.credit_id IS NOT NULL OR l.owner_id IS NOT NULL END AS is_unfounded
     FROM rewards_lot l
     LEFT JOIN rewards_ledgertransaction t ON t.id = l.transaction_id
     LEFT JOIN rewards_pointsaccount a ON a.id = l.account_id
@@ -119,6 +125,15 @@ SWEEPS = (
                 ),
                 "x.is_astray",
                 "'lot, account and transaction name different members or currencies'",
+            ),
+            Case(
+                Check(
+                    "merged_lot_is_what_another_lot_lost",
+                    _LOT,
+                    _("A lot that a merge brought is not what left the lot it names."),
+                ),
+                "x.is_unfounded",
+                "'it is not what left the lot it came from, or says so without a merge'",
             ),
         ),
         walk=_LOT,

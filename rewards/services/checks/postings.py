@@ -14,7 +14,7 @@ _ENTRIES = """
             e.d_available, e.d_pending, e.d_held, e.d_debt, e.available_after, e.pending_after, e.held_after, e.debt_after,
             e.contra, e.happened_at) AS is_other,
         (e.member_id, t.currency_id) IS DISTINCT FROM (a.member_id, a.currency_id)
-            OR t.kind <> 11 AND t.member_id <> e.member_id AS is_astray,
+            OR t.kind NOT IN (11, 17) AND t.member_id <> e.member_id AS is_astray,
         e.xact IS NOT NULL AND t.trace IS NULL AND t.kind NOT IN (2, 5, 8) AS is_unexplained
     FROM rewards_ledgerentry e
     LEFT JOIN rewards_ledgertransaction t ON t.id = e.transaction_id
@@ -33,16 +33,18 @@ _MOVES = """
         WHERE m.entry_id BETWEEN %(first)s AND %(last)s GROUP BY m.entry_id) AS m ON m.entry_id = e.id
     WHERE e.id BETWEEN %(first)s AND %(last)s"""
 
-# A transfer has two entries, an extension none; what may give or take nothing has one or none; all else has one.
+# A transfer and a merge have two entries, an extension none; what may give or take nothing has one or none; all else has one.
 _TRANSACTIONS = """
     SELECT t.id, t.kind, t.member_id, coalesce(e.count, 0) AS count, e.net, e.aside, e.accounts,
-        coalesce(e.credited, 0) AS credited, coalesce(l.amount, 0) AS amount
+        coalesce(e.credited, 0) AS credited, coalesce(l.amount, 0) AS amount, e.is_lost
     FROM rewards_ledgertransaction t
     LEFT JOIN (
         SELECT e.transaction_id, count(*) AS count, sum(e.d_available - e.d_debt) AS net, sum(abs(e.d_pending) + abs(e.d_held)) AS aside,
             count(DISTINCT e.account_id) AS accounts,
-            sum(e.d_available + e.d_pending - e.d_debt) FILTER (
-                WHERE o.kind IN (1, 10, 11, 14) AND e.d_available + e.d_pending - e.d_debt > 0) AS credited
+            (sum(e.d_available), sum(e.d_pending), sum(e.d_debt), sum(abs(e.d_held)), count(DISTINCT e.account_id))
+                IS DISTINCT FROM (0, 0, 0, 0, 2) AS is_lost,
+            sum(CASE WHEN o.kind = 17 THEN greatest(e.d_available + e.d_pending, 0)
+                WHEN o.kind IN (1, 10, 11, 14) THEN greatest(e.d_available + e.d_pending - e.d_debt, 0) ELSE 0 END) AS credited
         FROM rewards_ledgerentry e JOIN rewards_ledgertransaction o ON o.id = e.transaction_id
         WHERE e.transaction_id BETWEEN %(first)s AND %(last)s GROUP BY e.transaction_id) AS e ON e.transaction_id = t.id
     LEFT JOIN (
@@ -65,7 +67,7 @@ _REVERSALS = """
     LEFT JOIN LATERAL (SELECT sum(amount) AS amount FROM rewards_lot WHERE transaction_id = o.id) AS l ON true
     LEFT JOIN LATERAL (
         SELECT sum(v.points) AS points FROM rewards_lot k JOIN rewards_lotevent v ON v.lot_id = k.id AND v.kind IN (3, 4)
-        WHERE k.transaction_id = o.id) AS g ON true
+        WHERE k.transaction_id = o.id OR k.credit_id = o.id) AS g ON true
     LEFT JOIN LATERAL (
         SELECT sum(-(d_available + d_pending + d_held) + d_debt) FILTER (WHERE d_available + d_pending + d_held < 0) AS points
         FROM rewards_ledgerentry WHERE transaction_id = o.id) AS d ON true"""
@@ -133,7 +135,7 @@ SWEEPS = (
         (
             Case(
                 Check("transaction_has_its_entries", _TRANSACTION, _("A posting has entries too many or too few.")),
-                """CASE WHEN x.kind = 11 THEN x.count <> 2 WHEN x.kind = 18 THEN x.count > 0
+                """CASE WHEN x.kind IN (11, 17) THEN x.count <> 2 WHEN x.kind = 18 THEN x.count > 0
                     WHEN x.kind IN (1, 4, 10, 14, 15) THEN x.count > 1 ELSE x.count <> 1 END""",
                 "'it has ' || x.count || ' entries'",
             ),
@@ -145,6 +147,13 @@ SWEEPS = (
                 ),
                 "x.kind = 11 AND (x.net, x.aside, x.accounts) IS DISTINCT FROM (0, 0, 2)",
                 "'what one member gave is not what the other got: ' || coalesce(x.net, 0)",
+            ),
+            Case(
+                Check(
+                    "merge_sums_to_zero", _TRANSACTION, _("What left one member at a merge is not what came to the other.")
+                ),
+                "x.kind = 17 AND x.is_lost IS DISTINCT FROM false",
+                "'what left one member is not what came to the other'",
             ),
             Case(
                 Check("lots_hold_what_was_credited", _TRANSACTION, _("The lots of a credit are not what it credited.")),

@@ -1,1 +1,1 @@
-"""Order files of other systems: read (`files`), understood (`mapping`), gathered to whole orders (`drafts`)."""
+"""Order files of other systems: read (`members.tables`), understood (`mapping`), gathered to whole orders (`drafts`)."""

@@ -27,12 +27,13 @@ from typing import Literal
 
 from django.utils.translation import gettext as _
 
-from rewards.services.imports.files import OrderRows, Row, check_columns
+from members.tables.refused import Params, UnreadableRow
+from members.tables.rows import Row, TableRows, check_columns
 from rewards.services.imports.lines import Layout, LineReader, OrderLine, RowRefused
 from rewards.services.imports.mapping import OrderMapping
 from rewards.services.imports.mapping_values import MappingError
 from rewards.services.imports.orders import DraftLine, DraftReport, OrderDraft
-from rewards.services.imports.refused import Params, Rejected, UnreadableRow, write_rejected
+from rewards.services.imports.refused import Rejected, write_rejected
 from rewards.services.imports.values import LIMIT
 
 __all__ = ["DraftLine", "DraftReport", "OrderDraft", "Rejected", "read_drafts", "write_rejected"]
@@ -64,11 +65,11 @@ def read_drafts(
 
     `progress` is told of so many more rows every now and then.
 
-    Raises MappingError if a rate is missing or leads to another currency than the programme's, OrderFileError if the
+    Raises MappingError if a rate is missing or leads to another currency than the programme's, TableError if the
     file has not the columns of the mapping.
     """
     _check_rates(mapping, programme_currency)
-    if isinstance(rows, OrderRows) and rows.columns:
+    if isinstance(rows, TableRows) and rows.columns:
         check_columns(rows.columns, mapping.columns.values())
     reader = LineReader(mapping, programme_currency=programme_currency, shift=shift, not_after=not_after)
     gathering = _Gathering(mapping, reader, shift or timedelta(0))
@@ -141,7 +142,7 @@ class _Gathering:
             self._take_order([(row_no, layout, _BETWEEN_CELLS.join(values))], "", fault)
 
     def check_found_columns(self) -> None:
-        """Raise OrderFileError if a needed column was in no row at all; for rows that came without a header.
+        """Raise TableError if a needed column was in no row at all; for rows that came without a header.
 
         Rows that all have the same columns must have all of the mapping, others may each leave out what is empty.
         """

@@ -2,13 +2,13 @@
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
-from rewards.refusals import RewardsRefusal
+from members.tables.refused import READING_REASONS, UNWRITABLE, Params, shorten
 
 FIELDS = {
     "order_no": _("order number"),
@@ -27,15 +27,7 @@ FIELDS = {
 """What a column is read for, in words."""
 
 REASONS = {
-    # The row can not be read.
-    "bad_bytes": _("Column “%(column)s” holds bytes that are not valid %(encoding)s: “%(value)s”."),
-    "bad_character": _("Column “%(column)s” holds a character that can not be stored: “%(value)s”."),
-    "too_few_cells": _("The row has %(found)s cells, the header %(expected)s."),
-    "too_many_cells": _("The row has %(found)s cells, the header only %(expected)s."),
-    "cell_without_column": _("“%(value)s” stands in a column without a name."),
-    "cell_too_long": _("A cell or the row is too long: a cell may hold %(limit)s characters."),
-    "bad_quotes": _("A quotation mark is not closed, or text follows a closing one."),
-    "bad_json": _("The line is not a JSON object with each name once: “%(value)s”."),
+    **READING_REASONS,
     # One value of the row can not be used.
     "missing_value": _("%(field)s: column “%(column)s” is empty."),
     "too_long": _("%(field)s: “%(value)s” in column “%(column)s” is longer than %(limit)s characters."),
@@ -66,44 +58,9 @@ REASONS = {
 }
 """The sentence of each reason code. Codes are stable; parameters are text or whole numbers and can be stored."""
 
-type Params = Mapping[str, str | int]
-
-_SHOWN_CHARACTERS = 80
-_KEPT_CHARACTERS = 1_000
-_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
 # Full-width forms too: spreadsheets of East Asian languages take them for the same signs.
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
-
-
-class OrderFileError(RewardsRefusal):
-    """The whole file can not be used. `problem` is stable and says which kind of trouble; the text is for people."""
-
-    code = "order_file_unusable"
-    text = "%(message)s"
-    status = 422
-
-    def __init__(self, problem: str, message: str) -> None:
-        super().__init__(problem=problem, message=message)
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return self.sentence()
-
-
-class UnreadableRow(dict[str, str]):
-    """The cells of a row as far as they could be read, with the code and parameters of what is wrong with it."""
-
-    __slots__ = ("code", "params")
-
-    def __init__(self, cells: Mapping[str, str], code: str, params: Params) -> None:
-        super().__init__({name: _kept(text) for name, text in cells.items()})
-        self.code = code
-        self.params = dict(params)
-
-    def reason(self) -> str:
-        """Return the reason as a sentence in the active language."""
-        return reason_sentence(self.code, self.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +86,6 @@ def reason_sentence(code: str, params: Params) -> str:
         shown["field"] = str(FIELDS.get(str(shown["field"]), shown["field"]))
     sentence = str(REASONS[code] % shown)
     return sentence[:1].upper() + sentence[1:]
-
-
-def shorten(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
-    """Return the text, cut so that it has at most so many characters."""
-    return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
 def write_rejected(path: Path | str, rejected: Iterable[Rejected], header: Sequence[str]) -> int:
@@ -170,13 +122,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 def _harmless(text: str) -> str:
     """Return a cell that no spreadsheet runs and every encoder writes."""
-    text = _UNWRITABLE.sub("\ufffd", text)
+    text = UNWRITABLE.sub("\ufffd", text)
     if text.startswith(_FORMULA_STARTS) and not _PLAIN_NUMBER.fullmatch(text):
         return "'" + text
     return text
-
-
-def _kept(text: str) -> str:
-    """Return what is kept of a cell of an unreadable row: writable, and not a megabyte."""
-    text = _UNWRITABLE.sub("\ufffd", text[: _KEPT_CHARACTERS + 1])
-    return text if len(text) <= _KEPT_CHARACTERS else text[:_KEPT_CHARACTERS] + "…"

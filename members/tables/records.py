@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from rewards.services.imports.refused import Params, shorten
+from members.tables.refused import Params, shorten
 
 MAX_LINE_CHARACTERS = 1024 * 1024
 MAX_CELL_CHARACTERS = 131_072

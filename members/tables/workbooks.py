@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
-from rewards.services.imports.refused import OrderFileError
+from members.tables.refused import TableError
 
 MAX_UNPACKED_BYTES = 1024**3
 MAX_CELLS = 20_000_000
@@ -22,10 +22,10 @@ _PLACE = re.compile(rb"<(?:\w+:)?(?:c|row)\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Za-z]{
 _EXACT_IN_A_FLOAT = 10**15
 
 
-def sheet_rows(path: Path, magic: bytes, sheet: str | None) -> tuple[str, Iterator[list[str]]]:
-    """Return the name of the sheet (the first visible one unless named) and its rows from row 1 on, as text.
+def sheet_rows(path: Path, magic: bytes, sheet: str | None) -> tuple[str, int, Iterator[list[str]]]:
+    """Return the name of the sheet (the first visible one unless named), how many rows it has, and these as text.
 
-    Raises OrderFileError if the file is no workbook, too large once unpacked, has no such sheet or a merged header.
+    Raises TableError if the file is no workbook, too large once unpacked, has no such sheet or a merged header.
     """
     _refuse_what_is_no_workbook(path, magic)
     try:
@@ -35,13 +35,13 @@ def sheet_rows(path: Path, magic: bytes, sheet: str | None) -> tuple[str, Iterat
         name = sheet or next(iter(visible), "")
         if name not in book.sheet_names:
             params = {"sheet": name, "found": ", ".join(book.sheet_names)}
-            raise OrderFileError("no_such_sheet", _("There is no sheet “%(sheet)s”. Sheets found: %(found)s.") % params)
+            raise TableError("no_such_sheet", _("There is no sheet “%(sheet)s”. Sheets found: %(found)s.") % params)
         chosen = book.get_sheet_by_name(name)
     except (CalamineError, zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
         message = _("%(name)s is a damaged workbook: %(problem)s.") % {"name": path.name, "problem": error}
-        raise OrderFileError("damaged_workbook", message) from error
+        raise TableError("damaged_workbook", message) from error
     _refuse_merged_header(chosen)
-    return name, ([_as_text(value) for value in row] for row in chosen.iter_rows())
+    return name, chosen.height, ([_as_text(value) for value in row] for row in chosen.iter_rows())
 
 
 def _refuse_what_is_no_workbook(path: Path, magic: bytes) -> None:
@@ -51,11 +51,11 @@ def _refuse_what_is_no_workbook(path: Path, magic: bytes) -> None:
         message = _("%(name)s is encrypted or of the old kind (.xls). Save it as .xlsx without a password.")
     else:
         message = _("%(name)s is not an Excel workbook. If it is text, name it .csv.")
-    raise OrderFileError("no_workbook", message % {"name": path.name})
+    raise TableError("no_workbook", message % {"name": path.name})
 
 
 def _refuse_bombs(path: Path) -> None:
-    """Raise OrderFileError if the parts of the workbook unpack to more than the limits, whatever their headers say."""
+    """Raise TableError if the parts of the workbook unpack to more than the limits, whatever their headers say."""
     unpacked = 0
     with zipfile.ZipFile(path) as parts:
         for part in parts.infolist():
@@ -68,7 +68,7 @@ def _refuse_bombs(path: Path) -> None:
                 while chunk := content.read(_CHUNK_BYTES):
                     unpacked += len(chunk)
                     if unpacked > MAX_UNPACKED_BYTES:
-                        raise OrderFileError("workbook_too_large", _("The workbook unpacks to more than 1 GiB."))
+                        raise TableError("workbook_too_large", _("The workbook unpacks to more than 1 GiB."))
                     text = rest + chunk
                     for letters, digits in _PLACE.findall(text):
                         rows = max(rows, int(digits))
@@ -78,7 +78,7 @@ def _refuse_bombs(path: Path) -> None:
             if rows * columns > MAX_CELLS:
                 message = _("A sheet reaches to row %(row)s, column %(column)s: more than %(limit)s cells.")
                 params = {"row": rows, "column": columns, "limit": f"{MAX_CELLS:,}"}
-                raise OrderFileError("workbook_too_large", message % params)
+                raise TableError("workbook_too_large", message % params)
 
 
 def _column_no(letters: bytes) -> int:
@@ -92,7 +92,7 @@ def _column_no(letters: bytes) -> int:
 def _refuse_merged_header(sheet: CalamineSheet) -> None:
     if any(start[0] == 0 and end[1] > start[1] for start, end in sheet.merged_cell_ranges or ()):
         message = _("Cells of the first row are merged. Each column needs a name of its own there.")
-        raise OrderFileError("bad_header", message)
+        raise TableError("bad_header", message)
 
 
 def _as_text(value: Any) -> str:

@@ -1,0 +1,29 @@
+"""What members does when something happened: live segments are asked again about whom it happened to."""
+
+from collections.abc import Container, Sequence
+
+from members.models import TimelineEntry
+from members.services.segment_keeping import NO_NEWS, follow_entries
+from members.timeline import subscribe
+
+READER = "members.segments"
+
+
+class EveryKindBut(Container[str]):
+    """All kinds of entries, of whichever floor, without some: facts of any floor may change an answer."""
+
+    def __init__(self, without: frozenset[str]) -> None:
+        self._without = without
+
+    def __contains__(self, kind: object) -> bool:
+        return kind not in self._without
+
+
+def keep_segments_up(entries: Sequence[TimelineEntry]) -> None:
+    """Ask live segments again about the members of the entries."""
+    follow_entries(entries=entries, at=max(entry.recorded_at for entry in entries))
+
+
+def register() -> None:
+    """Subscribe to the timeline."""
+    subscribe(READER, keep_segments_up, kinds=EveryKindBut(NO_NEWS))

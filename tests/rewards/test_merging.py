@@ -1,0 +1,213 @@
+"""Points, arrears, vouchers and tiers of two members who are merged, and taken apart again."""
+
+from datetime import timedelta
+
+import pytest
+
+from loyalty.queries import standing_of
+from members.models import Member, Merge
+from members.services.merging import MergeInTheWay, UnmergeInTheWay
+from rewards import ledger
+from rewards.models import LedgerTransaction, Lot, PointsAccount, Purchase, Voucher
+from rewards.services.holds import give_hold_back, hold_points
+from rewards.services.purchases import record_purchase
+from rewards.services.redemptions import RewardLimitReached, redeem_reward
+from rewards.services.returns import record_return
+from rewards.services.vouchers import use_voucher
+from tests.factories.catalogue import a_reward
+from tests.factories.histories import give_points
+from tests.factories.orders import NOON, a_return, an_order
+from tests.factories.people import TILL, a_store
+from tests.rewards.merge_given import DAY, a_person, balances, merged, nothing_is_wrong, taken_apart
+
+pytestmark = pytest.mark.django_db
+
+AT = NOON + timedelta(days=3)
+
+
+def bought(member: Member, amount: str = "100.00", days: int = 0) -> Purchase:
+    order = an_order(member, amount, ordered_at=NOON + days * DAY)
+    receipt = record_purchase(order=order, by=TILL, at=NOON + days * DAY)
+    return Purchase.objects.get(pk=receipt.purchase_id)
+
+
+class TestMerge:
+    def test_moves_points_lot_by_lot_with_their_dates_and_origins(self) -> None:
+        kept, other = a_person(), a_person()
+        bought(kept)
+        bought(other, "50.00")
+        give_points(other, 7, moment=NOON, expires_at=NOON + 9 * DAY)
+        before = list(Lot.objects.filter(member=other).values_list("remaining", "expires_at", "origin").order_by("id"))
+        merged(kept, other, at=AT)
+        after = Lot.objects.filter(member=kept, transaction__kind=LedgerTransaction.Kind.MERGE)
+        assert sorted(after.values_list("remaining", "expires_at", "origin"), key=str) == sorted(before, key=str)
+        assert [balance.available for balance in balances(kept, other, at=AT)] == [157, 0]
+        nothing_is_wrong(AT)
+
+    def test_leaves_rows_with_their_member_and_lets_them_count_as_one(self) -> None:
+        kept, other = a_person(), a_person()
+        purchase = bought(other)
+        merged(kept, other, at=AT)
+        assert Purchase.objects.get(pk=purchase.pk).member_id == other.pk
+        assert Member.objects.get(pk=other.pk).merged_into_id == kept.pk
+
+    def test_brings_arrears_without_repaying_anything(self) -> None:
+        kept, other = a_person(), a_person()
+        give_points(kept, 30, moment=NOON)
+        order = an_order(other, "100.00")
+        record_purchase(order=order, by=TILL, at=NOON)
+        redeem_reward(member_id=other.pk, reward_id=a_reward(60).pk, request_id="1", by=TILL, at=NOON)
+        record_return(ret=a_return(order), by=TILL, at=NOON + DAY)
+        merged(kept, other, at=AT)
+        assert [(one.available, one.debt) for one in balances(kept, other, at=AT)] == [(30, 60), (0, 0)]
+        nothing_is_wrong(AT)
+
+    def test_is_refused_while_points_are_set_aside(self) -> None:
+        kept, other = a_person(), a_person()
+        give_points(other, 30, moment=NOON)
+        hold = hold_points(member_id=other.pk, points=10, source="shop", external_ref="h", by=TILL, at=AT)
+        with pytest.raises(MergeInTheWay):
+            merged(kept, other, at=AT)
+        assert not Merge.objects.exists()
+        give_hold_back(hold_id=hold.hold_id, by=TILL, at=AT)
+        merged(kept, other, at=AT)
+        nothing_is_wrong(AT)
+
+    def test_gives_the_higher_tier_or_one_that_both_reach(self) -> None:
+        kept, other = a_person(), a_person()
+        bought(kept, "300.00")
+        bought(other, "300.00")
+        lowest = standing_of(kept.pk, AT).tier.rank
+        merged(kept, other, at=AT)
+        assert standing_of(kept.pk, AT).tier.rank > lowest
+
+
+class TestOrdersOfAMergedMember:
+    def test_earn_for_the_survivor_and_keep_the_name_told(self) -> None:
+        kept, other = a_person(), a_person()
+        merged(kept, other, at=AT)
+        purchase = bought(other, days=5)
+        assert purchase.member_id == other.pk
+        assert [one.available for one in balances(kept, other, at=AT + 9 * DAY)] == [100, 0]
+        nothing_is_wrong(AT + 9 * DAY)
+
+    def test_told_again_are_known(self) -> None:
+        kept, other = a_person(), a_person()
+        order = an_order(other)
+        record_purchase(order=order, by=TILL, at=NOON)
+        merged(kept, other, at=AT)
+        receipt = record_purchase(order=order, by=TILL, at=AT)
+        assert (receipt.already_recorded, receipt.available) == (True, 50)
+
+    def test_come_back_out_of_the_points_they_brought(self) -> None:
+        kept, other = a_person(), a_person()
+        order = an_order(other)
+        record_purchase(order=order, by=TILL, at=NOON)
+        give_points(kept, 5, moment=NOON, expires_at=NOON + 20 * DAY)
+        merged(kept, other, at=AT)
+        receipt = record_return(ret=a_return(order, returned_at=AT + DAY), by=TILL, at=AT + DAY)
+        assert (receipt.points_from_balance, receipt.points_to_arrears) == (50, 0)
+        assert [one.available for one in balances(kept, other, at=AT + DAY)] == [5, 0]
+        nothing_is_wrong(AT + DAY)
+
+    def test_come_back_after_the_points_had_expired_with_the_other_member(self) -> None:
+        kept, other = a_person(), a_person()
+        order = an_order(other)
+        record_purchase(order=order, by=TILL, at=NOON)
+        ends = Lot.objects.get(member=other).expires_at
+        assert ends is not None
+        late = ends + DAY
+        merged(kept, other, at=late)
+        receipt = record_return(ret=a_return(order, returned_at=late), by=TILL, at=late)
+        assert (receipt.points_from_balance, receipt.points_to_arrears) == (0, 0)
+        nothing_is_wrong(late)
+
+
+class TestVouchersOfAMergedMember:
+    def test_are_used_by_the_survivor(self) -> None:
+        kept, other = a_person(), a_person()
+        give_points(other, 30, moment=NOON)
+        redeemed = redeem_reward(member_id=other.pk, reward_id=a_reward(30).pk, request_id="1", by=TILL, at=NOON)
+        merged(kept, other, at=AT)
+        use_voucher(code=redeemed.code, store_id=a_store().pk, external_order_no="V", spend_amount=None, by=TILL, at=AT)
+        assert Voucher.objects.get().state == Voucher.State.USED
+
+    def test_count_towards_the_limit_of_the_survivor(self) -> None:
+        kept, other = a_person(), a_person()
+        give_points(other, 30, moment=NOON)
+        give_points(kept, 30, moment=NOON)
+        reward = a_reward(30, per_member_limit=1)
+        redeem_reward(member_id=other.pk, reward_id=reward.pk, request_id="1", by=TILL, at=NOON)
+        merged(kept, other, at=AT)
+        with pytest.raises(RewardLimitReached):
+            redeem_reward(member_id=kept.pk, reward_id=reward.pk, request_id="2", by=TILL, at=AT)
+
+
+class TestUnmerge:
+    def test_without_anything_between_is_as_if_never_merged(self) -> None:
+        kept, other = a_person(), a_person()
+        bought(kept, "700.00")
+        bought(other, "1500.00")
+        before = balances(kept, other, at=AT), [standing_of(one.pk, AT).tier for one in (kept, other)]
+        merge = merged(kept, other, at=AT)
+        taken_apart(merge, at=AT + DAY)
+        after = balances(kept, other, at=AT + DAY), [standing_of(one.pk, AT + DAY).tier for one in (kept, other)]
+        assert after == before
+        nothing_is_wrong(AT + DAY)
+
+    def test_gives_each_side_what_came_in_its_name(self) -> None:
+        kept, other = a_person(), a_person()
+        merge = merged(kept, other, at=AT)
+        bought(kept, "20.00", days=4)
+        bought(other, "30.00", days=4)
+        taken_apart(merge, at=AT + 5 * DAY)
+        assert [one.available for one in balances(kept, other, at=AT + 5 * DAY)] == [20, 30]
+        assert Member.objects.get(pk=other.pk).status == Member.Status.ACTIVE
+        nothing_is_wrong(AT + 5 * DAY)
+
+    def test_takes_what_was_spent_off_the_points_that_ended_first(self) -> None:
+        kept, other = a_person(), a_person()
+        give_points(kept, 50, moment=NOON, expires_at=AT + 90 * DAY)
+        give_points(other, 50, moment=NOON, expires_at=AT + 60 * DAY)
+        merge = merged(kept, other, at=AT)
+        redeem_reward(member_id=kept.pk, reward_id=a_reward(70).pk, request_id="1", by=TILL, at=AT)
+        taken_apart(merge, at=AT + DAY)
+        assert [one.available for one in balances(kept, other, at=AT + DAY)] == [30, 0]
+        nothing_is_wrong(AT + DAY)
+
+    def test_lets_a_later_return_find_its_points(self) -> None:
+        kept, other = a_person(), a_person()
+        merge = merged(kept, other, at=AT)
+        order = an_order(other, "30.00", ordered_at=AT)
+        record_purchase(order=order, by=TILL, at=AT)
+        taken_apart(merge, at=AT + DAY)
+        record_return(ret=a_return(order, returned_at=AT + 2 * DAY), by=TILL, at=AT + 2 * DAY)
+        assert [(one.available, one.debt) for one in balances(kept, other, at=AT + 2 * DAY)] == [(0, 0), (0, 0)]
+        nothing_is_wrong(AT + 2 * DAY)
+
+    def test_gives_arrears_back_as_far_as_they_are_owed(self) -> None:
+        kept, other = a_person(), a_person()
+        PointsAccount.objects.create(member=kept, currency_id=ledger.currency_id())
+        order = an_order(other, "100.00")
+        record_purchase(order=order, by=TILL, at=NOON)
+        redeem_reward(member_id=other.pk, reward_id=a_reward(60).pk, request_id="1", by=TILL, at=NOON)
+        record_return(ret=a_return(order), by=TILL, at=NOON + DAY)
+        merge = merged(kept, other, at=AT)
+        give_points(kept, 25, moment=AT)
+        taken_apart(merge, at=AT + DAY)
+        assert [(one.available, one.debt) for one in balances(kept, other, at=AT + DAY)] == [(0, 0), (0, 35)]
+        nothing_is_wrong(AT + DAY)
+
+    def test_comes_apart_in_the_opposite_order_of_merging(self) -> None:
+        first, second, third = a_person(), a_person(), a_person()
+        give_points(third, 9, moment=NOON)
+        inner = merged(second, third, at=AT)
+        outer = merged(first, second, at=AT)
+        assert Member.objects.get(pk=third.pk).merged_into_id == first.pk
+        bought(third, "11.00", days=4)
+        with pytest.raises(UnmergeInTheWay):
+            taken_apart(inner, at=AT + 3 * DAY)
+        taken_apart(outer, at=AT + 3 * DAY)
+        taken_apart(inner, at=AT + 3 * DAY)
+        assert [one.available for one in balances(first, second, third, at=AT + 3 * DAY)] == [0, 0, 20]
+        nothing_is_wrong(AT + 3 * DAY)
