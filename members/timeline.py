@@ -21,6 +21,7 @@ from psycopg.errors import QueryCanceled
 from members.actors import Actor
 from members.copying import copy_rows
 from members.models import ParkedEntry, Subscription, TimelineEntry
+from members.statements import Statement, run
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +79,17 @@ def subscribers() -> list[str]:
 
 def record(entries: Sequence[NewEntry]) -> list[int]:
     """Write entries in one statement, within the caller's transaction; return their ids in order."""
-    if not entries:
-        return []
+    return run(record_statement(entries)) if entries else []
+
+
+def record_statement(entries: Sequence[NewEntry]) -> Statement[list[int]]:
+    """Return what writes entries (at least one) and reads their ids in order, for those who send it with others."""
     values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)"] * len(entries))
-    params = [value for entry in entries for value in entry.row()]
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO members_timelineentry ({_COLUMNS}) VALUES {values} RETURNING id", params)  # noqa: S608
-        return [row[0] for row in cursor.fetchall()]
+    return Statement(
+        f"INSERT INTO members_timelineentry ({_COLUMNS}) VALUES {values} RETURNING id",  # noqa: S608 - no value is in it
+        [value for entry in entries for value in entry.row()],
+        lambda rows: [row[0] for row in rows],
+    )
 
 
 def record_many(entries: Iterable[NewEntry]) -> int:
