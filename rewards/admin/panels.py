@@ -29,7 +29,7 @@ from rewards.queries import (
     purchases_of,
     vouchers_of,
 )
-from rewards.services.corrections import may_be_corrected
+from rewards.services.corrections import may_be_corrected, taken_back_at
 
 SOON = timedelta(days=30)
 _MOST_LOTS = 500
@@ -49,13 +49,17 @@ def _head(member: Member, at: datetime) -> dict[str, Any]:
 def _points_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     page = page_of(entries_of(member.pk), by=("seq",), cursor=request.GET.get("cursor", ""))
     may_correct = request.user.has_perm(CORRECT)
+    correctable = [entry.transaction_id for entry in page.rows if may_be_corrected(entry.transaction)]
+    taken_back = taken_back_at(correctable) if correctable else {}
+    offered = {*correctable} - taken_back.keys() if may_correct else set()
     entries = [
         {
             "entry": entry,
             "kind": entry.transaction.get_kind_display(),
             "number": entry.transaction.number_on_paper,
             "why": explain(entry.transaction.trace),
-            "may_correct": may_correct and may_be_corrected(entry.transaction),
+            "taken_back_day": local_day(taken_back[entry.transaction_id]) if entry.transaction_id in taken_back else "",
+            "may_correct": entry.transaction_id in offered,
         }
         for entry in page.rows
     ]

@@ -23,6 +23,7 @@ from members.models import Member, MemberPerson
 from members.phones import InvalidPhone, parse_phone
 from members.queries import region
 from members.sheets import sheet
+from members.wording import enumerated
 from rewards import ledger
 from rewards.models import AdjustmentBatch, AdjustmentBatchError, AdjustmentBatchRow, ReasonCode
 from rewards.refusals import RewardsRefusal
@@ -202,7 +203,7 @@ def _our_columns(columns: Sequence[str]) -> dict[str, str]:
                 ours[column] = key
     missing = [key for key in ("member", "points", "reason") if key not in ours.values()]
     if missing:
-        raise BatchColumnMissing(missing=", ".join(missing))
+        raise BatchColumnMissing(missing=enumerated(missing))
     return ours
 
 
