@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from campaigns.services.messages import queue_messages
-from loyalty.events import TIER_RAISED
+from campaigns.services.occasions import OCCASIONS
 from members.models import TimelineEntry
 from members.timeline import subscribe
 
 
-def congratulate(entries: Sequence[TimelineEntry]) -> None:
-    """Queue a congratulation for each member who rose to a tier."""
+def tell_members(entries: Sequence[TimelineEntry]) -> None:
+    """Queue a message for each member who is to be told: of a tier they rose to, of points that expire."""
     queue_messages(entries=entries)
 
 
 def register() -> None:
     """Subscribe to the timeline."""
-    subscribe("campaigns.messages", congratulate, kinds=(TIER_RAISED,))
+    subscribe("campaigns.messages", tell_members, kinds=[occasion.kind for occasion in OCCASIONS.values()])

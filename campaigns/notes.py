@@ -12,6 +12,9 @@ TEXT_NOT_READY = "text_not_ready"
 NOT_ACCEPTED = "not_accepted"
 NOT_REACHED = "not_reached"
 
+NOT_TO_BE_REACHED = frozenset({NO_EMAIL, NO_ADDRESS, NOT_ACCEPTED, NOT_REACHED, TOO_LATE})
+"""The member was to be told, and was not: nothing that staff chose or could mend stood in the way."""
+
 _SENTENCES = {
     NO_EMAIL: _("The member has no e-mail address."),
     NO_ADDRESS: _("This channel can not reach the member."),

@@ -5,6 +5,7 @@ from string import Formatter
 
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "tier_raised": frozenset({"name", "tier", "programme", "credits", "valid_until"}),
+    "points_expiring": frozenset({"name", "points", "points_name", "last_day", "days", "programme"}),
 }
 
 

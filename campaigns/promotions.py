@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
 
 from members import figures
+from members.wording import listed
 from rewards.earning import EarnLine, Label, NotApplied, PurchaseFacts
 from rewards.explanation import in_active_language
 
@@ -146,7 +147,7 @@ def plain(number: Decimal) -> str:
 
 def weekday_names(weekdays: Sequence[int]) -> str:
     """Return weekdays (Monday is 0) as words: "Saturday and Sunday"."""
-    return _listed([str(WEEKDAYS[day]) for day in sorted(weekdays)])
+    return listed([str(WEEKDAYS[day]) for day in sorted(weekdays)])
 
 
 def _stores(names: Sequence[str]) -> str:
@@ -154,14 +155,7 @@ def _stores(names: Sequence[str]) -> str:
         return _("all stores")
     if len(names) > _STORES_NAMED:
         return ngettext("in %(count)s store", "in %(count)s stores", len(names)) % {"count": len(names)}
-    return _("in %(stores)s") % {"stores": _listed(names)}
-
-
-def _listed(words: Sequence[str]) -> str:
-    if len(words) == 1:
-        return words[0]
-    between = pgettext("between words of a list", ", ")
-    return _("%(first)s and %(last)s") % {"first": between.join(words[:-1]), "last": words[-1]}
+    return _("in %(stores)s") % {"stores": listed(names)}
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> str:

@@ -17,10 +17,12 @@ from analytics.queries import DaySummary, day_series, points_outstanding, todo_c
 from analytics.services.days import READER
 from loyalty.models import LadderVersion
 from members.admin.base import store_scope
+from members.admin.proposals import waiting_badge
 from members.figures import compact, grouped, money
 from members.models import ApiKey, Store, Subscription
 from members.queries import programme
 from rewards.models import EarnRule, OrderImport
+from rewards.services.proof import state_of_proof
 
 CARDS = (
     "members_joined",
@@ -50,7 +52,8 @@ _MEMBERS_COLOUR, _OTHERS_COLOUR, _REDEEMED_COLOUR = "#1d7a50", "#9aa8a1", "#c276
 def home_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the home page for this operator."""
     at = timezone.now()
-    context["todos"] = _todos(request, at)
+    context["worries"] = _worries(request, at)
+    context["todos"] = [*_decisions(request), *_todos(request, at)]
     if not request.user.has_perm("analytics.view_dayfigures"):
         return context
     if not DayFigures.objects.exists():
@@ -163,6 +166,19 @@ def _chart(
     }
 
 
+def _worries(request: HttpRequest, at: datetime) -> dict[str, Any] | None:
+    """Return what is wrong with the proof of the ledger, for those who see it, with the page that says more."""
+    worries = state_of_proof(at=at).worries if _may_see(request, "rewards_ledgerverification") else []
+    return {"sentences": worries, "link": reverse("admin:rewards_ledgerverification_changelist")} if worries else None
+
+
+def _decisions(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return how many proposals wait for this operator's decision, with the page on which it is made."""
+    waiting = waiting_badge(request)
+    link = reverse("admin:members_proposal_changelist")
+    return [{"label": _("Proposals that wait for your decision"), "count": waiting, "link": link}] if waiting else []
+
+
 def _todos(request: HttpRequest, at: datetime) -> list[dict[str, Any]]:
     """Return what waits and this operator may open, with the list that shows just these."""
     todos = []
@@ -183,7 +199,7 @@ def _steps(request: HttpRequest) -> list[dict[str, Any]]:
         (_("Set the tiers and what it takes to reach them"), "loyalty_ladderversion", LadderVersion.objects.exists()),
         (_("Say how many points a purchase earns"), "rewards_earnrule", EarnRule.objects.exists()),
         (
-            _("Issue a till key, or import orders with the command import_orders"),
+            _("Issue a till key, or have whoever runs the server read in files of past orders"),
             "members_apikey",
             ApiKey.objects.exists() or OrderImport.objects.exists(),
         ),

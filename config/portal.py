@@ -84,7 +84,7 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Batches of adjustments"), "playlist_add", "rewards.adjustmentbatch"),
             Page(_("Transfers"), "swap_horiz", "rewards.pointstransfer"),
             Page(_("Donations"), "volunteer_activism", "rewards.donation"),
-            Page(_("Conversions"), "currency_exchange", "rewards.partnerconversion"),
+            Page(pgettext_lazy("menu", "Conversions"), "currency_exchange", "rewards.partnerconversion"),
             Page(_("Points set aside"), "lock_clock", "rewards.hold"),
             Page(_("Imports of orders"), "upload_file", "rewards.orderimport"),
         ),

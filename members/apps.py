@@ -36,3 +36,4 @@ class MembersConfig(AppConfig):
         import_module("members.services.segment_jobs").register()
         import_module("members.services.imports.checking").register()
         import_module("members.services.imports.deciding").register()
+        import_module("members.services.exports").register()

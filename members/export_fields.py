@@ -16,8 +16,7 @@ from members.queries import region
 
 PHONE: Final = "phone"
 _FACT: Final = "fact:"
-_PLAIN_KINDS: Final = ("number", "money", "choice", "date", "bool", "count")
-_NOT_OFFERED: Final = frozenset({"members.status", "members.joined"})
+_NOT_OFFERED: Final = frozenset({"members.status", "members.joined_date", "members.language"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +89,17 @@ def fact_sql(field: ExportField) -> str:
 
 
 def _shower(fact: Fact) -> Callable[[Any], Any]:
+    labels: dict[str, str] = {}  # each looked up once for a whole export
+
     def show(value: Any) -> Any:
-        if value is None:
-            return None
         if fact.kind == "bool":
             return _("yes") if value else _("no")
-        if fact.choices is not None:
-            return fact.choices([str(value)]).get(str(value), str(value))
-        return value
+        if fact.choices is None:
+            return value
+        code = str(value)
+        if code not in labels:
+            labels[code] = str(fact.choices([code]).get(code, code))
+        return labels[code]
 
     return show
 

@@ -29,6 +29,13 @@ def signed(number: int | Decimal) -> str:
     return f"+{number:,}" if number > 0 else f"−{-number:,}" if number < 0 else "0"
 
 
+def unit_value(amount: Decimal, currency: str) -> str:
+    """Return what one of something is worth, with as many places as that takes, two at least: ¥0.01, ¥0.0125."""
+    exponent = amount.normalize().as_tuple().exponent
+    places = max(2, -exponent) if isinstance(exponent, int) else 2
+    return f"{_SYMBOLS.get(currency, currency + ' ')}{amount:,.{places}f}"
+
+
 def money(amount: Decimal, currency: str, *, short: bool = False) -> str:
     """Return an amount with its currency: ¥1,234.50, or shortened like other numbers."""
     sign = "−" if amount < 0 else ""

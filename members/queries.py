@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
@@ -132,6 +133,16 @@ def member_by_public_id(public_id: UUID) -> Member:
     if member is None:
         raise MemberNotFound
     return member
+
+
+def member_id_by_public_id(public_id: UUID) -> int:
+    """Return the id of the member with this public id, for those who need no more of the member. Raises `MemberNotFound`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM members_member WHERE public_id = %s", [public_id])
+        found = cursor.fetchone()
+    if found is None:
+        raise MemberNotFound
+    return int(found[0])
 
 
 def members_matching(text: str) -> QuerySet[Member]:

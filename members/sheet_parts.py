@@ -77,7 +77,9 @@ def book(*, title: str, notes: Sequence[str], header: Sequence[object], parts: I
             for part in parts:
                 page.write(part)
             footer = escape(" ".join(notes).replace("&", "&&"))[:250]
-            page.write(f"</sheetData><headerFooter><oddFooter>&amp;L{footer}</oddFooter></headerFooter></worksheet>".encode())
+            page.write(
+                f"</sheetData><headerFooter><oddFooter>&amp;L{footer}</oddFooter></headerFooter></worksheet>".encode()
+            )
     return stream.getvalue()
 
 
@@ -86,5 +88,11 @@ def _cell(value: Any, style: str) -> str:
         return f"<c{style}/>"
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return f"<c{style}><v>{value}</v></c>"
-    text = value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat() if isinstance(value, date) else str(value)
+    text = (
+        value.isoformat(sep=" ")
+        if isinstance(value, datetime)
+        else value.isoformat()
+        if isinstance(value, date)
+        else str(value)
+    )
     return f'<c{style} t="inlineStr"><is><t xml:space="preserve">{escape(safe_text(text))}</t></is></c>'

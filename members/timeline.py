@@ -23,6 +23,7 @@ from members.actors import Actor
 from members.copying import copy_rows
 from members.models import ParkedEntry, Subscription, TimelineEntry
 from members.personal_words import refuse_personal_words
+from members.statements import Statement, run
 
 logger = logging.getLogger(__name__)
 
@@ -86,15 +87,22 @@ def record(entries: Sequence[NewEntry]) -> list[int]:
 
     The timeline outlives the person, so what staff wrote freely is read first. Raises `WordsNamePerson`.
     """
-    if not entries:
-        return []
+    return run(record_statement(entries)) if entries else []
+
+
+def record_statement(entries: Sequence[NewEntry]) -> Statement[list[int]]:
+    """Return what writes entries (at least one) and reads their ids in order, for those who send it with others.
+
+    Raises `WordsNamePerson`.
+    """
     for entry in entries:
         _refuse_names(entry)
     values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)"] * len(entries))
-    params = [value for entry in entries for value in entry.row()]
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO members_timelineentry ({_COLUMNS}) VALUES {values} RETURNING id", params)  # noqa: S608
-        return [row[0] for row in cursor.fetchall()]
+    return Statement(
+        f"INSERT INTO members_timelineentry ({_COLUMNS}) VALUES {values} RETURNING id",  # noqa: S608 - no value is in it
+        [value for entry in entries for value in entry.row()],
+        lambda rows: [row[0] for row in rows],
+    )
 
 
 def _refuse_names(entry: NewEntry) -> None:

@@ -10,6 +10,11 @@ from members.timeline import NewEntry
 POINTS_EXPIRING = "rewards.points_expiring.v1"
 
 
+def of_currency(currency_id: int | None) -> dict[str, int]:
+    """Return the part of a payload that names a points currency. None: the default one, which goes without saying."""
+    return {} if currency_id is None else {"currency": currency_id}
+
+
 def purchase_recorded(
     *, purchase_id: int, member_id: int | None, store_id: int | None, channel_id: int, amount: Decimal, points: int,
     pending: bool, credits: int, order_no: str, happened_at: datetime, by: Actor, quiet: bool = False,
@@ -64,20 +69,22 @@ def points_expiring(
 
 
 def points_extended(
-    *, member_id: int, points: int, lots: int, last_date: date, unreached: bool, happened_at: datetime, by: Actor
-) -> NewEntry:
+    *, member_id: int, points: int, currency_id: int | None = None, lots: int, last_date: date, unreached: bool,
+    happened_at: datetime, by: Actor,
+) -> NewEntry:  # fmt: skip
     """Points of a member live longer, through a day: staff extended them, or nobody could be reached by the warnings."""
     payload = {"points": points, "lots": lots, "until": last_date.isoformat()} | (
         {"unreached": True} if unreached else {}
     )
-    return _entry("rewards.points_extended.v1", member_id, happened_at, by, payload)
+    return _entry("rewards.points_extended.v1", member_id, happened_at, by, payload | of_currency(currency_id))
 
 
 def points_held(
-    *, member_id: int, hold_id: int, points: int, until: datetime, happened_at: datetime, by: Actor
-) -> NewEntry:
+    *, member_id: int, hold_id: int, points: int, until: datetime, happened_at: datetime, by: Actor,
+    currency_id: int | None = None,
+) -> NewEntry:  # fmt: skip
     """Points were set aside until a moment."""
-    payload = {"hold": hold_id, "points": points, "until": until.isoformat()}
+    payload = {"hold": hold_id, "points": points, "until": until.isoformat()} | of_currency(currency_id)
     return _entry("rewards.points_held.v1", member_id, happened_at, by, payload, subject=f"hold:{hold_id}")
 
 
@@ -95,16 +102,20 @@ def points_spent(
 
 
 def hold_given_back(
-    *, member_id: int, hold_id: int, points: int, expired: bool, happened_at: datetime, by: Actor
-) -> NewEntry:
+    *, member_id: int, hold_id: int, points: int, expired: bool, happened_at: datetime, by: Actor,
+    currency_id: int | None = None,
+) -> NewEntry:  # fmt: skip
     """Points that were set aside went back to the member; `expired`: because the hold had reached its end."""
-    payload = {"hold": hold_id, "points": points, "expired": expired}
+    payload = {"hold": hold_id, "points": points, "expired": expired} | of_currency(currency_id)
     return _entry("rewards.hold_given_back.v1", member_id, happened_at, by, payload, subject=f"hold:{hold_id}")
 
 
-def points_released(*, member_id: int, points: int, happened_at: datetime, by: Actor) -> NewEntry:
+def points_released(
+    *, member_id: int, points: int, happened_at: datetime, by: Actor, currency_id: int | None = None
+) -> NewEntry:
     """Pending points became available."""
-    return _entry("rewards.points_released.v1", member_id, happened_at, by, {"points": points})
+    payload = {"points": points} | of_currency(currency_id)
+    return _entry("rewards.points_released.v1", member_id, happened_at, by, payload)
 
 
 def reward_redeemed(

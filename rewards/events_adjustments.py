@@ -5,6 +5,7 @@ from typing import Any
 
 from members.actors import Actor
 from members.timeline import NewEntry
+from rewards.events import of_currency
 
 POINTS_ADJUSTED = "rewards.points_adjusted.v1"
 POINTS_CORRECTED = "rewards.points_corrected.v1"
@@ -53,10 +54,11 @@ def arrears_forgiven(*, member_id: int, points: int, currency_id: int, happened_
 
 
 def points_transferred(
-    *, transfer_id: int, sender_id: int, receiver_id: int, points: int, happened_at: datetime, by: Actor
-) -> list[NewEntry]:
+    *, transfer_id: int, sender_id: int, receiver_id: int, points: int, happened_at: datetime, by: Actor,
+    currency_id: int | None = None,
+) -> list[NewEntry]:  # fmt: skip
     """Points went from one member to another: both are told."""
-    subject, payload = f"transfer:{transfer_id}", {"points": points, "transfer": transfer_id}
+    subject, payload = f"transfer:{transfer_id}", {"points": points, "transfer": transfer_id} | of_currency(currency_id)
     return [
         NewEntry(POINTS_SENT, sender_id, happened_at, by, payload | {"receiver": receiver_id}, subject),
         NewEntry(POINTS_RECEIVED, receiver_id, happened_at, by, payload | {"sender": sender_id}, subject),
@@ -64,10 +66,11 @@ def points_transferred(
 
 
 def points_donated(
-    *, donation_id: int, project_id: int, member_id: int, points: int, happened_at: datetime, by: Actor
-) -> NewEntry:
+    *, donation_id: int, project_id: int, member_id: int, points: int, happened_at: datetime, by: Actor,
+    currency_id: int | None = None,
+) -> NewEntry:  # fmt: skip
     """A member gave points to a project."""
-    payload = {"donation": donation_id, "project": project_id, "points": points}
+    payload = {"donation": donation_id, "project": project_id, "points": points} | of_currency(currency_id)
     return NewEntry(POINTS_DONATED, member_id, happened_at, by, payload, f"donation:{donation_id}")
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from members.conditions import failed_words
 from members.figures import grouped
+from members.wording import listed
 from rewards.earning import Label, matching
 
 Words = Callable[[dict[str, Any]], str]
@@ -139,6 +140,22 @@ def _redemption_note(trace: dict[str, Any]) -> list[str]:
     return [_("Redeemed for %(name)s.") % {"name": in_active_language(trace["label"])}]
 
 
+def _hold_note(_trace: dict[str, Any]) -> list[str]:
+    return [_("Set aside for a payment. What is not paid with comes back by itself.")]
+
+
+def _hold_release_note(_trace: dict[str, Any]) -> list[str]:
+    return [_("What was set aside for a payment came back.")]
+
+
+def _payment_note(trace: dict[str, Any]) -> list[str]:
+    return [_("Paid on order %(number)s.") % {"number": trace["order"]}]
+
+
+def _payment_back_note(trace: dict[str, Any]) -> list[str]:
+    return [_("Goods of order %(number)s came back; so do the points that paid for them.") % {"number": trace["order"]}]
+
+
 def _limits_hit(trace: dict[str, Any]) -> list[str]:
     """Return a sentence for each cap and budget that took points off."""
     said = []
@@ -168,16 +185,26 @@ def _limits_hit(trace: dict[str, Any]) -> list[str]:
 def cap_words(what: str, limit: int) -> str:
     """Return a limit in words: at most 100 points a day."""
     text = {
-        "order": _("at most %(limit)s points an order"),
-        "day": _("at most %(limit)s points a day"),
-        "month": _("at most %(limit)s points a month"),
-        "life": _("at most %(limit)s points in all"),
-        "day_times": _("points at most %(limit)s times a day"),
-        "month_times": _("points at most %(limit)s times a month"),
-        "programme_day": _("at most %(limit)s points a day"),
-        "programme_month": _("at most %(limit)s points a month"),
+        "order": _("at most %(limit)s an order"),
+        "day": _("at most %(limit)s a day"),
+        "month": _("at most %(limit)s a month"),
+        "life": _("at most %(limit)s in all"),
+        "day_times": _("points at most %(limit)s a day"),
+        "month_times": _("points at most %(limit)s a month"),
+        "programme_day": _("at most %(limit)s a day"),
+        "programme_month": _("at most %(limit)s a month"),
     }[what]
-    return text % {"limit": grouped(limit)}
+    return text % {"limit": times_words(limit) if what.endswith("_times") else points_words(limit)}
+
+
+def points_words(points: int) -> str:
+    """Return points with their unit in the active language."""
+    return ngettext("%(points)s point", "%(points)s points", points) % {"points": grouped(points)}
+
+
+def times_words(times: int) -> str:
+    """Return how often, in the active language."""
+    return ngettext("%(times)s time", "%(times)s times", times) % {"times": grouped(times)}
 
 
 def _left_out(trace: dict[str, Any]) -> list[str]:
@@ -231,14 +258,6 @@ def weekday_names(weekdays: Sequence[int]) -> str:
     return listed([str(WEEKDAYS[day]) for day in sorted(weekdays)])
 
 
-def listed(words: Sequence[str]) -> str:
-    """Return words as a list: "a, b and c"."""
-    if len(words) == 1:
-        return words[0]
-    between = pgettext("between words of a list", ", ")
-    return _("%(first)s and %(last)s") % {"first": between.join(words[:-1]), "last": words[-1]}
-
-
 def plain(number: Decimal) -> str:
     """Return a number without trailing zeros: 2 for 2.00, 1.5 for 1.50."""
     return f"{number.normalize():f}"
@@ -246,5 +265,9 @@ def plain(number: Decimal) -> str:
 
 register_note("return", _return_note)
 register_note("redemption", _redemption_note)
+register_note("hold", _hold_note)
+register_note("hold_release", _hold_release_note)
+register_note("payment", _payment_note)
+register_note("payment_back", _payment_back_note)
 for _code, _words in _RULE_REASONS.items():
     register_reason(_code, _words)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members import timeline
 from members.actors import SYSTEM, Actor
+from members.statements import Row, Statement, run
 from rewards import events
 from rewards.models import LedgerEntry, LedgerTransaction, Lot, PointsCurrency
 from rewards.refusals import RewardsRefusal
@@ -93,6 +94,7 @@ class Posting:
     hold_id: int | None = None
 
 
+_POSTED = "SELECT outcome, transaction_id, d_available, d_pending, d_debt, available, pending, debt, forgiven, given_up, expired, hold_id"
 _currency_ids: dict[str, int] = {}
 
 
@@ -139,7 +141,22 @@ def credit(
 
     `deadline_at` pushes the inactivity deadline of the account. `now` is the moment for which the balance is told.
     """
-    return _call(
+    return run(
+        credit_statement(
+            kind=kind, contra=contra, member_id=member_id, lots=lots, source=source, natural_key=natural_key, at=at, by=by,
+            trace=trace, now=now, currency_id=currency_id, reason=reason, store_id=store_id, tier_code=tier_code,
+            deadline_at=deadline_at,
+        )
+    )  # fmt: skip
+
+
+def credit_statement(
+    *, kind: int, contra: int, member_id: int, lots: Sequence[NewLot], source: str, natural_key: str, at: datetime, by: Actor,
+    trace: dict[str, Any], now: datetime | None = None, currency_id: int | None = None, reason: str = "",
+    store_id: int | None = None, tier_code: str = "", deadline_at: datetime | None = None,
+) -> Statement[Posting]:  # fmt: skip
+    """Return what credits points, for those who send it with others."""
+    return _call_statement(
         "ledger_credit",
         "%s::smallint, %s::smallint, %s, %s::smallint, %s, %s, %s, %s, %s::bigint[], %s::smallint[], %s::timestamptz[], "
         "%s::timestamptz[], %s, %s, %s, %s, %s, %s, %s::jsonb",
@@ -365,29 +382,31 @@ def _inside_a_transaction() -> None:
         raise transaction.TransactionManagementError("The ledger is posted to inside the transaction of a service.")
 
 
-def _call(
+def _call(function: str, placeholders: str, params: list[Any], **outcome: Any) -> Posting:
+    return run(_call_statement(function, placeholders, params, **outcome))
+
+
+def _call_statement(
     function: str, placeholders: str, params: list[Any], *, asked: int | None = None,
     too_much: type[RewardsRefusal] = NothingLeftToRestore, left_is: str = "left", settled: tuple[int | None, datetime] | None = None,
-) -> Posting:  # fmt: skip
+) -> Statement[Posting]:  # fmt: skip
     _inside_a_transaction()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT outcome, transaction_id, d_available, d_pending, d_debt, available, pending, debt, forgiven, given_up, "  # noqa: S608
-            f"expired, hold_id FROM {function}({placeholders})",
-            params,
-        )
-        outcome, *figures = cursor.fetchone()
-    if outcome in ("posted", "repeated"):
-        posting = Posting(outcome == "repeated", *figures)
-        if posting.expired and settled is not None:
-            _tell_expired(posting, *settled)
-        return posting
-    left = figures[1]
-    if outcome == "insufficient":
-        raise InsufficientPoints(required=asked or 1, available=left)
-    if outcome in ("closed", "expired"):
-        raise HoldNotOpen()
-    raise too_much(required=asked or 0, **{left_is: left})
+
+    def read(rows: list[Row]) -> Posting:
+        [(outcome, *figures)] = rows
+        if outcome in ("posted", "repeated"):
+            posting = Posting(outcome == "repeated", *figures)
+            if posting.expired and settled is not None:
+                _tell_expired(posting, *settled)
+            return posting
+        left = figures[1]
+        if outcome == "insufficient":
+            raise InsufficientPoints(required=asked or 1, available=left)
+        if outcome in ("closed", "expired"):
+            raise HoldNotOpen()
+        raise too_much(required=asked or 0, **{left_is: left})
+
+    return Statement(f"{_POSTED} FROM {function}({placeholders})", params, read)
 
 
 def _tell_expired(posting: Posting, member_id: int | None, at: datetime) -> None:

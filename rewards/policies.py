@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rewards.ledger import currency_id as default_currency_id
 from rewards.models import ArrearsLimit, PointsCurrency
 
 _SECONDS = 3.0
@@ -33,6 +34,11 @@ class LedgerPolicy:
         if self.arrears == PointsCurrency.Arrears.NONE:
             return 0
         return self.tier_limits.get(tier_code, self.limit_points)
+
+
+def unless_default(currency_id: int | None) -> int | None:
+    """Return a currency for what is told upward: None for the default one."""
+    return None if currency_id == default_currency_id() else currency_id
 
 
 def ledger_policy(currency_id: int) -> LedgerPolicy:

@@ -219,13 +219,19 @@ def open_lots_of(member_id: int) -> QuerySet[Lot]:
 def purchases_of(member_id: int) -> QuerySet[Purchase]:
     """Return the purchases of a member and of those merged into it, newest first."""
     return (
-        Purchase.objects.filter(member_id__in=family_ids(member_id)).select_related("store", "channel").order_by("-ordered_at", "-id")
+        Purchase.objects.filter(member_id__in=family_ids(member_id))
+        .select_related("store", "channel")
+        .order_by("-ordered_at", "-id")
     )
 
 
 def vouchers_of(member_id: int) -> QuerySet[Voucher]:
     """Return the vouchers of a member and of those merged into it with their templates, newest first."""
-    return Voucher.objects.filter(member_id__in=family_ids(member_id)).select_related("template").order_by("-issued_at", "-id")
+    return (
+        Voucher.objects.filter(member_id__in=family_ids(member_id))
+        .select_related("template")
+        .order_by("-issued_at", "-id")
+    )
 
 
 def earned_by(purchases: Sequence[Purchase]) -> dict[int, LedgerTransaction]:

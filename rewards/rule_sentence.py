@@ -8,10 +8,11 @@ from django.utils.translation import ngettext, pgettext
 
 from members import conditions
 from members.conditions import ConditionInvalid
-from members.figures import grouped, money
+from members.figures import money
 from members.models import ActivityKind, Channel, Store
 from members.queries import programme
-from rewards.explanation import listed, plain, weekday_names
+from members.wording import listed
+from rewards.explanation import plain, points_words, times_words, weekday_names
 from rewards.models import Category, EarnRule, EarnRuleVersion
 from rewards.models.rules import BIRTHDAY
 
@@ -62,14 +63,10 @@ def activity_name(code: str, names: RuleNames | None = None) -> str:
 def _earned(version: EarnRuleVersion, names: RuleNames) -> str:
     is_spend = version.rule.kind == EarnRule.Kind.SPEND
     if version.points_fixed is not None:
-        points = ngettext("%(points)s point", "%(points)s points", version.points_fixed) % {
-            "points": grouped(version.points_fixed)
-        }
+        points = points_words(version.points_fixed)
         figures = {"points": points, "activity": activity_name(version.rule.activity_kind, names)}
         return (_("%(points)s for an order") if is_spend else _("%(points)s for each %(activity)s")) % figures
-    points = ngettext("%(points)s point", "%(points)s points", version.points_per_step) % {
-        "points": grouped(version.points_per_step)
-    }
+    points = points_words(version.points_per_step)
     if not is_spend:
         return _("%(points)s for each %(step)s of the figure of %(activity)s") % {
             "points": points,
@@ -159,19 +156,19 @@ def _who(version: EarnRuleVersion) -> list[str]:
 
 def _limits(version: EarnRuleVersion) -> list[str]:
     points = [
-        (version.cap_order_points, _("at most %(points)s points an order")),
-        (version.cap_day_points, _("at most %(points)s points a member and day")),
-        (version.cap_month_points, _("at most %(points)s points a member and month")),
-        (version.cap_member_points, _("at most %(points)s points a member in all")),
-        (version.budget_points, _("at most %(points)s points to all members together")),
+        (version.cap_order_points, _("at most %(points)s an order")),
+        (version.cap_day_points, _("at most %(points)s a member and day")),
+        (version.cap_month_points, _("at most %(points)s a member and month")),
+        (version.cap_member_points, _("at most %(points)s a member in all")),
+        (version.budget_points, _("at most %(points)s to all members together")),
     ]
     times = [
-        (version.cap_day_count, _("at most %(times)s times a member and day")),
-        (version.cap_month_count, _("at most %(times)s times a member and month")),
+        (version.cap_day_count, _("at most %(times)s a member and day")),
+        (version.cap_month_count, _("at most %(times)s a member and month")),
     ]
     return [
-        *(text % {"points": grouped(limit)} for limit, text in points if limit is not None),
-        *(text % {"times": limit} for limit, text in times if limit is not None),
+        *(text % {"points": points_words(limit)} for limit, text in points if limit is not None),
+        *(text % {"times": times_words(limit)} for limit, text in times if limit is not None),
     ]
 
 

@@ -16,6 +16,7 @@ from campaigns.models import Message, MessageTemplate
 from campaigns.notes import note_sentence
 from campaigns.placeholders import PLACEHOLDERS, unknown_placeholders
 from campaigns.services.messages import retry_message
+from campaigns.services.occasions import occasion_sentence
 from members.admin.base import Badge, TranslatedAdmin, actor_of
 from members.admin.dialogs import ConfirmDialog, carry_out
 from members.admin.filters import DayRangeFilter
@@ -33,7 +34,7 @@ class MessageTemplateForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         occasion = cleaned.get("occasion") or self.instance.occasion
-        for name, text in cleaned.items():
+        for name, text in list(cleaned.items()):  # an error takes its field out
             if name.startswith(("title", "body")) and text and occasion in PLACEHOLDERS:
                 wrong = unknown_placeholders(text, occasion)
                 if wrong:
@@ -52,16 +53,25 @@ class MessageTemplateAdmin(TranslatedAdmin):
 
     form = MessageTemplateForm
     list_display = ("title", "occasion", "channel", "is_active")
-    fields = ("occasion", "channel", "is_active", "placeholders", "title", "body")
+    fields = ("occasion", "when", "channel", "is_active", "placeholders", "title", "body")
     empty_sentence = _("No template yet. Write one for an occasion, and messages go out by themselves.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: MessageTemplate | None = None) -> tuple[str, ...]:
-        return ("placeholders", "occasion") if obj else ("placeholders",)
+        return ("when", "placeholders", "occasion") if obj else ("when", "placeholders")
+
+    @display(description=_("when it is sent"))
+    def when(self, template: MessageTemplate) -> str:
+        return occasion_sentence(template.occasion) if template.occasion else "–"
 
     @display(description=_("placeholders"))
     def placeholders(self, template: MessageTemplate) -> str:
-        known = PLACEHOLDERS.get(template.occasion or MessageTemplate.Occasion.TIER_RAISED, frozenset())
-        return " ".join(f"{{{name}}}" for name in sorted(known))
+        if template.occasion:
+            return _written(template.occasion)
+        return " · ".join(f"{occasion.label}: {_written(occasion.value)}" for occasion in MessageTemplate.Occasion)
+
+
+def _written(occasion: str) -> str:
+    return " ".join(f"{{{name}}}" for name in sorted(PLACEHOLDERS[occasion]))
 
 
 @admin.register(Message)
@@ -86,7 +96,9 @@ class MessageAdmin(FactAdmin):
     )
     readonly_fields = ("state_badge", "reason")
     actions_detail = ("try_again",)
-    empty_sentence = _("No message yet. Members are congratulated when they rise to a tier.")
+    empty_sentence = _(
+        "No message yet. Members are congratulated when they rise to a tier, and told before points expire."
+    )
 
     @display(description=_("member"))
     def member_page(self, message: Message) -> SafeString:

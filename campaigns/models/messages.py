@@ -13,12 +13,13 @@ from members.models import Member
 
 
 class MessageTemplate(models.Model):
-    """Words for one occasion. `{name}`, `{tier}` and the other placeholders of the occasion are filled in when it is sent."""
+    """Words for one occasion. `{name}`, `{tier}` or `{points}` and the other placeholders of the occasion are filled in when it is sent."""
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
     class Occasion(models.TextChoices):
         TIER_RAISED = "tier_raised", _("a member rose to a tier")
+        POINTS_EXPIRING = "points_expiring", _("points are about to expire")
 
     class Channel(models.TextChoices):
         EMAIL = "email", _("e-mail")
@@ -34,7 +35,9 @@ class MessageTemplate(models.Model):
         verbose_name = _("message template")
         verbose_name_plural = _("message templates")
         constraints = [
-            models.CheckConstraint(condition=Q(occasion__in=["tier_raised"]), name="message_occasion_is_known"),
+            models.CheckConstraint(
+                condition=Q(occasion__in=["tier_raised", "points_expiring"]), name="message_occasion_is_known"
+            ),
             models.CheckConstraint(condition=Q(channel__in=["email", "console"]), name="template_channel_is_known"),
         ]
 

@@ -9,9 +9,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import override, pgettext
+from django.utils.translation import override
 
 from campaigns import notes
 from campaigns.channels import Channel, Letter, NotDelivered
@@ -20,8 +19,7 @@ from campaigns.channels.email import EmailChannel
 from campaigns.models import Message, MessageTemplate
 from campaigns.placeholders import filled
 from campaigns.refusals import CampaignsRefusal
-from loyalty.events import TIER_RAISED
-from loyalty.models import Tier
+from campaigns.services.occasions import OCCASIONS, Occasion, name_of
 from members.actors import SYSTEM, Actor
 from members.consents import is_allowed
 from members.models import ContactChannel, Member, MemberPerson, Purpose, TimelineEntry
@@ -86,25 +84,36 @@ class _Claimed:
     def person(self) -> MemberPerson | None:
         return getattr(self.member, "person", None)
 
+    @property
+    def claimed_at(self) -> datetime:
+        return (self.message.next_attempt_at or self.due_at) - LEASE
+
+    @property
+    def occasion(self) -> Occasion:
+        return OCCASIONS[self.template.occasion]
+
 
 def queue_messages(*, entries: Sequence[TimelineEntry]) -> None:
-    """Put a message into the outbox for each rise of a tier that is news.
+    """Put a message into the outbox for each entry that members are told of and that is news.
 
     None for history (`quiet`, or told more than 3 days after it happened), nor for a member who is not active. One for
-    each tier change, however often the entry is read. The clock here is the entry's own time of recording.
+    each occurrence, however often the entry is read. The clock here is the entry's own time of recording.
     """
-    news = [entry for entry in entries if entry.kind == TIER_RAISED and _is_news(entry)]
-    template = (
-        MessageTemplate.objects.filter(occasion=MessageTemplate.Occasion.TIER_RAISED, is_active=True).first()
-        if news
-        else None
-    )
-    if template is None:
+    news = [entry for entry in entries if entry.member_id is not None and _is_news(entry)]
+    kinds = {entry.kind for entry in news}
+    wanted = {name: occasion for name, occasion in OCCASIONS.items() if occasion.kind in kinds}
+    templates = MessageTemplate.objects.filter(occasion__in=wanted, is_active=True) if wanted else ()
+    by_kind = {wanted[template.occasion].kind: (template, wanted[template.occasion]) for template in templates}
+    told = [(entry, *by_kind[entry.kind]) for entry in news if entry.kind in by_kind]
+    if not told:
         return
-    risen = [(entry.member_id, entry) for entry in news if entry.member_id is not None]
-    active = Member.objects.filter(pk__in={member_id for member_id, _entry in risen}, status=Member.Status.ACTIVE)
+    active = Member.objects.filter(pk__in={entry.member_id for entry, *_rest in told}, status=Member.Status.ACTIVE)
     reached = set(active.values_list("pk", flat=True))
-    messages = [_message(template, member_id, entry) for member_id, entry in risen if member_id in reached]
+    messages = [
+        _message(template, occasion, entry.member_id, entry)
+        for entry, template, occasion in told
+        if entry.member_id is not None and entry.member_id in reached
+    ]
     Message.objects.bulk_create(messages, batch_size=1_000, ignore_conflicts=True)
 
 
@@ -149,13 +158,13 @@ def _is_news(entry: TimelineEntry) -> bool:
     return not entry.payload.get("quiet") and entry.recorded_at - entry.happened_at <= NEWS_IS_FRESH
 
 
-def _message(template: MessageTemplate, member_id: int, entry: TimelineEntry) -> Message:
+def _message(template: MessageTemplate, occasion: Occasion, member_id: int, entry: TimelineEntry) -> Message:
     return Message(
         member_id=member_id,
         template=template,
-        occurrence=f"tier_change:{entry.payload['change']}",
+        occurrence=occasion.occurrence(entry),
         channel=template.channel,
-        figures={key: entry.payload.get(key) for key in ("to", "credits", "valid_until")},
+        figures=occasion.figures(entry),
         cause_id=entry.pk,
         next_attempt_at=entry.recorded_at,
         created_at=entry.recorded_at,
@@ -223,25 +232,20 @@ def _obstacle(claimed: _Claimed) -> str:
         return notes.MEMBER_NOT_ACTIVE
     if not claimed.template.is_active:
         return notes.TEMPLATE_NOT_IN_USE
-    claimed_at = (claimed.message.next_attempt_at or claimed.due_at) - LEASE
-    if claimed_at - claimed.due_at > NEWS_IS_FRESH:
+    is_stale = claimed.claimed_at - claimed.due_at > NEWS_IS_FRESH
+    if is_stale or claimed.occasion.is_over(claimed.message.figures, claimed.claimed_at):
         return notes.TOO_LATE
     return ""
 
 
 def _texts(claimed: _Claimed) -> tuple[str, str]:
     """Return title and body, both in the member's language. Raises ValueError when a text asks for what there is not."""
-    figures, template = claimed.message.figures, claimed.template
+    template = claimed.template
     with override(_language(claimed)):
-        house = programme()
-        tier = Tier.objects.filter(code=figures["to"]).first()
-        name = _one_line(claimed.person.full_name if claimed.person else "")
         values = {
-            "name": name or pgettext("addressing a member without a name", "member"),
-            "tier": tier.name if tier else str(figures["to"]),
-            "programme": house.name,
-            "credits": str(figures["credits"]),
-            "valid_until": _last_day(figures["valid_until"]),
+            "name": name_of(claimed.person.full_name if claimed.person else ""),
+            "programme": programme().name,
+            **claimed.occasion.values(claimed.message.figures, claimed.claimed_at),
         }
         return _one_line(filled(template.title, values)), filled(template.body, values)
 
@@ -253,14 +257,6 @@ def _language(claimed: _Claimed) -> str:
         if all(getattr(claimed.template, f"{field}_{suffix}", "") for field in ("title", "body")):
             return language
     return str(settings.LANGUAGE_CODE)
-
-
-def _last_day(valid_until: str | None) -> str:
-    """Return the last day on which a tier is held: the end of its span is the midnight after that day."""
-    if valid_until is None:
-        return "—"
-    end = datetime.fromisoformat(valid_until).astimezone(programme().tz)
-    return date_format((end - timedelta(microseconds=1)).date(), "DATE_FORMAT")
 
 
 def _one_line(text: str) -> str:
@@ -275,18 +271,23 @@ def _take_note(claimed: _Claimed, state: Message.State, note: str, *, at: dateti
         mine = _still_mine(message)
         if state == Message.State.QUEUED:
             done.postponed += mine.update(next_attempt_at=at + WAITS[message.attempts - 1], note=note)
-        elif state == Message.State.SENT:
-            if mine.update(state=state, note=note, next_attempt_at=None, sent_at=at):
-                payload = {"message": message.pk, "template": message.template_id}
-                told = NewEntry(
-                    MESSAGE_SENT, message.member_id, at, SYSTEM, payload, cause_id=message.cause_id, depth=claimed.depth
-                )
-                record([told])
-                done.sent += 1
+            return
+        if not mine.update(
+            state=state, note=note, next_attempt_at=None, sent_at=at if state == Message.State.SENT else None
+        ):
+            return
+        claimed.occasion.settled(message, state, note, at)
+        if state == Message.State.SENT:
+            payload = {"message": message.pk, "template": message.template_id}
+            told = NewEntry(
+                MESSAGE_SENT, message.member_id, at, SYSTEM, payload, cause_id=message.cause_id, depth=claimed.depth
+            )
+            record([told])
+            done.sent += 1
         elif state == Message.State.SKIPPED:
-            done.skipped += mine.update(state=state, note=note, next_attempt_at=None)
+            done.skipped += 1
         else:
-            done.failed += mine.update(state=state, note=note, next_attempt_at=None)
+            done.failed += 1
 
 
 def _still_mine(message: Message) -> QuerySet[Message]:

@@ -1,16 +1,15 @@
 """The finance side of the demo: months locked in order, entries sealed, a verification, warnings of what expires."""
 
 from datetime import datetime, timedelta
-from random import Random
 
 from loyalty.periods import add_months, day_bounds
 from members.actors import Actor
 from members.queries import programme
 from members.services.jobs import run_job
-from rewards.models import ExpiryWarning, PointsCurrency
+from rewards.models import PointsCurrency
 from rewards.services.anchoring import anchor_keys, anchor_ledger, export_anchors
 from rewards.services.close import lock_close, month_open, refresh_drafts
-from rewards.services.expiry_warnings import record_warning_receipt, warn_of_expiry
+from rewards.services.expiry_warnings import warn_of_expiry
 from rewards.services.sealing import seal_ledger
 from rewards.services.verification_jobs import start_verification
 
@@ -36,14 +35,13 @@ def lock_past_months(*, begun: datetime, now: datetime, by: Actor) -> int:
     return locked
 
 
-def bring_up_to_date(*, now: datetime, finance: Actor, system: Actor, random: Random) -> None:
-    """Do what beat did last night: warn, seal, anchor, verify, work out the open months."""
+def bring_up_to_date(*, now: datetime, finance: Actor, system: Actor) -> None:
+    """Do what beat did last night: warn, seal, anchor, verify, work out the open months.
+
+    The warnings are sent like all others, by the workers, once the timeline has been read: members without an e-mail
+    address can not be reached.
+    """
     warn_of_expiry(at=now, by=system)
-    warnings = list(ExpiryWarning.objects.order_by("pk").values_list("pk", flat=True))
-    reached = [pk for pk in warnings if random.random() < 0.97]
-    record_warning_receipt(warning_ids=reached, delivered=True, by=system, at=now)
-    missed = sorted(set(warnings) - set(reached))
-    record_warning_receipt(warning_ids=missed, delivered=False, by=system, at=now)
     seal_ledger(at=now)
     if anchor_keys():
         anchor_ledger(at=now)

@@ -1,5 +1,6 @@
-"""What happened at the demo's tills in the last days: points set aside, paid with, given back, and refused."""
+"""What happened at the demo's tills: orders paid with points; in the last days points set aside, given back, and refused."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -15,6 +16,7 @@ from rewards.services.purchases import Order, OrderLine, record_purchase
 from rewards.services.returns import Return, record_return
 
 PAID_POINTS = 100
+PAYS_WITH_POINTS = 0.03
 _MUG = next(article for article in MENU if article.sku == "R-MUG")
 
 
@@ -31,6 +33,27 @@ def serve(*, now: datetime, business: Business, random: Random) -> None:
     for scene, member_id in zip((_paid_and_returned, _left_waiting, _set_aside), chosen, strict=False):
         scene(member_id, now, business, till)
     _refused(now, business, till)
+
+
+def pay_with_points(*, orders: Sequence[Order], by: Actor, random: Random) -> None:
+    """Let some members pay a part of their last order in a store with points, wherever these were earned."""
+    last = {
+        order.member_id: order
+        for order in sorted(orders, key=lambda order: order.ordered_at)
+        if order.member_id is not None and order.store_id is not None
+    }
+    payers = {member_id: order for member_id, order in sorted(last.items()) if random.random() < PAYS_WITH_POINTS}
+    rich = PointsAccount.objects.filter(currency__code="points", available__gte=PAID_POINTS, member__in=list(payers))
+    for member_id, available in rich.order_by("member_id").values_list("member_id", "available"):
+        order = payers[member_id]
+        points = PAID_POINTS * random.randint(1, min(3, available // PAID_POINTS))
+        try:
+            spend_on_order(
+                member_id=member_id, points=points, source=order.source, external_order_no=order.external_order_no, by=by,
+                at=order.ordered_at, store_id=order.store_id,
+            )  # fmt: skip
+        except InsufficientPoints:
+            continue  # earned later than this order, or spent since
 
 
 def _paid_and_returned(member_id: int, now: datetime, business: Business, till: Actor) -> None:

@@ -17,7 +17,7 @@ from config.demo.behaviours import behave
 from config.demo.books import bring_up_to_date, lock_past_months
 from config.demo.business import Business, open_business
 from config.demo.byhand import PointsByHand
-from config.demo.counter import serve
+from config.demo.counter import pay_with_points, serve
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
 from loyalty.queries import forget_ladder_book
@@ -41,6 +41,8 @@ SEED = 20_240_501
 MONTHS = 18
 STEP = timedelta(days=7)
 CHUNK_ORDERS = 4_000
+#: One member in so many has given no e-mail address.
+ONE_IN_SO_MANY = 12
 TILL, WEB = "till", "mini-program"
 
 
@@ -83,6 +85,7 @@ class Story:
         self.pending_returns: list[tuple[int | None, Return]] = []
         # What was added beside the trade has generators of its own, so that it does not change the trade.
         self.beside = Random(SEED + 1)  # noqa: S311
+        self.payers = Random(SEED + 3)  # noqa: S311
         self.by_hand = PointsByHand(now=now, tz=self.tz, random=Random(SEED + 2))  # noqa: S311
 
     def tell(self, progress: Callable[[int], object]) -> None:
@@ -99,7 +102,7 @@ class Story:
             progress(max(1, (end - start).days))
             start = end
         serve(now=self.now, business=self.business, random=self.beside)
-        bring_up_to_date(now=self.now, finance=self.finance, system=self.by, random=self.beside)
+        bring_up_to_date(now=self.now, finance=self.finance, system=self.by)
 
     def _month_of(self, moment: datetime) -> datetime:
         """Return the first moment of a moment's month."""
@@ -134,6 +137,10 @@ class Story:
                 people=self.people[: self.joined], orders=orders, start=max(start, self.now - timedelta(days=BEHAVIOUR_DAYS - 1)),
                 end=end, business=self.business, random=self.beside,
             )  # fmt: skip
+            coming_back = {ret.external_order_no for _member, ret in self.pending_returns}
+            pay_with_points(
+                orders=[order for order in orders if order.external_order_no not in coming_back], by=self.by, random=self.payers
+            )  # fmt: skip
             self.by_hand.play(end)
             while timeline.relay(at=end):
                 pass  # activities are rewarded by whoever reads the timeline
@@ -150,7 +157,7 @@ class Story:
                     home_store_id=self.business.stores[person.store].pk,
                     full_name=person.name,
                     phone=person.phone,
-                    email=f"member{person.index:06}@example.com",
+                    email=f"member{person.index:06}@example.com" if person.index % ONE_IN_SO_MANY else None,
                     birthday=person.birthday,
                     language=person.language,
                 )

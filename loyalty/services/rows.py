@@ -12,6 +12,7 @@ from loyalty.course import CountedFact
 from loyalty.ladder import LadderBook, Sums, Window
 from loyalty.models import TierChange, TierStanding
 from members.copying import copy_rows
+from members.statements import Row, Statement
 
 MemberChange = tuple[int, Change]
 
@@ -26,40 +27,22 @@ class Inserted:
     sums: Sums
 
 
-def insert_fact(fact: CountedFact, window: Window) -> Inserted:
-    """Insert a fact unless it is there, lock the member's standing, and sum a window as it was before the fact."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH fact AS (
-                INSERT INTO loyalty_qualificationentry
-                    (member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-                ON CONFLICT (kind, source, source_ref) DO NOTHING
-                RETURNING id
-            ), standing AS (
-                SELECT tier_id, since_at, valid_until FROM loyalty_tierstanding WHERE member_id = %s FOR NO KEY UPDATE
-            )
-            SELECT (SELECT count(*) FROM fact),
-                   standing.tier_id, standing.since_at, standing.valid_until,
-                   (SELECT max(happened_at) FROM loyalty_qualificationentry WHERE member_id = %s),
-                   counted.credits, counted.returned
-            FROM (
-                SELECT coalesce(sum(credits), 0) AS credits,
-                       coalesce(-sum(credits) FILTER (WHERE credits < 0), 0) AS returned
-                FROM loyalty_qualificationentry
-                WHERE member_id = %s AND happened_at >= %s AND happened_at < %s
-            ) counted
-            LEFT JOIN standing ON true
-            """,
-            [
-                fact.member_id, fact.kind, fact.source, fact.source_ref, fact.credits, fact.spend_amount, fact.orders,
-                fact.happened_at, fact.member_id, fact.member_id, fact.member_id, window.from_at, window.before_at,
-            ],
-        )  # fmt: skip
-        new, tier_id, since_at, valid_until, latest_at, credits, returned = cursor.fetchone()
+def fact_statement(fact: CountedFact, window: Window) -> Statement[Inserted]:
+    """Return what inserts a fact unless it is there, locks the member's standing, and sums a window as it was before the fact."""
+    return Statement(
+        "SELECT * FROM loyalty_count_fact(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            fact.member_id, fact.kind, fact.source, fact.source_ref, fact.credits, fact.spend_amount, fact.orders,
+            fact.happened_at, window.from_at, window.before_at,
+        ],
+        _inserted,
+    )  # fmt: skip
+
+
+def _inserted(found: list[Row]) -> Inserted:
+    [(is_new, tier_id, since_at, valid_until, latest_at, credits, returned)] = found
     standing = Standing(tier_id, since_at, valid_until) if tier_id is not None else None
-    return Inserted(bool(new), standing, latest_at, Sums(int(credits), int(returned)))
+    return Inserted(is_new, standing, latest_at, Sums(credits, returned))
 
 
 def lock_standings(member_ids: Sequence[int]) -> dict[int, Standing]:

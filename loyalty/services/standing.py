@@ -23,6 +23,7 @@ from loyalty.refusals import FactFromFuture
 from loyalty.services import rows
 from members import timeline
 from members.actors import Actor
+from members.statements import Statement, run
 from members.timeline import NewEntry
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "Held",
     "ReviewChunk",
     "count_fact",
+    "counted",
+    "insertion_of",
     "news_of",
     "refuse_future",
     "review_all_due",
@@ -86,17 +89,30 @@ def count_fact(*, fact: CountedFact, by: Actor, at: datetime, quiet: bool = Fals
     look at the facts' own moments, never at `at`, which only refuses what is dated over a day later. One statement
     when nothing changes and no later fact is known. Raises FactFromFuture, NoLadder.
     """
+    insertion = insertion_of(fact=fact, at=at)
+    with transaction.atomic(savepoint=False):
+        return counted(fact=fact, inserted=run(insertion), by=by, quiet=quiet)
+
+
+def insertion_of(*, fact: CountedFact, at: datetime) -> Statement[rows.Inserted]:
+    """Return the statement that inserts a fact: the first half of counting it, for those who send it with others.
+
+    What it read goes to `counted`, in the same transaction. Raises FactFromFuture, NoLadder.
+    """
     refuse_future(fact.happened_at, at)
+    return rows.fact_statement(fact, ladder_book().rise_window(fact.happened_at))
+
+
+def counted(*, fact: CountedFact, inserted: rows.Inserted, by: Actor, quiet: bool = False) -> Counted:
+    """Decide what follows from an inserted fact: the second half of counting it. Raises NoLadder."""
     book = ladder_book()
     window = book.rise_window(fact.happened_at)
-    with transaction.atomic(savepoint=False):
-        inserted = rows.insert_fact(fact, window)
-        record = _DatabaseRecord(fact.member_id, book, {window: _with(inserted.sums, fact)})
-        course = Course(book, record, inserted.standing)
-        if not inserted.is_new:
-            return Counted(course.tier(fact.happened_at), [], [], is_new=False)
-        tier = course.count(fact, inserted.latest_at)
-        return Counted(tier, record.new, record.write(course.standing, by=by, quiet=quiet))
+    record = _DatabaseRecord(fact.member_id, book, {window: _with(inserted.sums, fact)})
+    course = Course(book, record, inserted.standing)
+    if not inserted.is_new:
+        return Counted(course.tier(fact.happened_at), [], [], is_new=False)
+    tier = course.count(fact, inserted.latest_at)
+    return Counted(tier, record.new, record.write(course.standing, by=by, quiet=quiet))
 
 
 def tier_for_fact(*, member_id: int, moment: datetime, by: Actor, at: datetime, quiet: bool = False) -> Held:

@@ -27,6 +27,7 @@ from members.jobs import MILESTONES, UndoPreview, kind_of, title_of, words_of
 from members.models import Job, JobFile, Operator, TimelineEntry
 from members.refusals import Refusal
 from members.services.jobs import REFUSED, cancel_job, continue_job, take_file, undo_job, undo_preview
+from members.wording import together
 
 STATE_COLOURS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "cancelled": "info"}
 CHANGE = "members.change_job"
@@ -199,7 +200,7 @@ class JobPage:
         rows = grouped(preview.total)
         dialog = {
             "title": _("Take back everything that this work did?"),
-            "description": " ".join(
+            "description": together(
                 [
                     ngettext("%(rows)s row is taken back.", "%(rows)s rows are taken back.", preview.total)
                     % {"rows": rows},
@@ -305,11 +306,11 @@ def _address(job_id: int) -> str:
 
 _TOLD: dict[str, tuple[Promise, str]] = {
     "started": (gettext_lazy("Asked for."), "play_arrow"),
-    "stop_asked": (gettext_lazy("Asked to stop, after %(done)s rows."), "pan_tool"),
-    "continued": (gettext_lazy("Let go on, after %(done)s rows."), "resume"),
-    "stopped": (gettext_lazy("Stopped after %(done)s rows."), "stop_circle"),
-    "failed": (gettext_lazy("Failed after %(done)s rows, which were kept."), "error"),
-    "done": (gettext_lazy("Done: %(ok)s rows went well, %(failed)s were refused."), "check_circle"),
+    "stop_asked": (gettext_lazy("Asked to stop. Rows done: %(done)s."), "pan_tool"),
+    "continued": (gettext_lazy("Let go on. Rows done before: %(done)s."), "resume"),
+    "stopped": (gettext_lazy("Stopped. Rows done: %(done)s."), "stop_circle"),
+    "failed": (gettext_lazy("Failed. Rows done, which were kept: %(done)s."), "error"),
+    "done": (gettext_lazy("Done. Rows that went well: %(ok)s; refused: %(failed)s."), "check_circle"),
     "file_taken": (gettext_lazy("A file was downloaded."), "download"),
 }
 

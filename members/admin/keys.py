@@ -27,6 +27,7 @@ from members.services.keys import (
     issue_key,
     revoke_key,
 )
+from members.wording import enumerated
 
 
 class IssueKeyForm(forms.ModelForm):
@@ -75,7 +76,7 @@ class ApiKeyAdmin(HistoryAdmin):
 
     @display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:
-        return ", ".join(str(SCOPES.get(scope, scope)) for scope in key.scopes)
+        return enumerated(SCOPES.get(scope, scope) for scope in key.scopes)
 
     @display(description=_("state"), label={"live": "success", "revoked": "danger"})
     def state(self, key: ApiKey) -> Badge:

@@ -166,7 +166,9 @@ class ProposalPage:
         mine = Proposal.objects.filter(maker=operator, state=Proposal.State.WAITING).select_related("first_checker")
         context = {
             **self._site_context(request),
+            "opts": None,  # the heading is that of the menu's entry
             "title": _("Approvals"),
+            "content_title": _("Approvals"),
             "groups": _grouped_by_kind(list(waiting_for(operator)[:_MOST_IN_INBOX]), at),
             "mine": [_row(proposal, at) for proposal in mine.order_by("expires_at", "pk")[:_MOST_IN_INBOX]],
             "may_approve": operator.has_perm(APPROVE),

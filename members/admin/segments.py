@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse, reverse_lazy
@@ -27,10 +27,10 @@ from members.admin.segment_forms import ListForm, SegmentForm
 from members.conditions import ConditionInvalid, Node, compile, parse, sentence
 from members.figures import grouped
 from members.jobs import InputFile
-from members.models import ContactChannel, Job, Member, Purpose, Segment, SegmentSpan
+from members.models import ContactChannel, Job, Member, Purpose, Segment
 from members.queries import programme
 from members.refusals import Refusal
-from members.segment_estimates import Findings, few_of, look
+from members.segment_estimates import few_of, look
 from members.segment_lint import lint
 from members.segment_queries import conditions_of, stays, trend
 from members.segment_templates import template, templates

@@ -12,6 +12,7 @@ from members.admin.timeline import Names, register_sentence, store_names
 from members.figures import grouped
 from members.models import Card, Channel, ClosingReason, Identity, Member
 from members.own_facts import activity_kinds
+from members.wording import enumerated
 
 Payload = Mapping[str, Any]
 
@@ -51,7 +52,7 @@ def _enrolled(payload: Payload, names: Names) -> str:
 
 
 def _profile_changed(payload: Payload, names: Names) -> str:
-    fields = ", ".join(str(_FIELDS.get(field, field)) for field in payload.get("fields", []))
+    fields = enumerated(_FIELDS.get(field, field) for field in payload.get("fields", []))
     return _("The profile was changed: %(fields)s.") % {"fields": fields}
 
 

@@ -73,7 +73,7 @@ def answer_once(
                 raise IdempotencyKeyReused
             return Answer(kept.status, kept.answer or {}, is_replayed=True)
         answer = effect()
-        IdempotentAnswer.objects.filter(pk=row_id).update(status=answer.status, answer=answer.body)
+        _keep(row_id, answer)
         return answer
 
 
@@ -82,6 +82,14 @@ def forget_answers(*, before: datetime, limit: int = 5_000) -> int:
     old = IdempotentAnswer.objects.filter(created_at__lt=before).order_by("created_at").values("pk")[:limit]
     deleted, _by_model = IdempotentAnswer.objects.filter(pk__in=old).delete()
     return deleted
+
+
+def _keep(row_id: int, answer: Answer) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE members_idempotentanswer SET status = %s, answer = %s::jsonb WHERE id = %s",
+            [answer.status, json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False), row_id],
+        )
 
 
 def _claim(principal: str, route: str, key: str, fingerprint: bytes, at: datetime) -> int | None:

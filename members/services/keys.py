@@ -115,12 +115,13 @@ def issue_key(
 
 
 def authenticate_key(*, secret: str) -> ApiKey | None:
-    """Return the live key (store and channel loaded) that a secret belongs to, or None.
+    """Return the live key that a secret belongs to, or None.
 
-    The look-up is by hash, so its time says nothing about the secret.
+    The look-up is by hash, so its time says nothing about the secret. Raw, because every call of a till begins with it
+    and building the query costs more than running it.
     """
-    keys = ApiKey.objects.select_related("store", "channel")
-    return keys.filter(key_sha256=_hash(secret), revoked_at__isnull=True).first()
+    live = "SELECT * FROM members_apikey WHERE key_sha256 = %s AND revoked_at IS NULL"
+    return next(iter(ApiKey.objects.raw(live, [_hash(secret)])), None)
 
 
 def revoke_key(*, key_id: int, by: Actor, at: datetime) -> None:

@@ -23,6 +23,12 @@ def signed(number: int | Decimal) -> str:
 
 
 @register.filter
+def unit_value(amount: Decimal) -> str:
+    """Write what one of something is worth in the programme's currency."""
+    return figures.unit_value(amount, programme().currency)
+
+
+@register.filter
 def money(amount: Decimal | None) -> str:
     """Write an amount in the programme's currency; a dash where there is none."""
     return "–" if amount is None else figures.money(amount, programme().currency)

@@ -22,6 +22,7 @@ from members.admin.search import FactAdmin
 from members.figures import grouped, signed
 from members.models import Member
 from members.refusals import Refusal
+from members.wording import enumerated, together
 from rewards.admin.by_hand import HandForm, HandPages, Page, PointsField, ReasonField
 from rewards.admin.corrections import CorrectionPages
 from rewards.explanation import explain
@@ -179,6 +180,7 @@ class AdjustmentAdmin(FactAdmin):
 
     is_nameless = True
     list_display = ("happened_at", "member_page", "change", "reason_name", "order", "maker")
+    list_display_links = ("happened_at",)
     list_select_related = ("member", "reason_code", "purchase", "maker")
     list_filter = (("reason_code", RelatedDropdownFilter), ("happened_at", DayRangeFilter))
     ordering = ("-happened_at", "-id")
@@ -207,11 +209,11 @@ class AdjustmentAdmin(FactAdmin):
     @display(description=_("approved by"))
     def approved(self, row: Adjustment) -> str:
         checkers = (row.proposal.first_checker, row.proposal.second_checker)
-        return ", ".join(str(checker) for checker in checkers if checker) or _now("within the own limits")
+        return enumerated(checker for checker in checkers if checker) or _now("within the own limits")
 
     @display(description=_("Why?"))
     def why(self, row: Adjustment) -> str:
-        return " ".join(explain(row.transaction.trace).notes)
+        return together(explain(row.transaction.trace).notes)
 
     def get_urls(self) -> list[URLPattern]:
         pages, corrections, view = AdjustmentPages(self), CorrectionPages(self), self.admin_site.admin_view

@@ -9,8 +9,8 @@ from members.admin.timeline import Names, register_sentence
 from members.figures import grouped
 from members.models import Member
 from rewards import events_adjustments as events
+from rewards.admin.sentences import other_currency_names, points_told
 from rewards.models import CharityProject, Partner, PartnerConversion, ReasonCode
-from rewards.services.by_hand import points_words
 
 Payload = Mapping[str, Any]
 
@@ -37,22 +37,22 @@ def partner_names(ids: Iterable[int]) -> Mapping[int, str]:
 
 def _adjusted(payload: Payload, names: Names) -> str:
     points = payload["points"]
-    figures = {"points": points_words(abs(points)), "reason": names["reason_code"]}
+    figures = {"points": points_told(payload, names), "reason": names["reason_code"]}
     if points > 0:
         return _("Staff gave %(points)s: %(reason)s.") % figures
     return _("Staff took %(points)s: %(reason)s.") % figures
 
 
 def _opened(payload: Payload, names: Names) -> str:
-    return _("Brought along %(points)s from another system.") % {"points": points_words(payload["points"])}
+    return _("Brought along %(points)s from another system.") % {"points": points_told(payload, names)}
 
 
 def _corrected(payload: Payload, names: Names) -> str:
     points = payload["points"]
     if points > 0:
-        return _("A wrong posting was taken back: %(points)s came back.") % {"points": points_words(points)}
+        return _("A wrong posting was taken back: %(points)s came back.") % {"points": points_told(payload, names)}
     figures = {
-        "points": points_words(-points),
+        "points": points_told(payload, names),
         "arrears": grouped(payload["arrears"]),
         "left": grouped(payload["left"]),
     }
@@ -64,32 +64,32 @@ def _corrected(payload: Payload, names: Names) -> str:
 
 
 def _forgiven(payload: Payload, names: Names) -> str:
-    return _("Arrears of %(points)s were forgiven.") % {"points": points_words(payload["points"])}
+    return _("Arrears of %(points)s were forgiven.") % {"points": points_told(payload, names)}
 
 
 def _sent(payload: Payload, names: Names) -> str:
     return _("Gave %(points)s to member %(member)s.") % {
-        "points": points_words(payload["points"]),
+        "points": points_told(payload, names),
         "member": names["receiver"],
     }
 
 
 def _received(payload: Payload, names: Names) -> str:
     return _("Got %(points)s from member %(member)s.") % {
-        "points": points_words(payload["points"]),
+        "points": points_told(payload, names),
         "member": names["sender"],
     }
 
 
 def _donated(payload: Payload, names: Names) -> str:
     return _("Gave %(points)s to “%(project)s”.") % {
-        "points": points_words(payload["points"]),
+        "points": points_told(payload, names),
         "project": names["project"],
     }
 
 
 def _converted(payload: Payload, names: Names) -> str:
-    figures = {"points": points_words(payload["points"]), "partner": names["partner"]}
+    figures = {"points": points_told(payload, names), "partner": names["partner"]}
     if payload["direction"] == "in":
         return _("Got %(points)s in exchange from %(partner)s.") % figures
     text = {
@@ -99,11 +99,19 @@ def _converted(payload: Payload, names: Names) -> str:
     return text % figures
 
 
-register_sentence(events.POINTS_ADJUSTED, _adjusted, icon="tune", names={"reason_code": reason_labels})
-register_sentence(events.OPENING_POSTED, _opened, icon="luggage")
-register_sentence(events.POINTS_CORRECTED, _corrected, icon="undo")
-register_sentence(events.ARREARS_FORGIVEN, _forgiven, icon="money_off")
-register_sentence(events.POINTS_SENT, _sent, icon="send", names={"receiver": member_numbers})
-register_sentence(events.POINTS_RECEIVED, _received, icon="call_received", names={"sender": member_numbers})
-register_sentence(events.POINTS_DONATED, _donated, icon="volunteer_activism", names={"project": project_names})
-register_sentence(events.POINTS_CONVERTED, _converted, icon="currency_exchange", names={"partner": partner_names})
+_CURRENCY = {"currency": other_currency_names}
+
+register_sentence(events.POINTS_ADJUSTED, _adjusted, icon="tune", names={"reason_code": reason_labels, **_CURRENCY})
+register_sentence(events.OPENING_POSTED, _opened, icon="luggage", names=_CURRENCY)
+register_sentence(events.POINTS_CORRECTED, _corrected, icon="undo", names=_CURRENCY)
+register_sentence(events.ARREARS_FORGIVEN, _forgiven, icon="money_off", names=_CURRENCY)
+register_sentence(events.POINTS_SENT, _sent, icon="send", names={"receiver": member_numbers, **_CURRENCY})
+register_sentence(
+    events.POINTS_RECEIVED, _received, icon="call_received", names={"sender": member_numbers, **_CURRENCY}
+)
+register_sentence(
+    events.POINTS_DONATED, _donated, icon="volunteer_activism", names={"project": project_names, **_CURRENCY}
+)
+register_sentence(
+    events.POINTS_CONVERTED, _converted, icon="currency_exchange", names={"partner": partner_names, **_CURRENCY}
+)

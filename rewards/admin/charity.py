@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -49,7 +50,7 @@ class DonationPages(HandPages):
         member, at = self.member(member_id), timezone.now()
         projects = running_projects(at)
         page = Page(
-            title=_("Give points to a charity project"), submit=_("Give points"), kind=DONATE, can_send=bool(projects),
+            title=_("Give points to a charity project"), submit=_("Donate points"), kind=DONATE, can_send=bool(projects),
             intro="" if projects else _("No charity project takes points now."),
         )  # fmt: skip
         form = DonationForm(request.POST or None, projects=projects)
@@ -84,11 +85,11 @@ class CharityProjectAdmin(TranslatedAdmin):
         for row in rows:
             row.points_given = given.get(row.pk, 0)  # type: ignore[attr-defined]
 
-    @display(description=_("given (points)"))
+    @display(description=pgettext_lazy("charity", "given (points)"))
     def given(self, project: CharityProject) -> str:
         return grouped(_given(project))
 
-    @display(description=_("by members"))
+    @display(description=_("members who gave"))
     def givers(self, project: CharityProject) -> str:
         return grouped(totals_of(project.pk).members) if project.pk else "–"
 
@@ -113,6 +114,7 @@ class DonationAdmin(FactAdmin):
 
     is_nameless = True
     list_display = ("happened_at", "member_page", "project", "change")
+    list_display_links = ("happened_at",)
     list_select_related = ("member", "project")
     list_filter = (("project", RelatedDropdownFilter), ("happened_at", DayRangeFilter))
     ordering = ("-happened_at", "-id")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from members.admin.base import actor_of
+from members.admin.days import local_day
 from members.figures import grouped
 from members.refusals import Refusal
 from rewards.admin.by_hand import HandForm, HandPages, Page, ReasonField
@@ -144,7 +145,7 @@ def _links(transaction_ids: list[int], account_id: int) -> list[tuple[str, str]]
         (
             reverse("admin:rewards_ledgerentry_change", args=[entry.pk]),
             _("%(kind)s, %(day)s")
-            % {"kind": entry.transaction.get_kind_display(), "day": entry.happened_at.date().isoformat()},
+            % {"kind": entry.transaction.get_kind_display(), "day": local_day(entry.happened_at)},
         )
         for entry in entries.order_by("seq")
     ]

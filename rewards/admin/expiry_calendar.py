@@ -188,7 +188,7 @@ class ExpiryCalendar:
     def _context(self, request: HttpRequest, title: Any) -> dict[str, Any]:
         site = self.model_admin.admin_site
         request.current_app = site.name
-        return {**site.each_context(request), "opts": self.model_admin.opts, "title": title}
+        return {**site.each_context(request), "content_title": title, "title": title}
 
 
 def _looked_at(request: HttpRequest) -> datetime:
@@ -229,12 +229,16 @@ def _number(request: HttpRequest, name: str) -> int | None:
     return int(text) if text else None
 
 
+def _day_words(day: date) -> str:
+    return _("%(date)s, %(weekday)s") % {"date": date_format(day, "DATE_FORMAT"), "weekday": date_format(day, "D")}
+
+
 def _days(currency_id: int, month: date, at: datetime, rate: Decimal | None) -> Sequence[_Row]:
     endings = endings_by_day(month_scope(currency_id, month, at=at))
     most = max((ending.points for ending in endings), default=1)
     return [
         _Row(
-            key=ending.date.isoformat(), label=f"{date_format(ending.date, 'DATE_FORMAT')}, {date_format(ending.date, 'D')}",
+            key=ending.date.isoformat(), label=_day_words(ending.date),
             figure=compact(ending.points),
             points=ending.points, amount=worth(ending.points, rate), share=max(1, round(100 * ending.points / most)),
             members=ending.members, lots=ending.lots,

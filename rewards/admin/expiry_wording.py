@@ -1,15 +1,15 @@
 """Expiry policies in words."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from loyalty.periods import last_day_before
 from members.models import ActivityKind
 from members.queries import programme
+from members.wording import enumerated, together
 from rewards.expiring import PURCHASE, REDEMPTION, activity_event, deadline_of, lot_expiry
 from rewards.expiry_book import as_value
 from rewards.models import ExpiryPolicy
@@ -32,10 +32,8 @@ def policy_sentence(policy: ExpiryPolicy, names: dict[str, str] | None = None) -
             ngettext("Then %(days)s more day of grace.", "Then %(days)s more days of grace.", days) % {"days": days}
         )
     if policy.kind == ExpiryPolicy.Kind.NEVER:
-        return _together(parts)
-    leads = pgettext("between words of a list", ", ").join(
-        str(days) for days in sorted(set(policy.warn_days), reverse=True)
-    )
+        return together(parts)
+    leads = enumerated(sorted(set(policy.warn_days), reverse=True))
     parts.append(
         _("Members are warned %(leads)s days ahead.") % {"leads": leads} if leads else _("Members are not warned.")
     )
@@ -49,7 +47,7 @@ def policy_sentence(policy: ExpiryPolicy, names: dict[str, str] | None = None) -
             )
             % {"days": days}
         )
-    return _together(parts)
+    return together(parts)
 
 
 def example_sentence(policy: ExpiryPolicy, at: datetime) -> str:
@@ -99,7 +97,7 @@ def _end(policy: ExpiryPolicy, names: dict[str, str] | None) -> str:
             return _fixed(policy, months)
         case ExpiryPolicy.Kind.INACTIVITY:
             known = names if names is not None else dict(activity_choices())
-            counted = pgettext("between words of a list", ", ").join(known.get(key, key) for key in policy.activities)
+            counted = enumerated(known.get(key, key) for key in policy.activities)
             return ngettext(
                 "All points of a member expire after %(months)s month without activity. What counts: %(activities)s.",
                 "All points of a member expire after %(months)s months without activity. What counts: %(activities)s.",
@@ -123,13 +121,5 @@ def _fixed(policy: ExpiryPolicy, months: int) -> str:
             "They live at least %(months)s months; those that would not, expire a year later.",
             months,
         ) % {"months": months}
-        words = _together([words, more])
+        words = together([words, more])
     return words
-
-
-def _together(sentences: Sequence[str]) -> str:
-    """Return sentences one after the other: with a space between them where the language has one."""
-    said = sentences[0]
-    for other in sentences[1:]:
-        said = _("%(one)s %(other)s") % {"one": said, "other": other}
-    return said

@@ -27,14 +27,17 @@ class OrderImportAdmin(HistoryAdmin):
         "started_at",
         "finished_at",
     )
+    list_display_links = ("file_name",)
     list_filter = (("state", ChoicesDropdownFilter),)
     ordering = ("-id",)
     fields = (
-        "file_name", "source", "state_badge", "started_at", "finished_at", "rows_read", "rows_ignored", "rows_rejected",
+        "file_name", "state_badge", "started_at", "finished_at", "rows_read", "rows_ignored", "rows_rejected",
         "orders_new", "orders_known", "returns_new", "returns_known", "members_new", "points", "error",
     )  # fmt: skip
     readonly_fields = ("state_badge",)
-    empty_sentence = _("Nothing was imported yet. Files of orders are read by the command import_orders.")
+    empty_sentence = _(
+        "Nothing was imported yet. Whoever runs the server reads in files of past orders: give them the file, and its import stands here with every rejected row counted."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderImport]:
         return super().get_queryset(request).defer("file_sha256", "mapping")

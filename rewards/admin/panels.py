@@ -30,7 +30,7 @@ from rewards.queries import (
     purchases_of,
     vouchers_of,
 )
-from rewards.services.corrections import may_be_corrected
+from rewards.services.corrections import may_be_corrected, taken_back_at
 
 SOON = timedelta(days=30)
 _MOST_LOTS = 500
@@ -51,13 +51,17 @@ def _points_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str,
     told, order = entries_of_family(member.pk)
     page = page_of(told, by=order, cursor=request.GET.get("cursor", ""))
     may_correct = request.user.has_perm(CORRECT)
+    correctable = [entry.transaction_id for entry in page.rows if may_be_corrected(entry.transaction)]
+    taken_back = taken_back_at(correctable) if correctable else {}
+    offered = {*correctable} - taken_back.keys() if may_correct else set()
     entries = [
         {
             "entry": entry,
             "kind": entry.transaction.get_kind_display(),
             "number": entry.transaction.number_on_paper,
             "why": explain(entry.transaction.trace),
-            "may_correct": may_correct and entry.member_id == member.pk and may_be_corrected(entry.transaction),
+            "taken_back_day": local_day(taken_back[entry.transaction_id]) if entry.transaction_id in taken_back else "",
+            "may_correct": entry.member_id == member.pk and entry.transaction_id in offered,
         }
         for entry in page.rows
     ]
@@ -111,7 +115,9 @@ def _orders_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str,
     earned = earned_by(page.rows) if page.rows else {}
     orders = [{"purchase": purchase, "points": points_in_trace(earned.get(purchase.pk))} for purchase in page.rows]
     unlinked = (
-        came_back.filter(member__in=family_ids(member.pk), purchase__isnull=True).order_by("-returned_at")[:_MOST_UNLINKED]
+        came_back.filter(member__in=family_ids(member.pk), purchase__isnull=True).order_by("-returned_at")[
+            :_MOST_UNLINKED
+        ]
         if page.is_first
         else []
     )

@@ -32,6 +32,7 @@ from members.queries import programme
 from members.refusals import Refusal
 from members.sheets import CONTENT_TYPE
 from rewards.admin.by_hand import HandForm, HandPages, Page, PointsField, ReasonField
+from rewards.explanation import points_words
 from rewards.models import Direction, Partner, PartnerConversion, PartnerFile, PartnerRate
 from rewards.services.conversions import CONVERT, propose_conversion
 from rewards.services.partner_files import (
@@ -125,10 +126,10 @@ def _rates_now(partner: Partner, at: Any, direction: str = Direction.OUT) -> str
     if not rates:
         return _now("no rate in force")
     rate = max(rates, key=lambda one: one.valid_from)
-    figures = {"points": grouped(rate.points), "units": grouped(rate.units), "unit": partner.unit_name}
+    figures = {"points": points_words(rate.points), "units": grouped(rate.units), "unit": partner.unit_name}
     if direction == Direction.OUT:
-        return _now("%(points)s points give %(units)s %(unit)s") % figures
-    return _now("%(units)s %(unit)s give %(points)s points") % figures
+        return _now("%(units)s in %(unit)s for %(points)s") % figures
+    return _now("%(points)s for %(units)s in %(unit)s") % figures
 
 
 class RateInline(TabularInline):
@@ -185,7 +186,9 @@ class PartnerAdmin(TranslatedAdmin):
     @display(description=_("files and statement"))
     def files_link(self, partner: Partner) -> SafeString:
         address = reverse("admin:rewards_partner_files", args=[partner.pk])
-        return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, _now("open"))
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, _now("open the page")
+        )
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -316,6 +319,7 @@ class PartnerConversionAdmin(FactAdmin):
 
     is_nameless = True
     list_display = ("happened_at", "member_page", "partner", "way", "points_moved", "units_moved", "state_badge")
+    list_display_links = ("happened_at",)
     list_select_related = ("member", "partner", "proposal")
     list_filter = (
         ("partner", RelatedDropdownFilter),

@@ -1,5 +1,7 @@
 """The page of points entries: what every posting did, with its explanation."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -16,6 +18,7 @@ from members.figures import grouped, signed
 from rewards.admin.corrections import RIGHT, chain_of
 from rewards.explanation import explain
 from rewards.models import LedgerEntry
+from rewards.services.corrections import may_be_corrected, taken_back_at
 
 KIND_COLOURS = {
     1: "success", 2: "info", 3: "primary", 4: "danger", 5: "warning", 6: "info", 7: "primary", 8: "info", 9: "success", 10: "info",
@@ -29,6 +32,7 @@ class LedgerEntryAdmin(FactAdmin):
 
     is_nameless = True
     list_display = ("happened_at", "member_page", "kind", "available_change", "pending_change", "after", "number")
+    list_display_links = ("happened_at",)
     list_select_related = ("member", "transaction")
     list_filter = (("happened_at", DayRangeFilter),)
     ordering = ("-happened_at", "-id")
@@ -97,6 +101,13 @@ class LedgerEntryAdmin(FactAdmin):
     @display(description=_("chain of postings"))
     def chain(self, entry: LedgerEntry) -> SafeString | str:
         return chain_of(entry)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int | str) -> list[Any]:
+        """Offer to take back what staff take back, once: the chain of postings says when it was done."""
+        entry = LedgerEntry.objects.select_related("transaction").filter(pk=object_id).first()
+        if entry is None or not may_be_corrected(entry.transaction) or taken_back_at([entry.transaction_id]):
+            return []
+        return super().get_actions_detail(request, object_id)
 
     def has_correct_permission(self, request: HttpRequest, object_id: int | str | None = None) -> bool:
         return request.user.has_perm(RIGHT)

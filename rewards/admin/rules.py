@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.decorators import action, display
 
 from members.admin.base import Badge, TranslatedAdmin, actor_of
@@ -25,6 +25,7 @@ from members.admin.condition_editor import condition_fragment
 from members.admin.dialogs import ReasonDialog, carry_out
 from members.queries import programme
 from members.refusals import Refusal
+from members.wording import together
 from rewards.admin.rules_dialogs import EndDialog, PublishDialog, ask
 from rewards.admin.rules_form import NAME_FIELDS, RuleForm
 from rewards.admin.rules_limits import limits_page
@@ -80,7 +81,7 @@ class EarnRuleAdmin(TranslatedAdmin):
             row.state_key = state  # type: ignore[attr-defined]
             row.said = sentence(version, names) if version else "–"  # type: ignore[attr-defined]
 
-    @display(description=gettext_lazy("earned"))
+    @display(description=pgettext_lazy("earn rule", "earned"))
     def earned_for(self, rule: EarnRule) -> str:
         return rule.get_kind_display()
 
@@ -263,7 +264,7 @@ class EarnRuleAdmin(TranslatedAdmin):
         if not form.is_valid():
             return ask(
                 request, form, title=_("Publish version %(number)s of “%(name)s”?"), button=_("Publish"), version=version,
-                description=" ".join([_replaced(version, now), *warnings_of(version, at=now)]),
+                description=together([_replaced(version, now), *warnings_of(version, at=now)]),
             )  # fmt: skip
 
         def act() -> None:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from members.models import ActivityKind
+from members.wording import enumerated
 from rewards.explanation import in_active_language
 from rewards.models import EarnRule, EarnRuleVersion, Product
 from rewards.models.rules import BIRTHDAY
@@ -28,7 +29,7 @@ def _missing_names(version: EarnRuleVersion) -> list[str]:
     missing = [str(label) for code, label in settings.LANGUAGES if code.lower() not in known]
     if not missing:
         return []
-    return [_("The name is missing in: %(languages)s.") % {"languages": ", ".join(missing)}]
+    return [_("The name is missing in: %(languages)s.") % {"languages": enumerated(missing)}]
 
 
 def _endless(version: EarnRuleVersion) -> list[str]:
@@ -59,7 +60,7 @@ def _unknown_goods(version: EarnRuleVersion) -> list[str]:
         "%(count)s article numbers are not in the catalogue: %(some)s.",
         len(unknown),
     )
-    return [words % {"count": len(unknown), "some": ", ".join(unknown[:_NAMED])}]
+    return [words % {"count": len(unknown), "some": enumerated(unknown[:_NAMED])}]
 
 
 def _beside(version: EarnRuleVersion, at: datetime) -> list[str]:
@@ -88,7 +89,7 @@ def _beside(version: EarnRuleVersion, at: datetime) -> list[str]:
             names.append(in_active_language(other.names))
     if not names:
         return []
-    listed = ", ".join(dict.fromkeys(names[:_NAMED]))
+    listed = enumerated(dict.fromkeys(names[:_NAMED]))
     if mine.is_extra:
         return [_("Other extra rules count the same goods and add their points too: %(names)s.") % {"names": listed}]
     return [

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from members.admin.sentences import behaviour_names
 from members.admin.timeline import Names, register_sentence, store_names
 from members.figures import grouped, money
 from members.queries import programme
+from rewards.explanation import points_words
+from rewards.ledger import currency_id
 from rewards.models import PointsCurrency, Reward, Voucher, VoucherTemplate
 from rewards.models.rules import BIRTHDAY
 
@@ -39,8 +41,26 @@ def _amount(payload: Payload) -> str:
     return money(Decimal(payload["amount"]), programme().currency)
 
 
-def _points(number: int) -> str:
-    return ngettext("%(points)s point", "%(points)s points", number) % {"points": grouped(number)}
+def currency_names(ids: Iterable[int]) -> Mapping[int, str]:
+    """Return the names of points currencies by id, in the active language."""
+    return {currency.pk: currency.name for currency in PointsCurrency.objects.filter(pk__in=ids)}
+
+
+def other_currency_names(ids: Iterable[int]) -> Mapping[int, str]:
+    """Return the names of points currencies by id, in the active language; the default one goes without saying."""
+    others = set(ids) - {currency_id()}
+    return currency_names(others) if others else {}
+
+
+def _points(number: int, currency: str = "") -> str:
+    if currency:
+        return _("%(points)s %(currency)s") % {"points": grouped(number), "currency": currency}
+    return points_words(number)
+
+
+def points_told(payload: Payload, names: Names) -> str:
+    """Return the points of an entry in words, with their currency unless it is the default one."""
+    return _points(abs(payload["points"]), names["currency"])
 
 
 def _bought(payload: Payload, names: Names) -> str:
@@ -71,20 +91,20 @@ def _returned(payload: Payload, names: Names) -> str:
 
 
 def _released(payload: Payload, names: Names) -> str:
-    return _("%(points)s became available.") % {"points": _points(payload["points"])}
+    return _("%(points)s became available.") % {"points": points_told(payload, names)}
 
 
 def _expired(payload: Payload, names: Names) -> str:
-    return _("%(points)s expired.") % {"points": _points(payload["points"])}
+    return _("%(points)s expired.") % {"points": points_told(payload, names)}
 
 
 def _expiring(payload: Payload, names: Names) -> str:
-    figures = {"points": _points(payload["points"]), "day": _day(payload["expires_on"])}
+    figures = {"points": points_told(payload, names), "day": _day(payload["expires_on"])}
     return _("To be told: %(points)s can be used until %(day)s.") % figures
 
 
 def _extended(payload: Payload, names: Names) -> str:
-    figures = {"points": _points(payload["points"]), "day": _day(payload["until"])}
+    figures = {"points": points_told(payload, names), "day": _day(payload["until"])}
     if payload.get("unreached"):
         return _("%(points)s were extended until %(day)s, since no warning could be delivered.") % figures
     return _("%(points)s were extended until %(day)s.") % figures
@@ -95,18 +115,18 @@ def _day(iso: str) -> str:
 
 
 def _held(payload: Payload, names: Names) -> str:
-    return _("%(points)s set aside for a payment.") % {"points": _points(payload["points"])}
+    return _("%(points)s set aside for a payment.") % {"points": points_told(payload, names)}
 
 
 def _spent(payload: Payload, names: Names) -> str:
     return _("Paid %(points)s on order %(number)s.") % {
-        "points": _points(payload["points"]),
+        "points": points_told(payload, names),
         "number": payload["order_no"],
     }
 
 
 def _given_back(payload: Payload, names: Names) -> str:
-    figures = {"points": _points(payload["points"])}
+    figures = {"points": points_told(payload, names)}
     if payload["expired"]:
         return _("%(points)s that were set aside came back: the time was up.") % figures
     return _("%(points)s that were set aside came back.") % figures
@@ -125,11 +145,6 @@ def _voucher_used(payload: Payload, names: Names) -> str:
 
 def _voucher_expired(payload: Payload, names: Names) -> str:
     return _("The voucher %(voucher)s expired unused.") % {"voucher": names["voucher"]}
-
-
-def currency_names(ids: Iterable[int]) -> Mapping[int, str]:
-    """Return the names of points currencies by id, in the active language."""
-    return {currency.pk: currency.name for currency in PointsCurrency.objects.filter(pk__in=ids)}
 
 
 def _behaviour(names: Names, payload: Payload) -> str:
@@ -158,15 +173,17 @@ def _activity_not_rewarded(payload: Payload, names: Names) -> str:
     return _("No points for: %(behaviour)s (%(why)s).") % {"behaviour": _behaviour(names, payload), "why": why}
 
 
+_CURRENCY = {"currency": other_currency_names}
+
 register_sentence("rewards.purchase_recorded.v1", _bought, icon="shopping_bag", names={"store": store_names})
 register_sentence("rewards.return_recorded.v1", _returned, icon="assignment_return", names={"store": store_names})
-register_sentence("rewards.points_released.v1", _released, icon="lock_open")
-register_sentence("rewards.points_expired.v1", _expired, icon="hourglass_bottom")
-register_sentence("rewards.points_expiring.v1", _expiring, icon="notification_important")
-register_sentence("rewards.points_extended.v1", _extended, icon="more_time")
-register_sentence("rewards.points_held.v1", _held, icon="lock_clock")
-register_sentence("rewards.points_spent.v1", _spent, icon="payments")
-register_sentence("rewards.hold_given_back.v1", _given_back, icon="lock_open")
+register_sentence("rewards.points_released.v1", _released, icon="lock_open", names=_CURRENCY)
+register_sentence("rewards.points_expired.v1", _expired, icon="hourglass_bottom", names=_CURRENCY)
+register_sentence("rewards.points_expiring.v1", _expiring, icon="notification_important", names=_CURRENCY)
+register_sentence("rewards.points_extended.v1", _extended, icon="more_time", names=_CURRENCY)
+register_sentence("rewards.points_held.v1", _held, icon="lock_clock", names=_CURRENCY)
+register_sentence("rewards.points_spent.v1", _spent, icon="payments", names=_CURRENCY)
+register_sentence("rewards.hold_given_back.v1", _given_back, icon="lock_open", names=_CURRENCY)
 register_sentence("rewards.reward_redeemed.v1", _redeemed, icon="redeem", names={"reward": reward_names})
 register_sentence(
     "rewards.voucher_used.v1",

@@ -21,6 +21,7 @@ from members.figures import grouped
 from members.refusals import Refusal
 from rewards import ledger
 from rewards.admin.by_hand import HandForm, HandPages, Page, PointsField, ReasonField
+from rewards.explanation import points_words, times_words
 from rewards.models import PointsTransfer, TransferPolicy
 from rewards.services.transfers import TRANSFER, find_receiver, propose_transfer, transfer_policy, transfer_use
 
@@ -74,22 +75,24 @@ class TransferPages(HandPages):
 
 def _limits(policy: TransferPolicy, member_id: int, at: Any) -> list[tuple[Any, Any]]:
     use = transfer_use(member_id=member_id, currency_id=ledger.currency_id(), at=at)
-    used = _now("%(used)s of %(most)s points, %(times)s of %(most_times)s times")
+    used = _now("%(used)s of %(most)s, %(times)s of %(most_times)s")
     return [
         (_now("Each time"), _now("%(least)s to %(most)s points") % {"least": grouped(policy.min_points), "most": grouped(policy.max_points)}),
         (
             _now("Given today"),
-            used % {"used": grouped(use.day_points), "most": grouped(policy.day_points), "times": use.day_times, "most_times": policy.day_times},
+            used % _used_of(use.day_points, policy.day_points, use.day_times, policy.day_times),
         ),
         (
             _now("Given this month"),
-            used
-            % {
-                "used": grouped(use.month_points), "most": grouped(policy.month_points), "times": use.month_times,
-                "most_times": policy.month_times,
-            },
+            used % _used_of(use.month_points, policy.month_points, use.month_times, policy.month_times),
         ),
     ]  # fmt: skip
+
+
+def _used_of(points: int, most: int, times: int, most_times: int) -> dict[str, str]:
+    return {
+        "used": grouped(points), "most": points_words(most), "times": grouped(times), "most_times": times_words(most_times),
+    }  # fmt: skip
 
 
 @admin.register(PointsTransfer)
@@ -99,6 +102,7 @@ class PointsTransferAdmin(FactAdmin):
     is_nameless = True
     member_path = "sender"
     list_display = ("happened_at", "from_page", "to_page", "points_moved", "maker")
+    list_display_links = ("happened_at",)
     list_select_related = ("sender", "receiver", "maker")
     list_filter = (("happened_at", DayRangeFilter),)
     ordering = ("-happened_at", "-id")
@@ -154,14 +158,14 @@ class TransferPolicyAdmin(StaffAdmin):
     def each_time(self, policy: TransferPolicy) -> str:
         return f"{grouped(policy.min_points)} – {grouped(policy.max_points)}"
 
-    @display(description=_("each day (points)"))
+    @display(description=_("each day"))
     def each_day(self, policy: TransferPolicy) -> str:
         return _times(policy.day_points, policy.day_times)
 
-    @display(description=_("each month (points)"))
+    @display(description=_("each month"))
     def each_month(self, policy: TransferPolicy) -> str:
         return _times(policy.month_points, policy.month_times)
 
 
 def _times(points: int, times: int) -> str:
-    return _now("%(points)s, %(times)s times at most") % {"points": grouped(points), "times": times}
+    return _now("%(points)s, at most %(times)s") % {"points": points_words(points), "times": times_words(times)}

@@ -14,13 +14,20 @@ from loyalty.queries import standing_of, tiers
 from loyalty.refusals import FactFromFuture
 from members.api.authentication import TillAuthentication
 from members.api.base import ApiView, caller_key, caller_of
+from members.api.bodies import written
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.permissions import till_may
 from members.api.queries import query_values
 from members.identifiers import NotFound
 from members.models import ApiKey, Member
 from members.names import mask_name
-from members.queries import MemberNotFound, member_by_card, member_by_number, member_by_phone, member_by_public_id
+from members.queries import (
+    MemberNotFound,
+    member_by_card,
+    member_by_number,
+    member_by_phone,
+    member_id_by_public_id,
+)
 from members.services.idempotency import Answer
 from members.services.keys import MEMBERS_RESOLVE, ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM
 from rewards.api import examples
@@ -52,7 +59,7 @@ from rewards.services.purchases import (
     PurchaseReceipt,
     check_active,
     receipt_of,
-    record_purchase,
+    record_purchase_within,
 )
 from rewards.services.returns import PurchaseNotFound, Return, ReturnExceedsOrder, ReturnItem, record_return
 from rewards.services.voucher_checks import check_voucher
@@ -139,14 +146,13 @@ class OrdersView(ApiView):
         at = timezone.now()
         key = caller_key(request)
         idempotency_key(request)
-        asked = OrderSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        _refuse_other_store(key, asked.validated_data)
+        asked = OrderSerializer.read(request.data)
+        _refuse_other_store(key, asked)
 
         def record() -> Answer:
-            order = _order(key, asked.validated_data)
-            receipt = record_purchase(order=order, by=caller_of(request).actor, at=at)
-            body = OrderReceiptSerializer(_receipt(order, asked.validated_data.get("member_ref"), receipt)).data
+            order = _order(key, asked)
+            receipt = record_purchase_within(order=order, by=caller_of(request).actor, at=at)
+            body = written(OrderReceiptSerializer, _receipt(order, asked.get("member_ref"), receipt))
             return Answer(200 if receipt.already_recorded else 201, plain(body))
 
         return respond_once(request, route="POST /pos/orders", effect=record, at=at)
@@ -204,13 +210,12 @@ class ReturnsView(ApiView):
         dry_run: bool = query_values(ReturnQuery, request)["dry_run"]
         if not dry_run:
             idempotency_key(request)
-        asked = ReturnSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        _refuse_other_store(key, asked.validated_data)
+        asked = ReturnSerializer.read(request.data)
+        _refuse_other_store(key, asked)
         purchase = _own_purchase(key, order_no)
 
         def give_back() -> Answer:
-            ret = _return(key, purchase, asked.validated_data)
+            ret = _return(key, purchase, asked)
             receipt = record_return(ret=ret, by=caller_of(request).actor, at=at, dry_run=dry_run)
             answer = {
                 "receipt": receipt,
@@ -220,7 +225,7 @@ class ReturnsView(ApiView):
                 "dry_run": dry_run,
             }
             is_new = not (dry_run or receipt.already_recorded)
-            return Answer(201 if is_new else 200, plain(ReturnReceiptSerializer(answer).data))
+            return Answer(201 if is_new else 200, plain(written(ReturnReceiptSerializer, answer)))
 
         if dry_run:
             answer = give_back()
@@ -319,7 +324,7 @@ def _tier_change(code: str) -> dict[str, Any] | None:
 
 
 def _refuse_other_store(key: ApiKey, asked: dict[str, Any]) -> None:
-    if asked.get("store", key.store.code) != key.store.code:
+    if "store" in asked and asked["store"] != key.store.code:
         raise WrongStore
 
 
@@ -338,7 +343,7 @@ def _order(key: ApiKey, asked: dict[str, Any]) -> Order:
     return Order(
         source=key.source,
         external_order_no=asked["external_order_no"],
-        member_id=member_by_public_id(ref).pk if ref else None,
+        member_id=member_id_by_public_id(ref) if ref else None,
         channel_id=key.channel_id,
         store_id=key.store_id,
         ordered_at=asked["ordered_at"],

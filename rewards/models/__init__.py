@@ -10,6 +10,7 @@ from rewards.models.adjustments import (
 from rewards.models.caps import Budget, BudgetSlice, CapCounter, ProgrammeCap
 from rewards.models.catalog import Redemption, Reward
 from rewards.models.close import CloseLine, ClosingAccount, MonthClose, Movement, VintageFigure
+from rewards.models.close_parts import SettlementLine, VoucherLine, VoucherVintage
 from rewards.models.expiry import ExpiryPolicy, ExpiryWarning, WarningReceipt
 from rewards.models.goods import Category, Product
 from rewards.models.imports import OrderImport
@@ -91,11 +92,14 @@ __all__ = [
     "Redemption",
     "ReturnLine",
     "Reward",
+    "SettlementLine",
     "TransferPolicy",
     "VerificationFinding",
     "VintageFigure",
     "Voucher",
     "VoucherEvent",
+    "VoucherLine",
     "VoucherTemplate",
+    "VoucherVintage",
     "WarningReceipt",
 ]

@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.models import Member
 from rewards.models.ledger import PointsCurrency
@@ -44,7 +45,7 @@ class BudgetSlice(models.Model):
     )
     slice_no = models.PositiveSmallIntegerField(_("slice"))
     capacity = models.PositiveBigIntegerField(_("capacity (points)"))
-    used = models.PositiveBigIntegerField(_("taken (points)"), default=0)
+    used = models.PositiveBigIntegerField(pgettext_lazy("budget", "taken (points)"), default=0)
 
     class Meta:
         verbose_name = _("slice of a budget")

@@ -79,6 +79,18 @@ class MonthClose(models.Model):
     used_share = models.DecimalField(_("share of points used in the end"), max_digits=7, decimal_places=6)
     breakage_share = models.DecimalField(_("expected breakage"), max_digits=7, decimal_places=6)
     liability_amount = models.DecimalField(_("liability (money)"), max_digits=16, decimal_places=2, null=True)
+    has_settlement = models.BooleanField(
+        _("states the settlement between stores"),
+        default=False,
+        db_default=False,
+        help_text=_("Months that were locked before the portal settled between stores do not."),
+    )
+    voucher_mark = models.BigIntegerField(_("last voucher event taken"), null=True)
+    voucher_count = models.BigIntegerField(_("vouchers out at the end"), null=True)
+    voucher_counted_count = models.BigIntegerField(_("vouchers out at the end by the vouchers"), null=True)
+    voucher_liability_amount = models.DecimalField(
+        _("liability of vouchers (money)"), max_digits=16, decimal_places=2, null=True
+    )
     worked_out_at = models.DateTimeField(_("worked out at"))
     locked_at = models.DateTimeField(_("locked at"), null=True)
     locked_by = models.ForeignKey(
@@ -119,6 +131,25 @@ class MonthClose(models.Model):
                 & ~Q(reason=""),
                 name="locked_month_agrees_with_the_ledger",
             ),
+            models.CheckConstraint(
+                condition=Q(state="draft") | Q(voucher_count=F("voucher_counted_count")),
+                name="locked_month_agrees_with_the_vouchers",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    voucher_mark__isnull=True,
+                    voucher_count__isnull=True,
+                    voucher_counted_count__isnull=True,
+                    voucher_liability_amount__isnull=True,
+                )
+                | Q(
+                    voucher_mark__isnull=False,
+                    voucher_count__isnull=False,
+                    voucher_counted_count__isnull=False,
+                    voucher_liability_amount__isnull=False,
+                ),
+                name="month_close_states_all_of_vouchers_or_nothing",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -133,6 +164,11 @@ class MonthClose(models.Model):
     def agrees(self) -> bool:
         """Whether movements, accounts and lots give the same closing balance, to the point."""
         return self.closing_points == self.balances_points == self.lots_points
+
+    @property
+    def has_vouchers(self) -> bool:
+        """Whether it states the vouchers that were out: one points currency does so for the whole programme."""
+        return self.voucher_mark is not None
 
 
 class CloseLine(models.Model):
@@ -228,6 +264,9 @@ class ClosingAccount(models.Model):
         PARTNER = "partner", _("settlement with partners")
         WRITTEN_OFF = "written_off", _("arrears forgiven (expense)")
         REVALUED = "revalued", _("change of the value of a point")
+        STORES = "stores", _("settlement between stores")
+        VOUCHERS = "vouchers", _("vouchers owed to members (contract liability)")
+        VOUCHER_COST = "voucher_cost", _("vouchers granted (deducted from revenue)")
 
     purpose = models.CharField(_("movement"), max_length=12, choices=Purpose, unique=True)
     code = models.CharField(

@@ -485,7 +485,10 @@ class LotEvent(models.Model):
 
 
 class Hold(models.Model):
-    """Points set aside for a while. Open until captured, released, or past its end."""
+    """Points set aside for a while. Open until captured, released, or past its end.
+
+    One that is past its end is given back by the beat or by the account's next posting; `is_told`: the timeline knows of it.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
@@ -516,6 +519,7 @@ class Hold(models.Model):
     state = models.SmallIntegerField(_("state"), choices=State, default=State.OPEN)
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))
+    is_told = models.BooleanField(_("told to the member's timeline"), default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("points set aside")
@@ -534,6 +538,7 @@ class Hold(models.Model):
             models.Index(fields=["expires_at"], name="hold_open_by_end", condition=Q(state=1)),
             models.Index(fields=["account", "expires_at"], name="hold_open_of_account", condition=Q(state=1)),
             models.Index(fields=["account", "-id"], name="hold_newest_of_account"),
+            models.Index(fields=["id"], name="hold_expired_untold", condition=Q(state=4, is_told=False)),
         ]
 
     def __str__(self) -> str:

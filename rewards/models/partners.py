@@ -25,7 +25,7 @@ class Partner(models.Model):
     personal_data: ClassVar[tuple[str, ...]] = ()
 
     code = models.SlugField(_("code"), max_length=30, unique=True)
-    name = models.CharField(_("name"), max_length=60)
+    name = models.CharField(pgettext_lazy("partner or project", "name"), max_length=60)
     unit_name = models.CharField(_("what the partner's points are called"), max_length=30)
     is_active = models.BooleanField(_("points are exchanged"), default=True)
     min_points = models.PositiveBigIntegerField(_("at least each time (points)"), default=1_000)

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from rewards.models.caps import Budget
 from rewards.models.ledger import PointsCurrency
@@ -30,7 +31,7 @@ class EarnRule(models.Model):
         BEHAVIOUR = "behaviour", _("for behaviour")
 
     name = models.CharField(_("rule name"), max_length=80, help_text=_("Members read it on receipts and in the app."))
-    kind = models.CharField(_("earned"), max_length=10, choices=Kind, default=Kind.SPEND)
+    kind = models.CharField(pgettext_lazy("earn rule", "earned"), max_length=10, choices=Kind, default=Kind.SPEND)
     activity_kind = models.CharField(
         _("behaviour"),
         max_length=40,

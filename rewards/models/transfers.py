@@ -6,6 +6,7 @@ from uuid import uuid4
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.models import Member, Operator, Proposal
 from rewards.models.ledger import LedgerTransaction, PointsCurrency
@@ -95,7 +96,7 @@ class CharityProject(models.Model):
     personal_data: ClassVar[tuple[str, ...]] = ()
 
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, default=uuid4)
-    name = models.CharField(_("name"), max_length=80)
+    name = models.CharField(pgettext_lazy("partner or project", "name"), max_length=80)
     description = models.TextField(_("description"), max_length=2000, blank=True)
     is_active = models.BooleanField(_("takes points"), default=True)
     starts_at = models.DateTimeField(_("begins at"))

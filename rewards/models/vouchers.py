@@ -107,6 +107,7 @@ class VoucherEvent(models.Model):
         verbose_name = _("voucher event")
         verbose_name_plural = _("voucher events")
         ordering = ["happened_at", "id"]
+        indexes = [models.Index(fields=["happened_at"], name="voucher_event_by_moment")]
 
     def __str__(self) -> str:
         return f"{self.voucher_id}: {self.to_state}"

@@ -26,6 +26,7 @@ from members.queries import region
 from members.sheets import sheet
 from members.tables.refused import READING_REASONS, TableError, UnreadableRow
 from members.tables.rows import read_rows
+from members.wording import enumerated
 from rewards import ledger
 from rewards.models import AdjustmentBatch, AdjustmentBatchError, AdjustmentBatchRow, ReasonCode
 from rewards.refusals import RewardsRefusal
@@ -204,7 +205,7 @@ def _our_columns(columns: Sequence[str]) -> dict[str, str]:
                 ours[column] = key
     missing = [key for key in ("member", "points", "reason") if key not in ours.values()]
     if missing:
-        raise BatchColumnMissing(missing=", ".join(missing))
+        raise BatchColumnMissing(missing=enumerated(missing))
     return ours
 
 
@@ -221,7 +222,9 @@ def _reasons() -> dict[str, ReasonCode]:
 def _find_members(rows: Sequence[_Read]) -> None:
     """Find the members of some rows by number or phone: two queries."""
     names = {row.text("member") for row in rows} - {""}
-    by_number = {member.member_no: member for member in Member.objects.select_related("person").filter(member_no__in=names)}
+    by_number = {
+        member.member_no: member for member in Member.objects.select_related("person").filter(member_no__in=names)
+    }
     phones: dict[str, str] = {}
     for name in names - by_number.keys():
         try:

@@ -15,7 +15,7 @@ from members.figures import grouped, signed
 from members.models import Member, Proposal
 from rewards import ledger
 from rewards.events_adjustments import arrears_forgiven, points_adjusted
-from rewards.explanation import in_active_language, register_note
+from rewards.explanation import in_active_language, points_words, register_note
 from rewards.models import Adjustment, Lot, PointsAccount, ReasonCode
 from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
@@ -28,7 +28,6 @@ from rewards.services.by_hand import (
     hold_member,
     label_in,
     member_no_of,
-    points_words,
     posted_id,
 )
 from rewards.services.missing_points import MissingPoints, missing_points

@@ -6,11 +6,10 @@ from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from members.actors import Actor
 from members.effects import Effect, EffectLine
-from members.figures import grouped
 from members.models import Member
 from members.proposals import NotAllowed
 from rewards import ledger
@@ -64,11 +63,6 @@ def operator_id(by: Actor) -> int:
 def default_currency(currency_id: int | None) -> int:
     """Return the currency meant: the default one when none is named."""
     return currency_id or ledger.currency_id()
-
-
-def points_words(points: int) -> str:
-    """Return points with their unit in the active language."""
-    return ngettext("%(points)s point", "%(points)s points", points) % {"points": grouped(points)}
 
 
 def balance_effect(*, member_id: int, currency_id: int, change: int, points: int, at: datetime, lines: tuple[EffectLine, ...] = ()) -> Effect:  # fmt: skip

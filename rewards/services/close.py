@@ -13,9 +13,19 @@ from loyalty.periods import add_months, business_date, day_bounds
 from members import timeline
 from members.actors import Actor
 from members.queries import programme
-from rewards import events
+from rewards import events, ledger
 from rewards.liability import Cell, Estimate, apportion, estimate_breakage, rounded
-from rewards.models import CloseLine, MonthClose, Movement, PointsCurrency, PointsRate, VintageFigure
+from rewards.models import (
+    CloseLine,
+    MonthClose,
+    Movement,
+    PointsCurrency,
+    PointsRate,
+    SettlementLine,
+    VintageFigure,
+    VoucherLine,
+    VoucherVintage,
+)
 from rewards.refusals import RewardsRefusal
 from rewards.services.close_figures import (
     Bucket,
@@ -29,6 +39,8 @@ from rewards.services.close_figures import (
     settled_mark,
     totals,
 )
+from rewards.services.close_stores import settle
+from rewards.services.close_vouchers import count_vouchers, vouchers_agree
 
 REASON_LENGTH = 200
 _ALL = Bucket(CloseLine.Part.TOTAL.value)
@@ -83,6 +95,13 @@ class BooksDisagree(RewardsRefusal):
     )
 
 
+class VouchersDisagree(RewardsRefusal):
+    """Vouchers and their events contradict each other."""
+
+    code = "vouchers_disagree"
+    text = _("Movements give %(movements)s vouchers, the vouchers themselves %(vouchers)s. Have them checked first.")
+
+
 class CloseReasonMissing(RewardsRefusal):
     """Staff must say why."""
 
@@ -114,7 +133,7 @@ def lock_close(
 ) -> MonthClose:  # fmt: skip
     """Work out a month for the last time and lock it. What is recorded from now on falls into the months after it.
 
-    Raises what `preview_close` raises, and MonthNotOver, RateMissing, BooksDisagree, CloseReasonMissing.
+    Raises what `preview_close` raises, and MonthNotOver, RateMissing, BooksDisagree, VouchersDisagree, CloseReasonMissing.
     """
     words = " ".join(reason.split())[:REASON_LENGTH]
     if not words:
@@ -130,6 +149,8 @@ def lock_close(
             raise BooksDisagree(
                 movements=close.closing_points, accounts=close.balances_points, lots=close.lots_points
             )  # fmt: skip
+        if not vouchers_agree(close):
+            raise VouchersDisagree(movements=close.voucher_count, vouchers=close.voucher_counted_count)
         close.state = MonthClose.State.LOCKED
         close.locked_at, close.reason = at, words
         close.locked_by_id = by.id if by.kind == "operator" else None
@@ -194,7 +215,12 @@ def _work_out(currency_id: int, month: date, at: datetime, begins_books: bool) -
     rate = PointsRate.objects.filter(currency=currency, valid_from__lt=end).order_by("-valid_from").first()
     draft.money_currency = programme().currency
     draft.money_per_point = rate.money_per_point if rate else None
-    _save_figures(draft, columns, _unit_value(currency, draft.money_per_point), before, cells)
+    unit_value = _unit_value(currency, draft.money_per_point)
+    _save_figures(draft, columns, unit_value, before, cells)
+    settle(draft, span, unit_value)
+    if currency.pk == ledger.currency_id():  # the programme's vouchers are stated once, beside its own points
+        count_vouchers(draft, span, before)
+    draft.save()
     return draft
 
 
@@ -219,8 +245,8 @@ def _draft(currency: PointsCurrency, month: date) -> MonthClose:
     """Return the draft of the month, emptied; a draft of another month gives way."""
     draft = MonthClose.objects.filter(currency=currency, state=MonthClose.State.DRAFT).first()
     if draft is not None:
-        CloseLine.objects.filter(close=draft).delete()
-        VintageFigure.objects.filter(close=draft).delete()
+        for part in (CloseLine, VintageFigure, SettlementLine, VoucherLine, VoucherVintage):
+            part._default_manager.filter(close=draft).delete()
         if draft.month == month:
             return draft
         draft.delete()

@@ -10,10 +10,11 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from rewards.liability import Cell
-from rewards.models import CloseLine, Movement
+from rewards.models import CloseLine, LedgerEntry, Movement, VoucherEvent
 from rewards.refusals import RewardsRefusal
 
 _PATIENCE_SECONDS = 30.0
@@ -139,39 +140,39 @@ _BALANCES = """
                  UNION ALL SELECT * FROM rewards_ledgerentry WHERE id > %(mark)s) AS e
            JOIN rewards_pointsaccount a ON a.id = e.account_id AND a.currency_id = %(currency_id)s)"""
 
-# Who has written entries, or is about to number one, holds this lock on the table until the end of the transaction.
+# Who has written rows, or is about to number one, holds this lock on the table until the end of the transaction.
 _WRITERS = """
     SELECT virtualtransaction FROM pg_locks
-    WHERE locktype = 'relation' AND relation = 'rewards_ledgerentry'::regclass AND mode = 'RowExclusiveLock' AND granted
+    WHERE locktype = 'relation' AND relation = %s::regclass AND mode = 'RowExclusiveLock' AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()"""
 
 _USED = {Movement.REDEEMED, Movement.RESTORED, Movement.DONATED, Movement.PARTNER_OUT}
 _EXPIRED = {Movement.EXPIRED, Movement.REINSTATED}
 
 
-def settled_mark(*, patience_seconds: float = _PATIENCE_SECONDS) -> int:
-    """Return the number of the latest entry, once every entry numbered up to it is either committed or will never be.
+def settled_mark(
+    *, patience_seconds: float = _PATIENCE_SECONDS, model: type[LedgerEntry | VoucherEvent] = LedgerEntry
+) -> int:
+    """Return the number of a history's latest row, once every row numbered up to it is either committed or will never be.
 
-    Numbers are given before the commit, so an earlier number may commit later: the postings under way are waited for,
-    without keeping anybody from posting. Raises LedgerIsBusy when one of them takes longer than the patience.
+    Numbers are given before the commit, so an earlier number may commit later: the transactions under way are waited for,
+    without keeping anybody from writing. Raises LedgerIsBusy when one of them takes longer than the patience.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(max(id), 0) FROM rewards_ledgerentry")
-        mark: int = cursor.fetchone()[0]
-        writers = _writers()
-        for _poll in range(int(patience_seconds / _POLL_SECONDS)):
-            if not writers:
-                break
-            time.sleep(_POLL_SECONDS)
-            writers &= _writers()
+    mark: int = model.objects.aggregate(mark=Max("pk"))["mark"] or 0
+    writers = _writers(model._meta.db_table)
+    for _poll in range(int(patience_seconds / _POLL_SECONDS)):
+        if not writers:
+            break
+        time.sleep(_POLL_SECONDS)
+        writers &= _writers(model._meta.db_table)
     if writers:
         raise LedgerIsBusy
     return mark
 
 
-def _writers() -> set[str]:
+def _writers(table: str) -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute(_WRITERS)
+        cursor.execute(_WRITERS, [table])
         return {row[0] for row in cursor.fetchall()}
 
 

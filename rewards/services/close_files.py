@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import pgettext
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
@@ -16,6 +17,8 @@ from openpyxl.styles import Font
 from rewards.models import CloseLine, ClosingAccount, MonthClose, Movement
 from rewards.refusals import RewardsRefusal
 from rewards.services.close_report import CloseReport, PartTable, last_day_of, movement_label, report_of
+from rewards.services.close_stores import Flow, settlement_of
+from rewards.services.close_vouchers import liability_grown
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _MONEY = "#,##0.00"
@@ -62,9 +65,11 @@ class JournalLine:
 
 
 def journal_lines(close: MonthClose) -> list[JournalLine]:
-    """Return the journal of a month: for each movement a debit and a credit of the same amount, then the change of breakage.
+    """Return the journal of a month: for each movement a debit and a credit of the same amount, then the changes of breakage
+    and of vouchers, then what each store owes (debit) or is owed (credit).
 
-    Raises NotLockedYet for a draft. Together the lines move the liability, less expected breakage, from what stood at the beginning to what stands at the end.
+    Raises NotLockedYet for a draft. The lines move the liability of points, less expected breakage, and that of vouchers
+    from what stood at the beginning to what stands at the end; those of the stores add up to nothing.
     """
     if not close.is_locked:
         raise NotLockedYet(month=f"{close.month:%Y-%m}")
@@ -81,6 +86,9 @@ def journal_lines(close: MonthClose) -> list[JournalLine]:
     ]  # fmt: skip
     text = _("change of the expected breakage")
     postings.append((accounts[Purpose.BREAKAGE], accounts[Purpose.EXPIRED], _breakage_grown(close), text))
+    if close.has_vouchers:
+        text = _("change of the vouchers that are out, at their expected cost")
+        postings.append((accounts[Purpose.VOUCHER_COST], accounts[Purpose.VOUCHERS], liability_grown(close), text))
     date = last_day_of(close)
     subject = f"{close.currency.name} {close.month:%Y-%m}"
     lines = []
@@ -90,7 +98,19 @@ def journal_lines(close: MonthClose) -> list[JournalLine]:
             told = f"{subject}: {what}"
             lines.append(JournalLine(date, sides[0], abs(amount), Decimal(0), told))
             lines.append(JournalLine(date, sides[1], Decimal(0), abs(amount), told))
-    return lines
+    return lines + _lines_of_stores(close, accounts[Purpose.STORES], date, subject)
+
+
+def _lines_of_stores(close: MonthClose, account: str, date: str, subject: str) -> list[JournalLine]:
+    """Return one line for each store with something to settle, all of one account."""
+    settlement = settlement_of(close)
+    found = []
+    for position in settlement.positions if settlement else ():
+        amount = position.net.amount or Decimal(0)
+        if amount:
+            told = f"{subject}: " + _("settlement between stores, %(store)s") % {"store": position.label}
+            found.append(JournalLine(date, account, max(-amount, Decimal(0)), max(amount, Decimal(0)), told))
+    return found
 
 
 def _breakage_grown(close: MonthClose) -> Decimal:
@@ -119,15 +139,18 @@ def harmless(text: str) -> str:
 
 
 def workbook_of(close: MonthClose) -> bytes:
-    """Return a workbook (.xlsx) of a month in the active language: summary, by source, store and tier, vintages, method."""
+    """Return a workbook (.xlsx) of a month in the active language: summary, by source, store and tier, vintages, settlement
+    between stores, vouchers, method."""
     report = report_of(close)
     book = Workbook(write_only=True)
     _summary(book, report)
     for table in report.tables:
         _part(book, table)
     _vintages(book, report)
+    _settlement(book, report)
+    _vouchers(book, report)
     sheet = _Sheet(book, _("Method"), widths=(120,))
-    for sentence in report.method:
+    for sentence in (*report.method, *report.settlement_method, *report.voucher_method):
         sheet.row([sentence])
     out = io.BytesIO()
     book.save(out)
@@ -193,6 +216,7 @@ def _summary(book: Workbook, report: CloseReport) -> None:
         (_("expected breakage"), _Share(close.breakage_share)),
         (_("expected breakage (money)"), report.breakage_amount),
         (_("liability"), close.liability_amount),
+        *(((_("liability of vouchers"), close.voucher_liability_amount),) if close.has_vouchers else ()),
     ):
         sheet.row([label, value])
 
@@ -221,5 +245,58 @@ def _vintages(book: Workbook, report: CloseReport) -> None:
             [
                 f"{vintage.vintage:%Y-%m}", vintage.age, vintage.issued, vintage.used, vintage.expired, vintage.left,
                 _Share(vintage.developed), vintage.to_be_used,
+            ]
+        )  # fmt: skip
+
+
+def _settlement(book: Workbook, report: CloseReport) -> None:
+    settlement = report.settlement
+    if settlement is None:
+        return
+    sheet = _Sheet(book, _("Settlement"), widths=(30, 30, 16, 16, 16, 16, 16, 16))
+    sheet.row(
+        [_("store"), "", _("own points"), _("taken in for others"), _("taken in by others"), _("net (points)"), _("net (money)")],
+        bold=True,
+    )  # fmt: skip
+    for position in settlement.positions:
+        told = _("receives") if position.receives else _("owes") if position.net.points else ""
+        figures = (position.own, position.taken_in, position.given_out, position.net)
+        sheet.row([position.label, told, *(flow.points for flow in figures), position.net.amount])
+    sheet.row([])
+    sheet.row(
+        [
+            pgettext("settlement", "issued by"), _("spent at"), _("spent (points)"), _("given back (points)"), _("net (points)"), _("spent (money)"),
+            _("given back (money)"), _("net (money)"),
+        ],
+        bold=True,
+    )  # fmt: skip
+    for pair in settlement.pairs:
+        line, net = pair.line, Flow.of([pair.line])
+        sheet.row(
+            [
+                pair.issued_by, pair.spent_at, line.spent_points, line.restored_points, net.points, line.spent_amount,
+                line.restored_amount, net.amount,
+            ]
+        )  # fmt: skip
+
+
+def _vouchers(book: Workbook, report: CloseReport) -> None:
+    if not report.close.has_vouchers:
+        return
+    sheet = _Sheet(book, _("Vouchers"), widths=(34, *(14 for _column in range(11))))
+    sheet.row(
+        [
+            _("voucher template"), _("out at the beginning"), pgettext("vouchers", "Issued"), pgettext("vouchers", "Used"),
+            pgettext("vouchers", "Expired"), pgettext("vouchers", "Revoked"), _("out at the end"), _("by the vouchers"),
+            _("face value of one"), _("face value"), _("expected breakage"), pgettext("vouchers", "Liability"),
+        ],
+        bold=True,
+    )  # fmt: skip
+    for line in report.vouchers:
+        sheet.row(
+            [
+                str(line.template), line.opening_count, line.issued_count, line.used_count, line.expired_count, line.revoked_count,
+                line.closing_count, line.counted_count, line.face_value, line.face_amount, _Share(line.breakage_share),
+                line.liability_amount,
             ]
         )  # fmt: skip

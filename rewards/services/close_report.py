@@ -11,8 +11,11 @@ from django.utils.translation import ngettext, pgettext
 from loyalty.models import Tier
 from members.figures import grouped, money
 from rewards.liability import ENDED_NEEDED, Estimate
-from rewards.models import CloseLine, Lot, MonthClose, Movement
+from rewards.models import CloseLine, Lot, MonthClose, Movement, VoucherLine
 from rewards.services.close import triangle
+from rewards.services.close_stores import STORES_SHOWN, Settlement, settlement_of
+from rewards.services.close_vouchers import ENDED_NEEDED as VOUCHERS_NEEDED
+from rewards.services.close_vouchers import lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,22 @@ class CloseReport:
     tables: list[PartTable]
     estimate: Estimate
     method: list[str]
+    settlement: Settlement | None
+    settlement_method: list[str]
+    vouchers: list[VoucherLine]
+    voucher_method: list[str]
+
+    @property
+    def owed_amount(self) -> Decimal | None:
+        """What is owed in points and in vouchers, in money."""
+        if self.close.liability_amount is None:
+            return None
+        return self.close.liability_amount + (self.close.voucher_liability_amount or 0)
+
+    @property
+    def vouchers_agree(self) -> bool:
+        """Whether for each template movements and vouchers give the same number."""
+        return all(line.agrees for line in self.vouchers)
 
     @property
     def breakage_amount(self) -> Decimal | None:
@@ -72,11 +91,12 @@ class CloseReport:
 
 
 def report_of(close: MonthClose) -> CloseReport:
-    """Return the report of a month in the active language: three queries, whatever the number of entries."""
+    """Return the report of a month in the active language: five queries, whatever the number of entries."""
     lines = list(CloseLine.objects.filter(close=close).select_related("store"))
     tiers = {tier.code: str(tier) for tier in Tier.objects.all()}
     estimate = triangle(close)
     total = {line.movement: line for line in lines if line.part == CloseLine.Part.TOTAL}
+    settlement = settlement_of(close)
     return CloseReport(
         close=close,
         total=[_figure(movement, total[movement]) for movement in sorted(total)],
@@ -87,6 +107,10 @@ def report_of(close: MonthClose) -> CloseReport:
         ],
         estimate=estimate,
         method=_method(close, estimate),
+        settlement=settlement,
+        settlement_method=_method_of_settlement(close, settlement),
+        vouchers=lines_of(close) if close.has_vouchers else [],
+        voucher_method=_method_of_vouchers(close),
     )
 
 
@@ -206,6 +230,59 @@ def _method_of_breakage(close: MonthClose, estimate: Estimate) -> list[str]:
             "Basic Actuarial Estimation Techniques, CAS E-Forum, Summer 2012."
         )
     )
+    return found
+
+
+def _method_of_settlement(close: MonthClose, settlement: Settlement | None) -> list[str]:
+    if settlement is None:
+        return []
+    found = [
+        _(
+            "Every redeemed point is followed to the store that issued it, through gifts between members as well. The store that "
+            "issued it owes the store that took it in; what was given back after a return goes the way back."
+        ),
+        _(
+            "Head office stands for points that no store issued (online, by staff, from partners) and for redemptions outside of "
+            "stores, such as those of the rewards catalogue. Arrears that are repaid on the way belong to head office, too."
+        ),
+        _(
+            "In all %(spent)s points redeemed and %(restored)s given back, as the roll-forward says. What is owed adds up to nothing."
+        ) % {"spent": grouped(settlement.spent_points), "restored": grouped(settlement.restored_points)},
+    ]  # fmt: skip
+    if close.money_per_point is not None:
+        found.append(
+            _("Points are settled at %(value)s %(currency)s, the value of a point in force at the end of the month.")
+            % {"value": f"{close.money_per_point.normalize():f}", "currency": close.money_currency}
+        )
+    if settlement.is_folded:
+        found.append(
+            _("The table shows the %(number)s largest stores; the workbook lists every pair.")
+            % {"number": grouped(STORES_SHOWN)}
+        )
+    return found
+
+
+def _method_of_vouchers(close: MonthClose) -> list[str]:
+    if not close.has_vouchers:
+        return []
+    found = [
+        _(
+            "Vouchers are counted from their events: out at the beginning + issued − used − expired − revoked = out at the end. "
+            "The vouchers themselves must give the same number. One points currency states them for the whole programme."
+        ),
+        _(
+            "Liability: vouchers out × face value × (1 − expected breakage). Vouchers without a value in money are counted only."
+        ),
+        _(
+            "Breakage is estimated for each template from its months of issue, in the same way as that of points. None is assumed "
+            "before %(needed)s vouchers have been used or have expired and three months of issue have run to their end, with at "
+            "most 5 %% left."
+        ) % {"needed": grouped(VOUCHERS_NEEDED)},
+    ]  # fmt: skip
+    if close.previous is None or not close.previous.has_vouchers:
+        found.append(
+            _("Vouchers are stated from this month on: what was out before is the opening, and not in the journal.")
+        )
     return found
 
 

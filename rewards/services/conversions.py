@@ -20,11 +20,11 @@ from members.models import Member, Proposal
 from members.queries import programme
 from rewards import ledger
 from rewards.events_adjustments import points_converted
-from rewards.explanation import in_active_language, register_note
+from rewards.explanation import in_active_language, points_words, register_note
 from rewards.models import Direction, Partner, PartnerConversion, PartnerRate
 from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
-from rewards.services.by_hand import NotAWholeNumber, Params, balance_effect, label_in, member_no_of, points_words
+from rewards.services.by_hand import NotAWholeNumber, Params, balance_effect, label_in, member_no_of
 from rewards.services.orders import hold_active
 from rewards.services.transfers import check_cooldown
 

@@ -4,6 +4,7 @@ Points that were given are taken back as far as they are left; what is spent is 
 Points that were taken come back to the very lots they came from.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,7 +23,7 @@ from members.identifiers import NotFound
 from members.models import Proposal
 from rewards import ledger
 from rewards.events_adjustments import points_corrected
-from rewards.explanation import register_note
+from rewards.explanation import points_words, register_note
 from rewards.models import (
     Donation,
     LedgerEntry,
@@ -36,7 +37,7 @@ from rewards.models import (
 from rewards.policies import ledger_policy
 from rewards.queries import balance_of
 from rewards.refusals import RewardsRefusal
-from rewards.services.by_hand import Params, balance_effect, hold_member, member_no_of, points_words, posted_id
+from rewards.services.by_hand import Params, balance_effect, hold_member, member_no_of, posted_id
 from rewards.services.caps import give_back
 
 CORRECT: Final = "rewards.correct_points"
@@ -149,6 +150,12 @@ def correction_of(*, transaction_id: int, at: datetime) -> Correction:
 def may_be_corrected(posted: LedgerTransaction) -> bool:
     """Whether the kind of a posting is one that staff take back; says nothing of what became of it. No query."""
     return posted.kind in _CONTRA or posted.kind in _RESTORED
+
+
+def taken_back_at(transaction_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when postings were taken back, by their id; those that were not are missing. One query."""
+    opposite = LedgerTransaction.objects.filter(reverses__in=transaction_ids, kind__in=(Kind.CORRECT, Kind.RESTORE))
+    return dict(opposite.order_by("-pk").values_list("reverses_id", "happened_at"))
 
 
 def propose_correction(
@@ -322,21 +329,13 @@ def _expired_of(lot_ids: list[int]) -> int:
 # --- Proposals ----------------------------------------------------------------------------------------------------------
 def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> str:
     posting = correct(
-        transaction_id=params["transaction"],
-        choice=params["choice"],
-        by=by,
-        at=at,
-        reason=proposal.reason,
-        proposal=proposal,
-    )
+        transaction_id=params["transaction"], choice=params["choice"], by=by, at=at, reason=proposal.reason, proposal=proposal
+    )  # fmt: skip
     if not params["given"]:
         return _("%(points)s came back.") % {"points": points_words(posting.d_available - posting.d_debt)}
     taken = -(posting.d_available + posting.d_pending)
-    figures = {
-        "points": points_words(taken),
-        "arrears": grouped(max(posting.d_debt, 0)),
-        "left": grouped(posting.given_up),
-    }
+    owed, left = grouped(max(posting.d_debt, 0)), grouped(posting.given_up)
+    figures = {"points": points_words(taken), "arrears": owed, "left": left}
     return _("%(points)s taken back, %(arrears)s owed, %(left)s let go.") % figures
 
 

@@ -16,8 +16,9 @@ from members.effects import Effect, EffectLine
 from members.models import Member, Proposal
 from rewards import ledger
 from rewards.events_adjustments import points_donated
-from rewards.explanation import in_active_language, register_note
+from rewards.explanation import in_active_language, points_words, register_note
 from rewards.models import CharityProject, Donation
+from rewards.policies import unless_default
 from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
 from rewards.services.by_hand import (
@@ -26,7 +27,6 @@ from rewards.services.by_hand import (
     balance_effect,
     label_in,
     member_no_of,
-    points_words,
     posted_id,
 )
 from rewards.services.orders import hold_active
@@ -118,7 +118,8 @@ def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> s
     )  # fmt: skip
     timeline.record([
         points_donated(
-            donation_id=donation.pk, project_id=project.pk, member_id=member_id, points=points, happened_at=at, by=by
+            donation_id=donation.pk, project_id=project.pk, member_id=member_id, points=points,
+            currency_id=unless_default(params["currency"]), happened_at=at, by=by,
         )
     ])  # fmt: skip
     figures = {"points": points_words(points), "project": project.name, "member": params["member_no"]}

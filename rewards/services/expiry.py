@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from members import timeline
 from members.actors import Actor
 from rewards import events, ledger
+from rewards.policies import unless_default
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +89,9 @@ def release_pending_lots(*, at: datetime, by: Actor, limit: int = 50_000) -> int
     """
     released = 0
     failed: list[int] = []
-    for account_id, member_id in _accounts_pending(at, limit):
+    for account_id, member_id, currency_id in _accounts_pending(at, limit):
         try:
-            released += _release(account_id, member_id, at, by)
+            released += _release(account_id, member_id, currency_id, at, by)
         except DatabaseError:
             logger.exception("pending points of account %s could not be released", account_id)
             failed.append(account_id)
@@ -100,11 +101,14 @@ def release_pending_lots(*, at: datetime, by: Actor, limit: int = 50_000) -> int
 
 
 @transaction.atomic
-def _release(account_id: int, member_id: int, at: datetime, by: Actor) -> int:
+def _release(account_id: int, member_id: int, currency_id: int, at: datetime, by: Actor) -> int:
     _wait_for_locks()
     points = ledger.release_account(account_id=account_id, at=at)
     if points:
-        timeline.record([events.points_released(member_id=member_id, points=points, happened_at=at, by=by)])
+        currency = unless_default(currency_id)
+        timeline.record([
+            events.points_released(member_id=member_id, points=points, currency_id=currency, happened_at=at, by=by)
+        ])  # fmt: skip
     return points
 
 
@@ -130,11 +134,12 @@ def _accounts_due(at: datetime, after: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _accounts_pending(at: datetime, limit: int) -> list[tuple[int, int]]:
+def _accounts_pending(at: datetime, limit: int) -> list[tuple[int, int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT account_id, member_id FROM rewards_lot WHERE state = 1 AND available_at <= %s "
-            "ORDER BY account_id LIMIT %s",
+            "SELECT a.id, a.member_id, a.currency_id FROM rewards_pointsaccount a JOIN ("
+            "SELECT DISTINCT account_id FROM rewards_lot WHERE state = 1 AND available_at <= %s ORDER BY account_id LIMIT %s"
+            ") AS due ON due.account_id = a.id ORDER BY a.id",
             [at, limit],
         )
         return cursor.fetchall()

@@ -27,6 +27,7 @@ from rewards.ending import Scope, day_scope, ending_lots_sql, money_per_point, t
 from rewards.events import points_extended
 from rewards.expiry_book import policies_now
 from rewards.models import Lot, WarningReceipt
+from rewards.policies import unless_default
 from rewards.refusals import RewardsRefusal
 
 EXTEND = "rewards.extend_lots"
@@ -289,14 +290,14 @@ def _extend(
             {**scope.params, "accounts": list(accounts)},
         )
         lots = [row[0] for row in cursor.fetchall()]
-    return _move(lots, accounts, wish.until_at, reason, "extension", natural_key, by, at)
+    return _move(wish.currency_id, lots, accounts, wish.until_at, reason, "extension", natural_key, by, at)
 
 
 def _move(
-    lots: Sequence[int], accounts: Sequence[int], until_at: datetime, reason: str, source: str, natural_key: str,
-    by: Actor, at: datetime, *, unreached: bool = False,
+    currency_id: int, lots: Sequence[int], accounts: Sequence[int], until_at: datetime, reason: str, source: str,
+    natural_key: str, by: Actor, at: datetime, *, unreached: bool = False,
 ) -> tuple[int, int]:  # fmt: skip
-    """Let lots live until a moment, and their accounts as long as they do; tell the timeline; return lots and points.
+    """Let lots of a currency live until a moment, and their accounts as long as they do; tell the timeline; return lots and points.
 
     A lot without an end of its own lives on with its account.
     """
@@ -329,7 +330,8 @@ def _move(
     last_date = last_day_before(until_at, programme().tz)
     timeline.record_many(
         points_extended(
-            member_id=member_id, points=points, lots=count, last_date=last_date, unreached=unreached, happened_at=at, by=by
+            member_id=member_id, points=points, currency_id=unless_default(currency_id), lots=count, last_date=last_date,
+            unreached=unreached, happened_at=at, by=by,
         )
         for member_id, (count, points) in told.items()
     )  # fmt: skip
@@ -384,16 +386,9 @@ def _extend_unreached(
         last = today + timedelta(days=count)
         accounts = sorted({row[1] for row in lots})
         done = _move(
-            [row[0] for row in lots],
-            accounts,
-            end_of_day(last, tz),
-            _UNREACHED,
-            "unreached",
-            "once",
-            by,
-            at,
+            scope.currency_id, [row[0] for row in lots], accounts, end_of_day(last, tz), _UNREACHED, "unreached", "once", by, at,
             unreached=True,
-        )
+        )  # fmt: skip
         points += done[1]
         extended |= dict.fromkeys((row[2] for row in lots), last)
     with connection.cursor() as cursor:

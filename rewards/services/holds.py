@@ -12,7 +12,7 @@ from members.actors import SYSTEM, Actor
 from members.models import Member
 from rewards import events, ledger
 from rewards.models import Hold, LedgerTransaction
-from rewards.policies import ledger_policy
+from rewards.policies import ledger_policy, unless_default
 from rewards.services.orders import OrderConflict, hold_active
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,10 @@ def hold_points(
         raise OrderConflict(order_no=external_ref)
     if not posting.repeated:
         timeline.record([
-            events.points_held(member_id=member_id, hold_id=hold.pk, points=points, until=expires_at, happened_at=at, by=by)
+            events.points_held(
+                member_id=member_id, hold_id=hold.pk, points=points, currency_id=unless_default(currency_id), until=expires_at,
+                happened_at=at, by=by,
+            )
         ])  # fmt: skip
     return HoldReceipt(hold.pk, hold.points, hold.expires_at, posting.available, posting.repeated)
 
@@ -132,18 +135,19 @@ def _refuse_another(kind: int, source: str, order_no: str, currency_id: int, mem
 
 
 @transaction.atomic
-def give_hold_back(*, hold_id: int, by: Actor, at: datetime, reason: str = "", expired: bool = False) -> None:
+def give_hold_back(*, hold_id: int, by: Actor, at: datetime, reason: str = "") -> None:
     """Give all points of an open hold back to their lots. Raises HoldNotOpen when they were redeemed."""
-    member_id, points = Hold.objects.values_list("member_id", "points").get(pk=hold_id)
-    posting = ledger.release_hold(hold_id=hold_id, expired=expired, at=at, by=by, reason=reason)
+    hold = Hold.objects.select_related("account").get(pk=hold_id)
+    posting = ledger.release_hold(hold_id=hold_id, expired=False, at=at, by=by, reason=reason)
     if not posting.repeated:
-        timeline.record([
-            events.hold_given_back(member_id=member_id, hold_id=hold_id, points=points, expired=expired, happened_at=at, by=by)
-        ])  # fmt: skip
+        timeline.record([_given_back(hold, expired=False, happened_at=at, by=by)])
 
 
 def release_due_holds(*, at: datetime, limit: int = 10_000) -> int:
-    """Give back the holds that are past their end, each by itself; return how many. One that fails holds nobody up."""
+    """Give back the holds that are past their end, each by itself, and tell the timeline; return how many were open.
+
+    Those that a posting of the account gave back before are told too. One that fails holds nobody up.
+    """
     due = Hold.objects.filter(state=Hold.State.OPEN, expires_at__lte=at).order_by("expires_at")
     done = 0
     for hold_id in list(due.values_list("pk", flat=True)[:limit]):
@@ -151,10 +155,33 @@ def release_due_holds(*, at: datetime, limit: int = 10_000) -> int:
             with transaction.atomic():
                 with connection.cursor() as cursor:
                     cursor.execute("SET LOCAL lock_timeout = '10s'")
-                give_hold_back(hold_id=hold_id, by=SYSTEM, at=at, expired=True)
+                ledger.release_hold(hold_id=hold_id, expired=True, by=SYSTEM, at=at)
             done += 1
         except ledger.HoldNotOpen:
             continue  # spent or given back until we came to it
         except DatabaseError:
             logger.exception("hold %s could not be given back", hold_id)
+    _tell_of_expired(limit)
     return done
+
+
+@transaction.atomic
+def _tell_of_expired(limit: int) -> None:
+    """Tell the timeline of holds that were given back because their time was up, whoever did it: each of them once."""
+    untold = Hold.objects.filter(state=Hold.State.EXPIRED, is_told=False).order_by("pk")
+    untold = untold.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    holds = list(untold.select_related("account", "closed_by")[:limit])
+    if not holds:
+        return
+    Hold.objects.filter(pk__in=[hold.pk for hold in holds]).update(is_told=True)
+    timeline.record_many(
+        _given_back(hold, expired=True, happened_at=cast(LedgerTransaction, hold.closed_by).happened_at, by=SYSTEM)
+        for hold in holds
+    )
+
+
+def _given_back(hold: Hold, *, expired: bool, happened_at: datetime, by: Actor) -> timeline.NewEntry:
+    return events.hold_given_back(
+        member_id=hold.member_id, hold_id=hold.pk, points=hold.points, currency_id=unless_default(hold.account.currency_id),
+        expired=expired, happened_at=happened_at, by=by,
+    )  # fmt: skip

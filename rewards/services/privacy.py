@@ -64,7 +64,9 @@ def obstacles(member_id: int, at: datetime) -> list[Obstacle]:
     found: list[tuple[str, str | Promise]] = []
     held = sum(hold.points for hold in open_holds_of(member_id))
     if held:
-        words = ngettext("%(points)s point is set aside for a payment.", "%(points)s points are set aside for payments.", held)
+        words = ngettext(
+            "%(points)s point is set aside for a payment.", "%(points)s points are set aside for payments.", held
+        )
         found.append(("points_held", words % {"points": grouped(held)}))
     if PartnerConversion.objects.filter(member=member_id, state__in=_UNFINISHED).exists():
         found.append(("conversion_open", gettext_lazy("An exchange with a partner is under way.")))
@@ -109,7 +111,10 @@ def sweep(words: Collection[str]) -> dict[str, int]:
     """Delete refused rows of lists, and errors of imports of orders, that name a person by one of the words."""
     return {
         "adjustmentbatcherror": change_where_named(
-            "rewards_adjustmentbatcherror", ("cells", "reason_params"), "DELETE FROM rewards_adjustmentbatcherror r", words
+            "rewards_adjustmentbatcherror",
+            ("cells", "reason_params"),
+            "DELETE FROM rewards_adjustmentbatcherror r",
+            words,
         ),
         "orderimport": change_where_named(
             "rewards_orderimport", ("error",), "UPDATE rewards_orderimport r SET error = '…'", words
@@ -151,8 +156,10 @@ def settle_erased(*, at: datetime, limit: int = 200) -> int:
     At most `limit` members, each in a transaction of its own; return how many had something.
     """
     erased = PrivacyRequest.objects.filter(kind=PrivacyRequest.Kind.ERASURE, state=PrivacyRequest.State.DONE)
-    families = Member.objects.filter(pk__in=erased.values("member")).values("pk").union(
-        Member.objects.filter(merged_into__in=erased.values("member")).values("pk")
+    families = (
+        Member.objects.filter(pk__in=erased.values("member"))
+        .values("pk")
+        .union(Member.objects.filter(merged_into__in=erased.values("member")).values("pk"))
     )
     with_something = PointsAccount.objects.filter(member__in=[row["pk"] for row in families.iterator()])
     ids = with_something.exclude(available=0, debt=0).order_by("member").values_list("member", flat=True).distinct()

@@ -1,8 +1,8 @@
 """Record a purchase: the busiest path. One transaction; locks in the order purchase, account, lots, tier, caps, budgets.
 
-At most eight statements with BEGIN and COMMIT: the purchase with the account's lock, caps and budgets where a rule has
-some, the posting, the tier's count, what promotions gave, the timeline. Rules that ask for more (the first order, facts
-of a condition, a second currency) cost a statement each, and only then.
+Two round trips besides BEGIN and COMMIT: the purchase with the account's lock and all that is to be known; then the
+posting, the tier's count and the timeline together. Caps and budgets where a rule has some, what promotions gave, and
+rules that ask for more (the first order, facts of a condition) cost a round trip each, and only then.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,12 +15,13 @@ from django.db import transaction
 from loyalty.ladder import TierNow
 from loyalty.models import TierChange
 from loyalty.queries import tier_at
-from loyalty.services.standing import Counted, CountedFact, count_fact, tier_for_standing
+from loyalty.services.standing import CountedFact, counted, insertion_of, tier_for_standing
 from members import timeline
 from members.actors import Actor
 from members.facts import values_for
 from members.models import Member
 from members.queries import survivor_id
+from members.statements import Statement, run_together
 from rewards import earning, events, ledger
 from rewards.models import Purchase
 from rewards.queries import balance_of, earnings_of, points_in_trace, rule_book
@@ -62,6 +63,7 @@ __all__ = [
     "hold_active",
     "receipt_of",
     "record_purchase",
+    "record_purchase_within",
 ]
 
 
@@ -93,6 +95,11 @@ def record_purchase(*, order: Order, by: Actor, at: datetime, quiet: bool = Fals
     A repeat of a recorded order changes nothing and returns what the first one did. `quiet` marks the news as history, so
     that nobody is written to. Raises OrderConflict, OrderInFuture, MemberFrozen, MemberClosed.
     """
+    return record_purchase_within(order=order, by=by, at=at, quiet=quiet)
+
+
+def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool = False) -> PurchaseReceipt:
+    """Do what `record_purchase` does within the caller's transaction, which any refusal must roll back."""
     if order.ordered_at > at + CLOCK_TOLERANCE:
         raise OrderInFuture(order_no=order.external_order_no)
     rules = rule_book().at(order.ordered_at)
@@ -114,24 +121,28 @@ def record_purchase(*, order: Order, by: Actor, at: datetime, quiet: bool = Fals
     )
     quote = _quote(order, facts, opened, rules, needs, tier)
     trace = quote.trace()
-    posting = _post(order, order.member_id, quote, trace, by, at)
     credits = credits_of(quote.amount, order.ordered_at)
-    counted = _count(order, order.member_id, credits, by, at, quiet)
+    postings, pending = _postings(order, order.member_id, quote, trace, by, at)
+    fact = _fact(order, order.member_id, credits)
+    news = _news(order, opened.id, quote.points, credits, pending=pending, by=by, quiet=quiet)
+    posting, *_rest, inserted, _ids = run_together(
+        [*postings, insertion_of(fact=fact, at=at), timeline.record_statement([*tier_news, news])]
+    )
+    counted_fact = counted(fact=fact, inserted=inserted, by=by, quiet=quiet)
     uses = uses_of(quote, order, order.member_id)
     for contributor in earning.contributors() if uses else ():
         contributor.commit(uses)
-    news = [_news(order, opened.id, quote.points, credits, pending=posting.d_pending > 0, by=by, quiet=quiet)]
-    timeline.record([*tier_news, *news, *counted.news])
+    timeline.record(counted_fact.news)
     return PurchaseReceipt(
         purchase_id=opened.id,
         public_id=opened.public_id,
         already_recorded=False,
         points=quote.points,
-        pending=posting.d_pending > 0,
+        pending=pending,
         credits=credits,
         trace=trace,
         tier_code=tier.code,
-        tier_changed_to=counted.changed_to,
+        tier_changed_to=counted_fact.changed_to,
         available=posting.available,
         pending_points=posting.pending,
         others=_others(quote),
@@ -161,14 +172,17 @@ def _quote(
     return book_caps(member_id=member_id, quote=quote)
 
 
-def _post(
+def _postings(
     order: Order, member_id: int, quote: earning.Quote, trace: dict[str, Any], by: Actor, at: datetime
-) -> ledger.Posting:
-    """Post every currency; return the posting of the default one, which comes first and has this trace."""
+) -> tuple[list[Statement[ledger.Posting]], bool]:
+    """Return what posts every currency, the default one first with this trace; and whether points of it are pending."""
+    lots = {currency_id: lots_of(quote, currency_id, order.ordered_at) for currency_id in quote.currency_ids}
     postings = [
-        ledger.accrue(
+        ledger.credit_statement(
+            kind=ledger.Kind.EARN,
+            contra=ledger.Contra.ISSUANCE,
             member_id=member_id,
-            lots=lots_of(quote, currency_id, order.ordered_at),
+            lots=lots[currency_id],
             source=order.source,
             natural_key=order.external_order_no,
             at=order.ordered_at,
@@ -182,19 +196,18 @@ def _post(
         )
         for place, currency_id in enumerate(quote.currency_ids)
     ]
-    return postings[0]
+    return postings, any(lot.available_at > order.ordered_at for lot in lots[quote.currency_ids[0]])
 
 
 def _others(quote: earning.Quote) -> dict[int, int]:
     return {currency_id: quote.points_in(currency_id) for currency_id in quote.currency_ids[1:]}
 
 
-def _count(order: Order, member_id: int, credits: int, by: Actor, at: datetime, quiet: bool) -> Counted:
-    fact = CountedFact(
+def _fact(order: Order, member_id: int, credits: int) -> CountedFact:
+    return CountedFact(
         member_id=member_id, kind="purchase", source=order.source, source_ref=order.external_order_no,
         credits=credits, spend_amount=order.total_amount, orders=1, happened_at=order.ordered_at,
     )  # fmt: skip
-    return count_fact(fact=fact, by=by, at=at, quiet=quiet)
 
 
 def _news(

@@ -139,7 +139,9 @@ def _write(member_id: int, reward: Reward, request_id: str, by: Actor, at: datet
                 member_id, request_id, reward.pk, member_id, reward.pk, reward.price_points, at, member_id, reward.pk,
             ],
         )  # fmt: skip
-        redemption.pk, redemption.public_id, redemption.number, voucher.pk, redemption.recorded_at, brought = cursor.fetchone()
+        redemption.pk, redemption.public_id, redemption.number, voucher.pk, redemption.recorded_at, brought = (
+            cursor.fetchone()
+        )
     redemption.voucher = voucher
     if reward.per_member_limit is not None and redemption.number + brought > reward.per_member_limit:
         refusal = RewardLimitReached(reward=reward.name, limit=reward.per_member_limit)

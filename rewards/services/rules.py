@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from members import timeline
 from members.actors import Actor
 from members.conditions import ConditionInvalid, parse
+from members.wording import together
 from rewards import events
 from rewards.models import Budget, BudgetSlice, EarnRule, EarnRuleVersion, ProgrammeCap
 from rewards.queries import forget_rules
@@ -248,7 +249,7 @@ def _check(row: EarnRule | EarnRuleVersion | ProgrammeCap) -> None:
     try:
         row.full_clean(validate_unique=False)
     except ValidationError as error:
-        raise RuleInvalid(why=" ".join(error.messages)) from error
+        raise RuleInvalid(why=together(error.messages)) from error
 
 
 def _check_terms(version: EarnRuleVersion) -> None:
@@ -262,7 +263,7 @@ def _check_terms(version: EarnRuleVersion) -> None:
         _constraints(version)
         parse(version.condition)
     except ValidationError as error:
-        raise RuleInvalid(why=" ".join(error.messages)) from error
+        raise RuleInvalid(why=together(error.messages)) from error
     except ConditionInvalid as refusal:
         raise RuleInvalid(why=refusal.sentence()) from refusal
     is_spend = version.rule.kind == EarnRule.Kind.SPEND

@@ -23,8 +23,9 @@ from members.models import Member, Proposal, TimelineEntry
 from members.queries import MemberNotFound, member_by_number, member_by_phone, programme, status_sql
 from rewards import ledger
 from rewards.events_adjustments import points_transferred
-from rewards.explanation import register_note
+from rewards.explanation import points_words, register_note
 from rewards.models import PointsTransfer, TransferPolicy
+from rewards.policies import unless_default
 from rewards.refusals import RewardsRefusal
 from rewards.services.by_hand import (
     NotAWholeNumber,
@@ -32,7 +33,6 @@ from rewards.services.by_hand import (
     balance_effect,
     default_currency,
     member_no_of,
-    points_words,
     posted_id,
 )
 from rewards.services.orders import check_active
@@ -79,7 +79,7 @@ class TransferDayLimit(RewardsRefusal):
 
     code = "transfer_day_limit"
     text = gettext_lazy(
-        "At most %(most)s points in %(times)s transfers can be given on one day; %(used)s points in %(used_times)s were given today."
+        "A member can give at most %(most)s points on one day (number of transfers: %(times)s at most). Given today: %(used)s points (transfers: %(used_times)s)."
     )
 
 
@@ -88,7 +88,7 @@ class TransferMonthLimit(RewardsRefusal):
 
     code = "transfer_month_limit"
     text = gettext_lazy(
-        "At most %(most)s points in %(times)s transfers can be given in one month; %(used)s points in %(used_times)s were given this month."
+        "A member can give at most %(most)s points in one month (number of transfers: %(times)s at most). Given this month: %(used)s points (transfers: %(used_times)s)."
     )
 
 
@@ -227,9 +227,10 @@ def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> s
     )  # fmt: skip
     timeline.record(
         points_transferred(
-            transfer_id=made.pk, sender_id=sender_id, receiver_id=receiver_id, points=points, happened_at=at, by=by
+            transfer_id=made.pk, sender_id=sender_id, receiver_id=receiver_id, points=points,
+            currency_id=unless_default(currency_id), happened_at=at, by=by,
         )
-    )
+    )  # fmt: skip
     figures = {"points": points_words(points), "sender": params["sender_no"], "receiver": params["receiver_no"]}
     return _("%(points)s moved from member %(sender)s to member %(receiver)s.") % figures
 

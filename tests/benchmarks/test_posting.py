@@ -305,7 +305,10 @@ class TestPosting:
     def test_costs_the_same_however_long_the_history(
         self, world: World, record_result: Callable[[str, Figures], None]
     ) -> None:
-        """One member with 10 entries and one with 100,000, both with equally many open lots, take turns."""
+        """One member with 10 entries and one with 100,000 and as many orders that counted, both with as many open lots, take turns.
+
+        1,000 of the orders lie within the year that the ladder looks back on: three a day.
+        """
         young, old = enrol_many(members=[NewMember(AT, world.channel.pk) for _ in range(2)], by=SYSTEM, at=AT)
         for _ in range(100):  # lots of others, or one member would be most of the table
             world.earn_in_bulk(world.members)
@@ -321,7 +324,16 @@ class TestPosting:
                 natural_key="old", at=AT, by=SYSTEM, trace={},
             )  # fmt: skip
         with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE rewards_lot, rewards_ledgerentry, rewards_pointsaccount")
+            cursor.execute(
+                "INSERT INTO loyalty_qualificationentry (member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at) "
+                "SELECT %s, 'purchase', 'bench', 'old' || n, 0, 0, 1, "
+                "%s::timestamptz - CASE WHEN n <= 1000 THEN n * interval '8 hours' ELSE interval '2 years' + n * interval '20 minutes' END "
+                "FROM generate_series(1, 100000) AS n",
+                [old, AT],
+            )
+            cursor.execute(
+                "VACUUM ANALYZE rewards_lot, rewards_ledgerentry, rewards_pointsaccount, loyalty_qualificationentry"
+            )
         took: dict[str, list[float]] = {"10 entries": [], "100,000 entries": []}
         for _ in range(ROUNDS * 2):
             for name, member in (("10 entries", young), ("100,000 entries", old)):

@@ -15,7 +15,7 @@ from campaigns import notes
 from campaigns.channels import Letter, NotDelivered
 from campaigns.channels.console import ConsoleChannel
 from campaigns.channels.email import EmailChannel
-from campaigns.handlers import congratulate
+from campaigns.handlers import tell_members
 from campaigns.models import Message, MessageTemplate
 from campaigns.services import messages
 from campaigns.services.messages import (
@@ -84,8 +84,8 @@ def state_of(member: Member) -> tuple[str, str, int]:
 class TestQueue:
     def test_holds_one_message_for_each_tier_change(self) -> None:
         member = a_member(email="ann@example.com")
-        congratulate([a_rise(member), a_rise(member)])
-        congratulate([a_rise(member, change=1), a_rise(member, change=2)])
+        tell_members([a_rise(member), a_rise(member)])
+        tell_members([a_rise(member, change=1), a_rise(member, change=2)])
         assert list(Message.objects.values_list("occurrence", "state").order_by("pk")) == [
             ("tier_change:1", QUEUED),
             ("tier_change:2", QUEUED),
@@ -93,7 +93,7 @@ class TestQueue:
 
     def test_holds_figures_but_nothing_about_the_person(self) -> None:
         member = a_member(name="Ann Lee", email="ann@example.com")
-        congratulate([a_rise(member)])
+        tell_members([a_rise(member)])
         message = Message.objects.get()
         assert message.figures == {"to": "gold", "credits": 2100, "valid_until": "2027-11-30T16:00:00+00:00"}
         assert (message.cause_id, message.created_at, message.next_attempt_at) == (1, NOON, NOON)
@@ -101,19 +101,19 @@ class TestQueue:
     def test_holds_nothing_for_history(self) -> None:
         member = a_member(email="ann@example.com")
         late = NOON + timedelta(days=3, microseconds=1)
-        congratulate([a_rise(member, quiet=True), a_rise(member, change=2, recorded_at=late)])
+        tell_members([a_rise(member, quiet=True), a_rise(member, change=2, recorded_at=late)])
         assert not Message.objects.exists()
-        congratulate([a_rise(member, change=3, recorded_at=NOON + timedelta(days=3))])
+        tell_members([a_rise(member, change=3, recorded_at=NOON + timedelta(days=3))])
         assert Message.objects.count() == 1
 
     @pytest.mark.parametrize("status", ["frozen", "closed"])
     def test_holds_nothing_for_members_who_are_not_active(self, status: str) -> None:
-        congratulate([a_rise(a_member(email="ann@example.com", status=status))])
+        tell_members([a_rise(a_member(email="ann@example.com", status=status))])
         assert not Message.objects.exists()
 
     def test_holds_nothing_when_the_template_is_out_of_use(self) -> None:
         MessageTemplate.objects.update(is_active=False)
-        congratulate([a_rise(a_member(email="ann@example.com"))])
+        tell_members([a_rise(a_member(email="ann@example.com"))])
         assert not Message.objects.exists()
 
 

@@ -10,10 +10,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.models import DayFigures
+from members.actors import SYSTEM, Actor
 from members.models import ParkedEntry, Store, Subscription
 from members.queries import programme
-from tests.factories.people import a_store
+from rewards.services.adjustments import propose_adjustment
+from rewards.services.verification import run_verification
+from tests.factories.histories import a_small_history, give_points
+from tests.factories.people import a_member, a_store
 from tests.factories.portal import an_operator, signed_in
+from tests.rewards.tampering import arrears_of_an_account
 
 HOME_QUERIES = 16
 
@@ -90,6 +95,37 @@ class TestTheHomePage:
         )
         todos = signed_in("service").get(reverse("admin:index")).context["todos"]
         assert [item for item in todos if "parkedentry" in item["link"]] == []
+
+    def test_leads_those_who_decide_to_what_waits_for_them(self) -> None:
+        maker, supervisor = an_operator("service"), an_operator("service supervisor")
+        member = a_member()
+        give_points(member, 3_000, moment=timezone.now() - timedelta(days=2))
+        propose_adjustment(
+            member_id=member.pk, points=2_000, reason_code="goodwill", note="", by=Actor("operator", maker.pk), at=timezone.now(),
+            request_id="one",
+        )  # fmt: skip
+        client = signed_in()
+        client.force_login(supervisor)
+        page = client.get(reverse("admin:index"))
+        first = page.context["todos"][0]
+        assert (str(first["label"]), first["count"]) == ("Proposals that wait for your decision", "1")
+        assert "2,000 points" in client.get(first["link"]).text
+        client.force_login(maker)
+        shown = client.get(reverse("admin:index")).context["todos"]
+        assert [todo for todo in shown if todo["link"] == first["link"]] == []
+
+    def test_says_first_what_is_wrong_with_the_proof_of_the_ledger(self) -> None:
+        a_small_history()
+        client = signed_in("finance")
+        assert client.get(reverse("admin:index")).context["worries"] is None
+        arrears_of_an_account()
+        run_verification(by=SYSTEM, at=timezone.now())
+        found = "The last verification of the points ledger found 1 row that is wrong."
+        page = client.get(reverse("admin:index"))
+        assert found in page.text
+        assert found in client.get(page.context["worries"]["link"]).text
+        assert "Nothing waits for you" not in page.text
+        assert found not in signed_in("store").get(reverse("admin:index")).text
 
     def test_shows_no_business_figures_to_customer_service(self) -> None:
         a_day(1, members_joined=30)

@@ -77,7 +77,14 @@ class TestThePageOfAJob:
         owner = somebody("service")
         job = done_job(owner, bad=[2])
         text = window(owner).get(page("job_change", job.pk)).text
-        for words in ("Make 4 brands", "4 of 4 rows", "3 went well", "1 refused", "Done: 3 rows went well", str(owner)):
+        for words in (
+            "Make 4 brands",
+            "4 of 4 rows",
+            "3 went well",
+            "1 refused",
+            "Done. Rows that went well: 3; refused: 1.",
+            str(owner),
+        ):
             assert words in text
         assert "every 2s" not in text
 

@@ -40,8 +40,10 @@ def month(text: str) -> date:
 class Books:
     """The points of one currency, moved fact by fact. Days as `at` takes them: "2026-09-03", or with a time."""
 
-    def __init__(self, *, value: str | None = "0.01", exponent: int = 0) -> None:
-        self.currency = a_currency(exponent)
+    def __init__(
+        self, *, value: str | None = "0.01", exponent: int = 0, currency: PointsCurrency | None = None
+    ) -> None:
+        self.currency = currency or a_currency(exponent)
         if value is not None:
             set_value(self.currency, value)
         self.transactions: dict[str, int] = {}
@@ -115,13 +117,25 @@ class Books:
             ),
         )
 
-    def hold(self, who: Member, day: str, points: int) -> Posting:
+    def hold(self, who: Member, day: str, points: int, *, store: Store | None = None) -> Posting:
         return self._post(
             "",
             lambda fact: ledger.hold(
-                member_id=who.pk, points=points, expires_at=at(day) + timedelta(days=900), at=at(day), **fact
+                member_id=who.pk, points=points, expires_at=at(day) + timedelta(days=900), at=at(day),
+                store_id=store.pk if store else None, **fact,
             ),
-        )
+        )  # fmt: skip
+
+    def capture(self, hold: Posting, day: str, points: int | None = None, *, store: Store | None = None) -> Posting:
+        assert hold.hold_id is not None
+        hold_id = hold.hold_id
+        return self._post(
+            "",
+            lambda fact: ledger.capture(
+                hold_id=hold_id, points=points, at=at(day), store_id=store.pk if store else None,
+                **{name: value for name, value in fact.items() if name != "currency_id"},
+            ),
+        )  # fmt: skip
 
     def forgive(self, who: Member, day: str, points: int) -> Posting:
         return self._post(

@@ -11,12 +11,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from members.models import TimelineEntry
-from rewards.models import ClosingAccount, MonthClose, PointsCurrency
+from rewards.models import ClosingAccount, MonthClose, PointsCurrency, Voucher
 from rewards.services.close import preview_close, refresh_drafts
+from tests.factories.catalogue import a_template
 from tests.factories.portal import an_operator
 from tests.factories.times import at
 from tests.rewards.closing import Books, month, set_value
 from tests.rewards.test_close import AUGUST, SEPTEMBER, told
+from tests.rewards.test_close_stores import an_accountants_month
+from tests.rewards.test_close_vouchers import books_of_the_programme, issue, use
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +121,47 @@ class TestThePageOfAMonth:
         assert "The books agree to the point." in text
         assert "One point is worth 0.01 CNY" in text
         assert "Liability: 1,250 points × 0.01 × (1 − 0.00 %) = ¥12.50." in text
+
+    def test_settles_between_stores_with_the_method_in_words(self) -> None:
+        text = finance().get(page(an_accountants_month().lock(SEPTEMBER))).text
+        for words in ("Settlement between stores", "Store N", "head office (no store)", "−¥3.00", "owes", "receives"):
+            assert words in text, words
+        assert "In all 830 points redeemed and 50 given back, as the roll-forward says." in text
+        assert "No points were redeemed in this month" in finance().get(page(draft_of(Books()))).text
+
+    @pytest.mark.parametrize("language", ["zh-hans", "zh-hant", "en"])
+    def test_states_the_vouchers_that_are_out_in_few_queries(self, language: str) -> None:
+        books, five = books_of_the_programme(), a_template()
+        for voucher in issue(five, "2026-08-05", 10)[:4]:
+            use(voucher, "2026-08-06")
+        close = books.lock(AUGUST)
+        client = finance(language)
+        client.get(page(close))
+        with CaptureQueriesContext(connection) as captured:
+            text = client.get(page(close)).text
+        assert len(captured) <= MOST_QUERIES
+        assert "¥30.00" in text
+        assert "¥30.01" in text  # with the one point that is out
+        if language == "en":
+            assert "Movements and vouchers give the same numbers." in text
+            assert "from 4 vouchers" in text
+
+    def test_of_vouchers_that_contradict_their_events_shows_red_and_stays_open(self) -> None:
+        books, five = books_of_the_programme(), a_template()
+        issue(five, "2026-08-05", 2)
+        Voucher.objects.update(state="expired")
+        close = draft_of(books)
+        client = finance()
+        assert "Movements and vouchers disagree." in client.get(page(close)).text
+        client.post(reverse("admin:rewards_monthclose_lock", args=[close.pk]), {**DIALOG, "reason": "month end"})
+        close.refresh_from_db()
+        assert close.state == "draft"
+        assert "Movements give 2 vouchers, the vouchers themselves 0." in client.get(page(close)).text
+
+    def test_of_a_month_locked_before_says_that_there_is_no_settlement(self) -> None:
+        close = draft_of(told())
+        MonthClose.objects.filter(pk=close.pk).update(has_settlement=False)
+        assert "locked before the portal settled between stores" in finance().get(page(close)).text
 
     def test_of_contradicting_books_shows_red_and_stays_open(self) -> None:
         books = told()

@@ -177,7 +177,7 @@ class TestWhatExpiresWhen:
         ending(12_345, day)
         ending(655, day)
         answer = signed_in("finance", superuser=True).get(CALENDAR, {"month": f"{day:%Y-%m}"})
-        for text in ("13,000", "¥130.00", date_format(day, "DATE_FORMAT")):
+        for text in ("13,000", "¥130.00", date_format(day, "DATE_FORMAT"), "One point is worth ¥0.01 now."):
             assert text in answer.text, text
 
     def test_says_so_where_nothing_expires(self) -> None:

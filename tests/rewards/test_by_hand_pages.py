@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from members.admin.days import local_day
 from members.models import Member, Proposal
 from rewards.ledger import ArrearsTooSmall
 from rewards.models import (
@@ -181,9 +182,10 @@ class TestTakingBack:
         )
         entry = LedgerEntry.objects.get(transaction=Adjustment.objects.get().transaction)
         where = address("rewards_adjustment_correct", entry.pk)
-        assert (
-            where in client.get(address("members_member_tab", member.pk, "points"), headers={"HX-Request": "true"}).text
-        )
+        tab = address("members_member_tab", member.pk, "points")
+        own_page, offer = address("rewards_ledgerentry_change", entry.pk), f"{entry.pk}/take-back"
+        assert where in client.get(tab, headers={"HX-Request": "true"}).text
+        assert offer in client.get(own_page).text
         assert "Of 200 points, 200 can be taken back; 0 are spent." in client.get(where).text
         answer = send(client, where, choice="leave", reason="wrong member")
         assert "200 points taken back" in answer.text
@@ -198,6 +200,10 @@ class TestTakingBack:
             in client.get(address("rewards_ledgerentry_change", opposite.pk)).text
         )
         assert "was taken back already" in client.get(where).text
+        shown = client.get(tab, headers={"HX-Request": "true"}).text
+        assert where not in shown
+        assert f"taken back on {local_day(opposite.happened_at)}" in shown
+        assert offer not in client.get(own_page).text
 
     def test_points_staff_to_a_return_for_points_of_an_order(self, client: Client, member: Member) -> None:
         moment = timezone.now() - timedelta(days=1)
@@ -232,7 +238,7 @@ class TestGivingAway:
     def test_exchanges_and_carries_files_there_and_back(self, client: Client, member: Member) -> None:
         partner = a_partner("air", at=timezone.now())
         where = address("rewards_partnerconversion_convert", member.pk)
-        assert "100 points give 10 miles" in client.get(where).text
+        assert "10 in miles for 100 points" in client.get(where).text
         send(client, where, partner=partner.pk, points="300", account="CA-1", reason="asked by phone")
         files = address("rewards_partner_files", partner.pk)
         assert "1 conversion waits" in client.get(files).text

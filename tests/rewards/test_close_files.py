@@ -12,10 +12,12 @@ from python_calamine import CalamineWorkbook
 from rewards.models import ClosingAccount, MonthClose
 from rewards.services.close import preview_close
 from rewards.services.close_files import JournalLine, NotLockedYet, harmless, journal_csv, journal_lines, workbook_of
+from tests.factories.catalogue import a_template
 from tests.factories.people import a_member, a_store
 from tests.factories.times import at
 from tests.rewards.closing import Books, month, set_value
 from tests.rewards.test_close import AUGUST, SEPTEMBER, told
+from tests.rewards.test_close_vouchers import books_of_the_programme, issue
 
 pytestmark = pytest.mark.django_db
 
@@ -46,13 +48,29 @@ class TestTheWorkbook:
         books = told()
         books.lock(AUGUST)
         found = sheets(books.lock(SEPTEMBER))
-        assert list(found) == ["Summary", "By source", "By store", "By tier", "Vintages", "Method"]
+        assert list(found) == ["Summary", "By source", "By store", "By tier", "Vintages", "Settlement", "Method"]
         rows = {row[0]: row[1:] for row in found["Summary"] if row}
         assert rows["opening balance"] == [1250, 12.5]
         assert rows["closing balance"] == [615, 6.15]
         assert rows["by movements"][0] == rows["by accounts"][0] == rows["by lots"][0] == 615
         assert rows["agreement"][0] == "the books agree"
         assert any("IFRS 15" in str(row[0]) for row in found["Method"])
+
+    def test_lists_what_stores_owe_each_other(self) -> None:
+        books = told()
+        books.lock(AUGUST)
+        rows = sheets(books.lock(SEPTEMBER))["Settlement"]
+        assert rows[1] == ["Store N", "owes", 0, -50, 300, -350, -3.5, None]
+        assert rows[3][:2] == ["head office (no store)", "receives"]
+        assert ["Store S", "Store N", 0, 50, -50, 0, 0.5, -0.5] in rows
+        assert [row[6] for row in rows[1:4]] == [-3.5, 0.5, 3]
+
+    def test_counts_vouchers_by_template(self) -> None:
+        books, five = books_of_the_programme(), a_template()
+        issue(five, "2026-08-05", 10)
+        found = sheets(books.lock(AUGUST))
+        assert found["Vouchers"][1] == ["5 off", 0, 10, 0, 0, 0, 10, 10, 5, 50, 0, 50]
+        assert ["liability of vouchers", 50, None] in found["Summary"]
 
     def test_is_read_by_another_reader_with_the_same_figures(self) -> None:
         close = told().lock(AUGUST)
@@ -80,7 +98,7 @@ class TestTheWorkbook:
     def test_opens_in_each_language(self, language: str) -> None:
         close = told().lock(AUGUST)
         with translation.override(language):
-            assert len(sheets(close)) == 6
+            assert len(sheets(close)) == 7
 
 
 class TestTheJournal:

@@ -10,7 +10,7 @@ from members.actors import SYSTEM
 from members.models import Member, TimelineEntry
 from rewards import ledger
 from rewards.ledger import InsufficientPoints, currency_id
-from rewards.models import LedgerEntry, LedgerTransaction, Lot, PointsAccount
+from rewards.models import LedgerEntry, LedgerTransaction, Lot, PointsAccount, PointsCurrency
 from rewards.queries import balance_of
 from rewards.services.expiry import ExpiryRun, RunIncomplete, expire_due_lots, release_pending_lots
 from rewards.services.redemptions import redeem_reward
@@ -38,11 +38,11 @@ def expire(*, chunk: int = 1000, chunks: int = 10_000, at: datetime = DUE) -> Ex
     return expire_due_lots(at=at, by=SYSTEM, chunk=chunk, chunks=chunks)
 
 
-def pending(member: Member, points: int, *, days: int) -> None:
+def pending(member: Member, points: int, *, days: int, currency: int | None = None) -> None:
     """Give a member points that are pending for some days."""
     with transaction.atomic():
         ledger.accrue(
-            member_id=member.pk, source="gift", natural_key=f"{member.pk}:{days}", at=START, by=SYSTEM, trace={},
+            member_id=member.pk, source="gift", natural_key=f"{member.pk}:{days}", at=START, by=SYSTEM, trace={}, currency_id=currency,
             lots=[ledger.NewLot(points, ledger.Origin.ADJUSTMENT, START + timedelta(days=days), None)],
         )  # fmt: skip
 
@@ -133,6 +133,13 @@ class TestRelease:
         assert (balance.available, balance.pending) == (10, 20)
         (entry,) = TimelineEntry.objects.filter(kind="rewards.points_released.v1")
         assert (entry.member_id, entry.payload) == (member.pk, {"points": 10})
+
+    def test_names_the_currency_when_it_is_not_the_default_one(self) -> None:
+        coins = PointsCurrency.objects.create(code="coins", name="Coins").pk
+        pending(a_member(), 10, days=7, currency=coins)
+        release_pending_lots(at=START + timedelta(days=7), by=SYSTEM)
+        (entry,) = TimelineEntry.objects.filter(kind="rewards.points_released.v1")
+        assert entry.payload == {"points": 10, "currency": coins}
 
     def test_does_nothing_the_second_time(self) -> None:
         pending(a_member(), 10, days=7)

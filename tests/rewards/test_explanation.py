@@ -10,7 +10,7 @@ from django.utils.translation import override
 
 from members.conditions import parse
 from rewards.earning import Caps, CapUsage, Goods, Period, apply_budget, matching
-from rewards.explanation import Explanation, explain, in_active_language, listed, register_note, weekday_names
+from rewards.explanation import Explanation, explain, in_active_language, register_note, weekday_names
 from tests.rewards.earning_given import (
     COFFEE,
     NOON,
@@ -193,6 +193,21 @@ class TestNotes:
     def test_say_what_was_redeemed(self) -> None:
         assert told({"v": 1, "kind": "redemption", "label": {"en": "A mug"}}).notes == ["Redeemed for A mug."]
 
+    @pytest.mark.parametrize(
+        ("trace", "said"),
+        [
+            ({"kind": "hold", "points": 5}, "Set aside for a payment. What is not paid with comes back by itself."),
+            ({"kind": "hold_release"}, "What was set aside for a payment came back."),
+            ({"kind": "payment", "points": 5, "order": "A-1"}, "Paid on order A-1."),
+            (
+                {"kind": "payment_back", "points": 5, "order": "A-1"},
+                "Goods of order A-1 came back; so do the points that paid for them.",
+            ),
+        ],
+    )
+    def test_say_what_points_paid_for(self, trace: dict[str, Any], said: str) -> None:
+        assert told({"v": 2, **trace}).notes == [said]
+
     def test_are_given_by_those_who_post(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("rewards.explanation._notes", {})
         register_note("gift", lambda trace: [f"{trace['points']} points for a friend."])
@@ -203,13 +218,6 @@ class TestNotes:
 
 
 class TestWords:
-    @pytest.mark.parametrize(
-        ("words", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
-    )
-    def test_are_listed(self, words: list[str], text: str) -> None:
-        with override("en"):
-            assert listed(words) == text
-
     def test_name_the_days_of_the_week(self) -> None:
         with override("en"):
             assert weekday_names([6, 0]) == "Monday and Sunday"

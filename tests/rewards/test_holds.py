@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import translation
 
 from members.actors import SYSTEM
+from members.admin.timeline import tell
 from members.models import Member, TimelineEntry
 from rewards import ledger
 from rewards.ledger import HoldNotOpen, HoldTooSmall, InsufficientPoints
@@ -22,7 +24,7 @@ from rewards.services.returns import record_return
 from rewards.services.verification import verify
 from tests.factories.histories import give_points, with_points
 from tests.factories.orders import NOON, a_line, a_return, an_order
-from tests.factories.people import TILL
+from tests.factories.people import TILL, a_member
 from tests.factories.times import at
 from tests.harness.dumps import dump
 
@@ -140,6 +142,34 @@ class TestHold:
         )
         assert receipt.available == 0
         assert [str(finding) for finding in verify(at=end)] == []
+
+    @pytest.mark.parametrize("met_by", ["purchase", "payment", "hold", "transfer", "nobody"])
+    def test_past_its_end_is_told_once_whoever_gave_it_back(self, member: Member, met_by: str) -> None:
+        hold = set_aside(member, 20)
+        end = NOON + timedelta(minutes=15)
+        by_till: dict[str, Any] = {"member_id": member.pk, "source": "till", "by": TILL, "at": end}
+        if met_by == "purchase":
+            record_purchase(order=an_order(member, "8.00", ordered_at=end), by=TILL, at=end)
+        elif met_by == "payment":
+            spend_on_order(**by_till, points=10, external_order_no="O1")
+        elif met_by == "hold":
+            hold_points(**by_till, points=10, external_ref="H2", minutes=60)
+        elif met_by == "transfer":
+            with transaction.atomic():
+                ledger.transfer(
+                    from_member_id=member.pk, to_member_id=a_member().pk, points=10, source="t", natural_key="1", at=end, by=TILL,
+                    trace={},
+                )  # fmt: skip
+        assert Hold.objects.get(pk=hold).state == (Hold.State.OPEN if met_by == "nobody" else Hold.State.EXPIRED)
+        assert "hold_given_back" not in told(member)
+        assert release_due_holds(at=end + timedelta(minutes=1)) == (met_by == "nobody")
+        entry = TimelineEntry.objects.get(member=member, kind="rewards.hold_given_back.v1")
+        assert entry.payload == {"hold": hold, "points": 20, "expired": True}
+        assert (entry.subject, entry.actor_kind) == (f"hold:{hold}", "system")
+        assert entry.happened_at == (end + timedelta(minutes=1) if met_by == "nobody" else end)
+        before = dump()
+        release_due_holds(at=end + timedelta(minutes=2))
+        assert dump() == before
 
     def test_that_is_given_back_restores_its_lots(self, member: Member) -> None:
         hold = set_aside(member, 120)
@@ -292,6 +322,20 @@ class TestPaymentInTwoCurrencies:
             spend_on_order(**paid, points=20, currency_id=coins)
         assert balance_of(member.pk, NOON).available == 140
         assert balance_of(member.pk, NOON, currency=coins).available == 30
+
+    def test_says_on_the_timeline_which_points_were_set_aside(self, member: Member, coins: int) -> None:
+        asked: dict[str, Any] = {"member_id": member.pk, "points": 20, "source": "till", "by": TILL, "at": NOON}
+        hold = hold_points(**asked, external_ref="C", currency_id=coins).hold_id
+        give_hold_back(hold_id=hold, by=TILL, at=LATER)
+        hold_points(**asked, external_ref="P")
+        entries = list(TimelineEntry.objects.filter(member=member, subject__startswith="hold:").order_by("id"))
+        assert [entry.payload.get("currency") for entry in entries] == [coins, coins, None]
+        with translation.override("en"):
+            assert [entry.sentence for entry in tell(entries)] == [
+                "20 Coins set aside for a payment.",
+                "20 Coins that were set aside came back.",
+                "20 points set aside for a payment.",
+            ]
 
     def test_gets_both_back_and_tells_those_of_the_programme(self, member: Member, coins: int) -> None:
         order = an_order(member, "80.00", number="O1")

@@ -76,6 +76,10 @@ class TestSentence:
         assert said(reviews) == (
             f"20 points for each walk, at most 2 times a member and day, at most 5 times a member and month, {END}"
         )
+        rarely = a_rule(activity_kind="walk", points_fixed=1, cap_day_count=1, cap_day_points=1)
+        assert said(rarely) == (
+            f"1 point for each walk, at most 1 point a member and day, at most 1 time a member and day, {END}"
+        )
         steps = a_rule(activity_kind="walk", points_per_step=1, step_amount=Decimal(1_000))
         assert said(steps) == f"1 point for each 1000 of the figure of walk, {END}"
         assert (

@@ -7,15 +7,17 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils.translation import override
 
+from members.actors import SYSTEM
 from members.admin.timeline import tell
 from members.models import Member, Operator, OwnMembership, Proposal, TimelineEntry
 from members.proposals import OwnAccount, ProposalOutcome, RequestUsedAgain, approve, sentence_of
 from members.queries import MemberNotFound
 from members.refusals import Refusal
 from members.services.profile import ProfileChange, change_profile
+from rewards import ledger
 from rewards.explanation import explain
 from rewards.ledger import InsufficientPoints, currency_id
-from rewards.models import LedgerTransaction, Lot, PointsTransfer, TransferPolicy
+from rewards.models import LedgerTransaction, Lot, PointsCurrency, PointsTransfer, TransferPolicy
 from rewards.queries import balance_of
 from rewards.services.adjustments import arrears_of
 from rewards.services.orders import MemberClosed, MemberFrozen
@@ -90,6 +92,30 @@ class TestATransfer:
         told = {entry.member_id: entry.kind for entry in TimelineEntry.objects.filter(subject=f"transfer:{row.pk}")}
         assert told == {sender.pk: "rewards.points_sent.v1", receiver.pk: "rewards.points_received.v1"}
         assert findings(LATER) == []
+
+    def test_of_another_currency_says_so_on_both_timelines(self) -> None:
+        coins = PointsCurrency.objects.create(code="coins", name="Coins")
+        policy = allow()
+        policy.pk, policy.currency = None, coins
+        policy.save(force_insert=True)
+        sender, receiver = a_member(), a_member()
+        with transaction.atomic():
+            ledger.accrue(
+                member_id=sender.pk, source="gift", natural_key="coins", at=NOON, by=SYSTEM, trace={}, currency_id=coins.pk,
+                lots=[ledger.NewLot(50, ledger.Origin.ADJUSTMENT, NOON, None)],
+            )  # fmt: skip
+        propose_transfer(
+            sender_id=sender.pk, receiver_id=receiver.pk, points=20, reason="a gift", by=actor(staff()), at=LATER, currency_id=coins.pk
+        )  # fmt: skip
+        entries = list(
+            TimelineEntry.objects.filter(kind__contains="points_", member__in=[sender, receiver]).order_by("id")
+        )
+        assert [entry.payload["currency"] for entry in entries] == [coins.pk, coins.pk]
+        with override("en"):
+            assert [entry.sentence for entry in tell(entries)] == [
+                f"Gave 20 Coins to member {receiver.member_no}.",
+                f"Got 20 Coins from member {sender.member_no}.",
+            ]
 
     def test_asked_for_again_by_the_same_form_gives_the_first_answer(self) -> None:
         allow(day_times=1)

@@ -100,7 +100,11 @@ SWEEPS = (
         _MERGED,
         (
             Case(
-                Check("merged_member_has_nothing_left", _ACCOUNT, _("A member who was merged still has points or arrears.")),
+                Check(
+                    "merged_member_has_nothing_left",
+                    _ACCOUNT,
+                    _("A member who was merged still has points or arrears."),
+                ),
                 "true",
                 "format('%%s points and %%s owed', x.points, x.debt)",
             ),

@@ -150,7 +150,9 @@ SWEEPS = (
             ),
             Case(
                 Check(
-                    "merge_sums_to_zero", _TRANSACTION, _("What left one member at a merge is not what came to the other.")
+                    "merge_sums_to_zero",
+                    _TRANSACTION,
+                    _("What left one member at a merge is not what came to the other."),
                 ),
                 "x.kind = 17 AND x.is_lost IS DISTINCT FROM false",
                 "'what left one member is not what came to the other'",

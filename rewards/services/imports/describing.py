@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
+from members.wording import enumerated
 from rewards.services.imports.mapping import OrderMapping
 from rewards.services.imports.refused import FIELDS
 
@@ -94,7 +95,7 @@ def _about_lines(mapping: OrderMapping) -> Iterator[str]:
     if mapping.decimal_mark == ",":
         yield _("Decimals follow a comma.")
     if mapping.excluded_skus:
-        params = {"skus": ", ".join(sorted(mapping.excluded_skus))}
+        params = {"skus": enumerated(sorted(mapping.excluded_skus))}
         yield _("Lines with these SKUs are kept but earn nothing: %(skus)s.") % params
 
 
