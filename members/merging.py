@@ -12,8 +12,17 @@ from django.utils.translation import gettext_lazy
 from members import lifecycle, proposals
 from members.figures import grouped
 from members.lifecycle import Merge, Obstacle, Part, PreviewLine
-from members.models import Identity, Member, MemberPerson, OwnMembership, Proposal, TimelineEntry
+from members.models import (
+    Identity,
+    Member,
+    MemberPerson,
+    OwnMembership,
+    PrivacyRequest,
+    Proposal,
+    TimelineEntry,
+)
 from members.models import Merge as MergeRow
+from members.services.merging import UnmergeInTheWay
 from members.services.tokens import revoke_tokens_of
 from members.timeline import NewEntry, record
 
@@ -49,6 +58,12 @@ def _obstacles(kept_id: int, merged_id: int, at: datetime) -> list[Obstacle]:
     ]
     if not MemberPerson.objects.filter(pk=merged_id).exists() or not MemberPerson.objects.filter(pk=kept_id).exists():
         found.append(Obstacle("erased", gettext_lazy("the personal data of one of them was erased.")))
+    if PrivacyRequest.objects.filter(
+        member_id__in=(kept_id, merged_id),
+        kind=PrivacyRequest.Kind.ERASURE,
+        state=PrivacyRequest.State.WAITING,
+    ).exists():
+        found.append(Obstacle("erasure_waiting", gettext_lazy("one of them has asked to be erased.")))
     if _waits_for_a_colleague({kept_id, merged_id}):
         found.append(
             Obstacle(
@@ -96,6 +111,8 @@ def _merge(merge: Merge) -> dict[str, Any]:
 
 def _unmerge(merge: Merge, memo: dict[str, Any]) -> None:
     row = MergeRow.objects.get(pk=merge.merge_id)
+    if MemberPerson.objects.filter(pk__in=(merge.kept_id, merge.merged_id)).count() < 2:
+        raise UnmergeInTheWay(obstacle=_("the personal data was erased since."))
     changed = _changed_since(row)
     _exchange(merge.kept_id, merge.merged_id, [name for name in row.taken if name not in changed])
     _forget(merge.merged_id, [name for name in row.taken if name in changed])

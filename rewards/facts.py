@@ -1,6 +1,7 @@
 """What conditions may ask about a member's orders and points.
 
-An order is kept as long as less has come back than was bought. Orders of nothing (0.00) do not count.
+An order is kept as long as less has come back than was bought. Orders of nothing (0.00) do not count. Orders told of members
+who were merged into another are that one's.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +18,7 @@ _KEPT = """
         SELECT coalesce(sum(b.total_amount), 0) AS returned_amount
         FROM rewards_purchasereturn b WHERE b.purchase_id = p.id AND b.returned_at < %(at)s
     ) r
-    WHERE p.member_id = m.id AND p.ordered_at < %(at)s AND p.total_amount > r.returned_amount
+    WHERE p.member_id = ANY (members_family(m.id)) AND p.ordered_at < %(at)s AND p.total_amount > r.returned_amount
 """
 _KEPT_IN_DAYS = _KEPT + " AND p.ordered_at >= %(at)s - make_interval(days => %(days)s)"
 # Points past their expiry are not spendable, also when they are not yet booked as expired.
@@ -40,11 +41,11 @@ _NEXT_ORDER = """
     SELECT least(
         (
             SELECT min(p.ordered_at) + interval '1 microsecond' FROM rewards_purchase p
-            WHERE p.member_id = m.id AND p.ordered_at >= %(at)s
+            WHERE p.member_id = ANY (members_family(m.id)) AND p.ordered_at >= %(at)s
         ),
         (
             SELECT min(b.returned_at) + interval '1 microsecond' FROM rewards_purchasereturn b
-            WHERE b.member_id = m.id AND b.returned_at >= %(at)s
+            WHERE b.member_id = ANY (members_family(m.id)) AND b.returned_at >= %(at)s
         )
     )
 """
@@ -54,7 +55,7 @@ _NEXT_ORDER_IN_DAYS = f"""
         ({_NEXT_ORDER}),
         (
             SELECT min(p.ordered_at) + make_interval(days => %(days)s) + interval '1 microsecond' FROM rewards_purchase p
-            WHERE p.member_id = m.id AND p.ordered_at >= %(at)s - make_interval(days => %(days)s)
+            WHERE p.member_id = ANY (members_family(m.id)) AND p.ordered_at >= %(at)s - make_interval(days => %(days)s)
         )
     )
 """  # noqa: S608 - constants of this module

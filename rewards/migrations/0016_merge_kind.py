@@ -12,7 +12,7 @@ PURCHASES = "DROP FUNCTION rewards_open_purchase;" + (SQL / "purchases_0002.sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("members", "0010_merges"), ("rewards", "0012_open_purchase")]
+    dependencies = [("members", "0010_merges"), ("rewards", "0015_voucher_events_by_moment")]
     operations = [
         migrations.RemoveConstraint("ledgertransaction", "ledger_kind_is_known"),
         migrations.AddConstraint(

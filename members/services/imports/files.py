@@ -29,6 +29,7 @@ KEPT: Final = timedelta(days=14)
 DEFAULT_ISSUER: Final = "old-system"
 _SAMPLE_PART: Final = 0  # parts of the file are numbered from 1
 _LONGEST_SAMPLE = 60
+_LONGEST_NAME = 200
 _MOST_DELETED = 20_000
 
 
@@ -45,6 +46,9 @@ def take_in(*, name: str, pieces: Iterable[bytes], by: Actor, at: datetime) -> M
             columns = list(rows.columns)
             if len(columns) > MOST_COLUMNS:
                 raise ImportHasTooManyColumns(found=len(columns), most=MOST_COLUMNS)
+            if any(len(column) > _LONGEST_NAME for column in columns):
+                message = _("The name of a column has more than %(most)s characters.") % {"most": _LONGEST_NAME}
+                raise TableError("bad_header", message)
             samples = _samples(rows)
         with transaction.atomic():
             made = MemberImport.objects.create(
@@ -52,7 +56,7 @@ def take_in(*, name: str, pieces: Iterable[bytes], by: Actor, at: datetime) -> M
                 channel=_first_channel(), joined_date=at.astimezone(programme().tz).date(), maker_id=by.id or 0, created_at=at,
                 expires_at=at + KEPT,
             )  # fmt: skip
-            first = json.dumps(samples, ensure_ascii=False).encode()[:PART_BYTES]
+            first = json.dumps(samples, ensure_ascii=False).encode()
             MemberImportPart.objects.create(member_import=made, number=_SAMPLE_PART, content=first)
             with path.open("rb") as file:
                 for number, piece in enumerate(iter(lambda: file.read(PART_BYTES), b""), 1):
@@ -63,7 +67,8 @@ def take_in(*, name: str, pieces: Iterable[bytes], by: Actor, at: datetime) -> M
 def samples_of(member_import: MemberImport) -> list[dict[str, str]]:
     """Return the first rows of a file, as they stand there, shortened. They are personal data."""
     part = MemberImportPart.objects.filter(member_import=member_import, number=_SAMPLE_PART).first()
-    return json.loads(bytes(part.content)) if part else []
+    rows = json.loads(bytes(part.content)) if part else []
+    return [dict(zip(member_import.columns, cells, strict=True)) for cells in rows]
 
 
 @contextmanager
@@ -124,9 +129,9 @@ def _written(path: Path, pieces: Iterable[bytes]) -> tuple[int, bytes]:
     return size, digest.digest()
 
 
-def _samples(rows: TableRows) -> list[dict[str, str]]:
+def _samples(rows: TableRows) -> list[list[str]]:
     readable = (cells for _number, cells in islice(rows, 20) if not isinstance(cells, UnreadableRow))
-    return [{name: cell[:_LONGEST_SAMPLE] for name, cell in cells.items()} for cells in islice(readable, SAMPLES)]
+    return [[cells[name][:_LONGEST_SAMPLE] for name in rows.columns] for cells in islice(readable, SAMPLES)]
 
 
 def _first_channel() -> Channel:
