@@ -4,21 +4,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.templatetags.static import static
-from django.urls import reverse, reverse_lazy
+from django.urls import path, reverse, reverse_lazy
+from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from unfold.dataclasses import SearchResult
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
-from members.names import mask_name
-from members.phones import mask_phone
-from members.queries import members_matching, region
-
-_SHORTEST_SEARCH = 2
-_MOST_HITS = 10
+from config.sign_in import SignIn, SignInForm, may_be_here, own_second_step, sign_in_digits
 
 
 class PortalSite(UnfoldAdminSite):
@@ -26,6 +26,51 @@ class PortalSite(UnfoldAdminSite):
 
     index_title = _("Home")
     enable_nav_sidebar = True
+    login_form = SignInForm
+
+    def get_urls(self) -> list[Any]:
+        """Return the addresses of the site, with those of signing in."""
+        own = [
+            path("sign-in/digits/", self.sign_in_digits, name="sign_in_digits"),
+            path("second-step/", self.second_step, name="second_step"),
+        ]
+        return own + super().get_urls()
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Whether this session may work here: an active account, signed in as the programme's policy asks."""
+        return super().has_permission(request) and may_be_here(request)
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """The first step of signing in. Who is signed in goes home."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
+        context = {
+            **self._context(request, _("Log in")),
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **(extra_context or {}),
+        }
+        if not {REDIRECT_FIELD_NAME} & {*request.GET, *request.POST}:
+            context[REDIRECT_FIELD_NAME] = reverse("admin:index", current_app=self.name)
+        form = {"authentication_form": self.login_form, "template_name": "admin/login.html"}
+        return SignIn.as_view(extra_context=context, **form)(request)
+
+    @method_decorator((never_cache, csrf_protect, sensitive_post_parameters()))
+    def sign_in_digits(self, request: HttpRequest) -> HttpResponse:
+        """The second step of signing in."""
+        if self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
+        return sign_in_digits(request, self._context(request, _("Second step")))
+
+    @method_decorator((never_cache, csrf_protect, sensitive_post_parameters()))
+    def second_step(self, request: HttpRequest) -> HttpResponse:
+        """Setting up one's own second step."""
+        return own_second_step(request, self._context(request, _("Second step at sign-in")))
+
+    def _context(self, request: HttpRequest, title: Any) -> dict[str, Any]:
+        request.current_app = self.name  # as Django's own pages do
+        return {**self.each_context(request), "title": title, "subtitle": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +116,19 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
         _("Members"),
         (
             Page(_("Members"), "group", "members.member"),
+            Page(_("Segments"), "groups", "members.segment"),
+            Page(_("Tags"), "label", "members.tag"),
+            Page(_("Risk reviews"), "gpp_maybe", "members.riskreview", badge="members.admin.risk.waiting_badge"),
+            Page(_("Possible duplicates"), "join_inner", "members.duplicatepair"),
+            Page(_("Merges"), "merge", "members.merge"),
+            Page(_("Frozen members"), "ac_unit", "members.memberfreeze"),
+            Page(_("Members who leave"), "logout", "members.closure"),
+            Page(_("Wishes about personal data"), "shield_person", "members.privacyrequest"),
+            Page(_("Cards"), "credit_card", "members.card"),
+            Page(_("Imports of members"), "upload_file", "members.memberimport"),
+            Page(_("Exports of members"), "download", "members.memberexport"),
             Page(_("Activities"), "directions_run", "members.activity"),
+            Page(_("Behaviour in passing"), "visibility", "members.behaviour"),
         ),
     ),
     (
@@ -146,8 +203,16 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
         (
             Page(_("Programme"), "tune", "members.programme"),
             Page(_("Stores"), "storefront", "members.store"),
+            Page(_("Regions"), "map", "members.region"),
             Page(_("Brands"), "sell", "members.brand"),
             Page(_("Channels"), "hub", "members.channel"),
+            Page(_("Recruiting sources"), "campaign", "members.recruitingsource"),
+            Page(_("Details of members"), "assignment_ind", "members.memberattribute"),
+            Page(_("Tasks of new members"), "checklist", "members.onboardingtask"),
+            Page(_("Reasons for leaving"), "door_open", "members.closingreason"),
+            Page(_("Batches of cards"), "style", "members.cardbatch"),
+            Page(_("Texts of consents"), "contract", "members.consenttext"),
+            Page(_("Risk rules"), "rule", "members.riskrule"),
             Page(_("Operators"), "badge", "members.operator"),
             Page(_("Limits of roles"), "speed", "members.operatorlimit"),
             Page(_("Rules of approval"), "group", "members.approvalrule"),
@@ -176,29 +241,6 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         for item in group["items"]:
             item["active"] = str(item["link"]) == nearest
     return groups
-
-
-def find_members(request: HttpRequest, search_term: str) -> list[SearchResult]:
-    """Return members for the command palette, masked; nobody to those who may not see members."""
-    text = search_term.strip()
-    if len(text) < _SHORTEST_SEARCH or not request.user.has_perm("members.view_member"):
-        return []
-    if text.isascii() and any(character.isdigit() for character in text) and len(text) < 2 * _SHORTEST_SEARCH:
-        return []
-    found = members_matching(text).select_related("person")[:_MOST_HITS]
-    return [_as_hit(member) for member in found]
-
-
-def _as_hit(member: Any) -> SearchResult:
-    person = getattr(member, "person", None)
-    name = mask_name(person.full_name) if person else ""
-    phone = mask_phone(person.phone, region=region()) if person and person.phone else ""
-    return SearchResult(
-        title=" ".join(part for part in (name, phone) if part) or member.member_no,
-        description=member.member_no,
-        link=reverse("admin:members_member_change", args=[member.pk]),
-        icon="person",
-    )
 
 
 def environment_badge(request: HttpRequest) -> list[Any] | None:

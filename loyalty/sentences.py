@@ -51,7 +51,9 @@ def _at_a_merge(change: TierChange) -> str:
     if change.cause.startswith("unmerge:"):
         return _("A merge with another member was taken apart: %(tier)s by what this member did alone.")
     if change.credits >= change.needed_credits and change.reason == TierChange.Reason.RISEN:
-        return _("Merged with another member: both together have %(credits)s tier credits; rising to %(tier)s needs %(needed)s.")
+        return _(
+            "Merged with another member: both together have %(credits)s tier credits; rising to %(tier)s needs %(needed)s."
+        )
     return _("Merged with another member who held %(tier)s.")
 
 

@@ -15,8 +15,8 @@ class MembersConfig(AppConfig):
         keep_history = import_module("members.history").keep_history
         for name in (
             *("programme", "brand", "channel", "store", "activitykind"),
-            *("region", "recruitingsource", "closingreason", "memberattribute", "attributechoice"),
-            *("operatorlimit", "approvalrule", "ownmembership"),
+            *("region", "recruitingsource", "closingreason", "memberattribute", "attributechoice", "onboardingtask"),
+            *("operatorlimit", "approvalrule", "ownmembership", "riskrule"),
         ):
             keep_history(self.get_model(name))
         keep_history(self.get_model("tag"))
@@ -34,6 +34,9 @@ class MembersConfig(AppConfig):
         import_module("members.segment_templates").register()
         import_module("members.handlers").register()
         import_module("members.services.segment_jobs").register()
+        import_module("members.services.segment_lifecycle").register()
         import_module("members.services.imports.checking").register()
         import_module("members.services.imports.deciding").register()
         import_module("members.services.exports").register()
+        import_module("members.own_finders").register()
+        import_module("members.services.tag_batches").register()

@@ -16,7 +16,7 @@ from members.queries import region
 
 PHONE: Final = "phone"
 _FACT: Final = "fact:"
-_NOT_OFFERED: Final = frozenset({"members.status", "members.joined_date", "members.language"})
+_NOT_OFFERED: Final = frozenset({"members.status", "members.home_store", "members.joined_date", "members.language"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _shower(fact: Fact) -> Callable[[Any], Any]:
 
 def shown(fields: Sequence[ExportField], values: Sequence[Any], *, is_unmasked: bool) -> list[Any]:
     """Return one row of a file from the values of its fields."""
-    row = []
+    row: list[Any] = []
     for field, value in zip(fields, values, strict=True):
         if value is None or value == "":
             row.append(None)

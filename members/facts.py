@@ -6,7 +6,9 @@ of a whole set come from the same expression, so they can not differ. A fact may
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -75,8 +77,8 @@ class Fact:
     stands after a figure in forms; `figure` writes a figure with its unit in the right plural. The value of a fact that
     `is_personal` is never stored with what it decided.
 
-    What keeps live segments up: `changed_by` are the floors after whose timeline entries the value may be another (None:
-    after any entry of the member). A value that depends on `%(at)s` also changes with time alone: `next_change` is a scalar
+    What keeps live segments up: `changed_by` are the floors, or the kinds, of the timeline entries after which the value may
+    be another (None: after any entry of the member). A value that depends on `%(at)s` also changes with time alone: `next_change` is a scalar
     expression for a later moment until which that does not happen (NULL: never), with the same placeholders;
     `grows_daily` says that it is one more at each local midnight. Without either it is compared for everybody every night.
     """
@@ -182,6 +184,29 @@ def use_of(key: str) -> FactUse:
 def use(key: str, **args: int | str) -> FactUse:
     """Return the use of a fact with these parameters. Raises `FactUnknown`."""
     return use_of(f"{key}?{urlencode(args)}" if args else key)
+
+
+_remembered: ContextVar[dict[Choices, Mapping[str, str]] | None] = ContextVar("remembered choices", default=None)
+
+
+@contextmanager
+def choices_remembered() -> Iterator[None]:
+    """Within it, what there is to choose from is looked up once, for pages with many conditions in words."""
+    token = _remembered.set({})
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
+
+
+def labels(choices: Choices, codes: Collection[str]) -> Mapping[str, str]:
+    """Return the labels of codes in the active language; those that are gone are missing."""
+    known = _remembered.get()
+    if known is None:
+        return choices(codes)
+    if choices not in known:
+        known[choices] = choices(None)
+    return known[choices]
 
 
 def values_for(member_id: int, keys: Iterable[str], at: datetime) -> dict[str, FactValue]:

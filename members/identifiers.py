@@ -23,6 +23,7 @@ REWARD: Final = "rwd"
 REDEMPTION: Final = "rdm"
 VOUCHER: Final = "vch"
 JOB: Final = "job"
+SEGMENT: Final = "seg"
 
 
 class NotFound(MembersRefusal):

@@ -83,17 +83,14 @@ def _waits_for_a_colleague(member_ids: set[int]) -> bool:
 
 
 def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
-    counts = [Identity.objects.filter(member_id=member_id).count() for member_id in (kept_id, merged_id)]
-    numbers = [
+    kept_ids, merged_ids = (Identity.objects.filter(member_id=member_id).count() for member_id in (kept_id, merged_id))
+    kept_no, merged_no = (
         Member.objects.values_list("member_no", flat=True).get(pk=member_id) for member_id in (kept_id, merged_id)
-    ]
+    )
+    both = _("%(kept)s; %(merged)s leads to it") % {"kept": kept_no, "merged": merged_no}
     return [
-        PreviewLine(
-            _("Member number"),
-            *numbers,
-            _("%(kept)s; %(merged)s leads to it") % {"kept": numbers[0], "merged": numbers[1]},
-        ),
-        PreviewLine(_("Ids in other systems"), *map(grouped, counts), grouped(sum(counts))),
+        PreviewLine(_("Member number"), kept_no, merged_no, both),
+        PreviewLine(_("Ids in other systems"), grouped(kept_ids), grouped(merged_ids), grouped(kept_ids + merged_ids)),
     ]
 
 

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from members.facts import Args, Fact, FactParam, register_fact
+from members.facts import Args, Fact, FactParam, labels, register_fact
 from members.figures import grouped
 from members.models import ActivityKind, Channel, Member, Store
 
@@ -64,6 +64,7 @@ _NEXT_ACTIVITY_EDGE = """
     WHERE edge.moment > %(at)s
 """
 _HERE = frozenset({"members"})
+_BEHAVIOUR_TOLD = frozenset({"members.activity_recorded.v1", "members.behaviours_recorded.v1"})
 
 
 def _of(labels: Mapping[str, str | Promise], only: Collection[str] | None) -> dict[str, str]:
@@ -100,7 +101,7 @@ def activity_kinds(only: Collection[str] | None) -> dict[str, str]:
 
 def _activities(args: Args) -> str:
     days = int(args["days"])
-    kind = activity_kinds([str(args["kind"])]).get(str(args["kind"]), str(args["kind"]))
+    kind = labels(activity_kinds, [str(args["kind"])]).get(str(args["kind"]), str(args["kind"]))
     words = ngettext("“%(kind)s” in the last %(days)s day", "“%(kind)s” in the last %(days)s days", days)
     return words % {"kind": kind, "days": days}
 
@@ -194,7 +195,7 @@ def register() -> None:
             ),
             phrase=_activities,
             figure=times,
-            changed_by=_HERE,
+            changed_by=_BEHAVIOUR_TOLD,
             next_change=_NEXT_ACTIVITY_EDGE,
         ),
     ):

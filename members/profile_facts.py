@@ -167,6 +167,13 @@ def register() -> None:
             changed_by=_HERE,
         ),
         Fact(
+            "members.in_household",
+            _("belongs to a household"),
+            "bool",
+            "EXISTS (SELECT 1 FROM members_householdmember h WHERE h.member_id = m.id AND h.left_at IS NULL)",
+            changed_by=_HERE,
+        ),
+        Fact(
             "members.detail_answer",
             _("has told"),
             "bool",

@@ -440,7 +440,9 @@ def _decide(proposal: Proposal, state: Proposal.State, by: Actor, at: datetime, 
 
 def _tell(proposal: Proposal, what: str, by: Actor, at: datetime, reason: str = "") -> None:
     if reason:
-        concerned = [int(touched.removeprefix("member:")) for touched in proposal.touches if touched.startswith("member:")]
+        concerned = [
+            int(touched.removeprefix("member:")) for touched in proposal.touches if touched.startswith("member:")
+        ]
         refuse_personal_words(reason, member_ids=concerned)
     figures = {"proposal": proposal.pk, "kind": proposal.kind, "amount": proposal.amount, "reason": reason}
     record([NewEntry(f"members.proposal_{what}.v1", None, at, by, figures, f"proposal:{proposal.pk}")])

@@ -238,10 +238,10 @@ def _estimate(sums: _Sums, members: int, *, is_all: bool) -> Estimate:
     variance = unseen * sums.blocks / (sums.blocks - 1) * max(squares, 0.0) / sums.n**2
     # Blocks that happen to be alike would claim more than so many members can say.
     variance = max(variance, unseen * share * (1 - share) / sums.n)
-    margin = _SURE * math.sqrt(variance) * members
+    spread = _SURE * math.sqrt(variance) * members
     likely = round(members * share)
     return Estimate(
-        likely, max(sums.y, math.floor(likely - margin)), min(members, math.ceil(likely + margin)), sums.n, members
+        likely, max(sums.y, math.floor(likely - spread)), min(members, math.ceil(likely + spread)), sums.n, members
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -44,7 +45,7 @@ def segments_in_use() -> QuerySet[Segment]:
     return Segment.objects.filter(state=Segment.State.READY, is_of_tag=False).order_by("name", "id")
 
 
-def segment_by_ref(public_id: object) -> Segment:
+def segment_by_ref(public_id: UUID) -> Segment:
     """Return the segment in use with this public id. Raises `NotFound`."""
     segment = segments_in_use().filter(public_id=public_id).first()
     if segment is None:

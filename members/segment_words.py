@@ -14,7 +14,8 @@ _CAUSES: Mapping[str, Promise] = {
     "published": gettext_lazy("the segment was filled"),
     "compared": gettext_lazy("found when members were compared at night"),
     "listed": gettext_lazy("named in the list"),
-    "hand": gettext_lazy("put there by hand"),
+    "merged": gettext_lazy("two records of one person were merged"),
+    "unmerged": gettext_lazy("a merge was taken back"),
 }
 _FLOORS: Mapping[str, Promise] = {
     "members": gettext_lazy("something about the member or what they did was recorded"),

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from members.facts import Args, Fact, FactParam, register_fact
+from members.facts import Args, Fact, FactParam, labels, register_fact
 from members.models import Tag
 
 # By hand, and by a rule: the stays in the segment that is the tag's rule.
@@ -35,7 +35,7 @@ def tag_names(only: Collection[str] | None) -> dict[str, str]:
 
 def _tagged(args: Args) -> str:
     code = str(args["tag"])
-    return _("has the tag “%(tag)s”") % {"tag": tag_names([code]).get(code, code)}
+    return _("has the tag “%(tag)s”") % {"tag": labels(tag_names, [code]).get(code, code)}
 
 
 def register() -> None:
@@ -48,7 +48,7 @@ def register() -> None:
             _HAS_TAG,
             params=(FactParam("tag", gettext_lazy("tag"), default="", choices=tag_names),),
             phrase=_tagged,
-            changed_by=frozenset({"members"}),
+            changed_by=frozenset({"members.tag_added.v1", "members.tag_removed.v1"}),
             next_change=_NEXT_END,
         )
     )

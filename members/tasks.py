@@ -9,11 +9,26 @@ from django.utils import timezone
 
 from members import decisions, proposals, timeline
 from members.refusals import Refusal
-from members.services import closing, duplicates, idempotency, jobs, privacy, status
+from members.services import (
+    behaviours,
+    closing,
+    duplicates,
+    exports,
+    idempotency,
+    jobs,
+    privacy,
+    risk,
+    segment_keeping,
+    sign_in_tries,
+    status,
+    tags,
+)
+from members.services.imports import files
 
 _CHUNK = 5_000
 _MOST_CHUNKS = 200
 _MOST_ERASED = 50
+_COMPARED_CHUNKS = 20
 logger = logging.getLogger(__name__)
 
 
@@ -70,6 +85,13 @@ def expire_proposals() -> int:
     return proposals.expire_proposals(at=timezone.now())
 
 
+@shared_task(name="members.forget_imports_and_exports")
+def forget_imports_and_exports() -> int:
+    """Delete the files and rows of imports, and the parts of exports, that are no longer kept; return of how many."""
+    at = timezone.now()
+    return files.forget_imports(at=at) + exports.forget_export_parts(at=at)
+
+
 @shared_task(name="members.forget_job_files")
 def forget_job_files() -> int:
     """Delete the files of jobs that are no longer kept; return of how many jobs."""
@@ -118,3 +140,62 @@ def _all_of(some: Callable[..., int]) -> int:
         if not more:
             break
     return done
+
+
+@shared_task(name="members.follow_time")
+def follow_time() -> int:
+    """Let segments and tags follow the passing of time until nothing is due; return how many members were asked about."""
+    at = timezone.now()
+    for _chunk in range(_MOST_CHUNKS):
+        if tags.expire_tags(at=at) < _CHUNK:
+            break
+    asked = 0
+    for _chunk in range(_MOST_CHUNKS):
+        members = segment_keeping.follow_time(at=at)
+        asked += members
+        if members < segment_keeping.MEMBERS_AT_ONCE:
+            break
+    return asked
+
+
+@shared_task(name="members.begin_comparing_segments")
+def begin_comparing_segments() -> int:
+    """Mark the segments that are compared with the truth tonight; return how many."""
+    return segment_keeping.begin_comparing(at=timezone.now())
+
+
+@shared_task(name="members.compare_segments")
+def compare_segments() -> int:
+    """Compare the next members of the segments that are being compared; return how many members that were."""
+    compared = 0
+    for _chunk in range(_COMPARED_CHUNKS):
+        members = segment_keeping.go_on_comparing(at=timezone.now())
+        compared += members
+        if not members:
+            break
+    return compared
+
+
+@shared_task(name="members.run_risk_rules")
+def run_risk_rules() -> int:
+    """Ask the risk rules about everybody; return how many reviews were opened."""
+    return risk.run_rules(at=timezone.now())
+
+
+@shared_task(name="members.forget_sign_in_tries")
+def forget_sign_in_tries() -> int:
+    """Delete counted tries to sign in that are a day old; return how many."""
+    return sign_in_tries.forget_tries(at=timezone.now())
+
+
+@shared_task(name="members.forget_behaviours")
+def forget_behaviours() -> int:
+    """Delete behaviours in passing that are kept no longer; return how many."""
+    at = timezone.now()
+    forgotten = 0
+    for _chunk in range(_MOST_CHUNKS):
+        deleted = behaviours.forget_expired(at=at, limit=_CHUNK)
+        forgotten += deleted
+        if deleted < _CHUNK:
+            break
+    return forgotten

@@ -10,6 +10,7 @@ from members.models import (
     ClosingReason,
     ConsentText,
     MemberAttribute,
+    OnboardingTask,
     Programme,
     RecruitingSource,
     Region,
@@ -70,3 +71,8 @@ class AttributeChoiceTexts(TranslationOptions):
 @register(ConsentText)
 class ConsentTexts(TranslationOptions):
     fields = ("body",)
+
+
+@register(OnboardingTask)
+class OnboardingTaskTexts(TranslationOptions):
+    fields = ("name", "hint")

@@ -32,6 +32,8 @@ class RewardsConfig(AppConfig):
         keep_history(self.get_model("reward"), unwatched=["stock"])
         keep_history(self.get_model("expirypolicy"), unwatched=["applied_at"])
         import_module("rewards.facts").register()
+        import_module("rewards.finders").register()
+        import_module("rewards.risk").register()
         import_module("rewards.segment_templates").register()
         import_module("rewards.handlers").register()
         import_module("rewards.services.extensions").register()

@@ -7,6 +7,7 @@ from typing import Any
 from members.actors import Actor
 from members.timeline import NewEntry
 
+RETURN_RECORDED = "rewards.return_recorded.v1"
 POINTS_EXPIRING = "rewards.points_expiring.v1"
 
 
@@ -41,7 +42,7 @@ def return_recorded(
     }  # fmt: skip
     if points_back:
         payload["points_back"] = points_back
-    return _entry("rewards.return_recorded.v1", member_id, happened_at, by, payload, quiet, f"return:{return_id}")
+    return _entry(RETURN_RECORDED, member_id, happened_at, by, payload, quiet, f"return:{return_id}")
 
 
 def points_expired(

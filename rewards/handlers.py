@@ -1,14 +1,19 @@
 """What rewards does when something happened."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from members.actors import SYSTEM
 from members.models import TimelineEntry
+from members.services.risk import run_rules
 from members.timeline import subscribe
+from rewards.events import RETURN_RECORDED
 from rewards.services import behaviours, deadlines
 
 # Each batch is one transaction, which holds the accounts of its members.
 _ACTIVITIES_AT_ONCE = 50
+# What the rules about hours and days look back.
+_FRESH = timedelta(days=2)
 
 
 def keep_points_alive(entries: Sequence[TimelineEntry]) -> None:
@@ -23,6 +28,17 @@ def reward_activities(entries: Sequence[TimelineEntry]) -> None:
     behaviours.award_activities(activity_ids=ids, by=SYSTEM, at=at)
 
 
+def look_for_abuse(entries: Sequence[TimelineEntry]) -> None:
+    """Ask the risk rules about members who bought or gave back just now; what is loaded later is looked at by night."""
+    at = max(entry.recorded_at for entry in entries)
+    fresh = {
+        entry.member_id
+        for entry in entries
+        if entry.member_id is not None and entry.recorded_at - _FRESH < entry.happened_at <= entry.recorded_at
+    }
+    run_rules(at=at, member_ids=fresh)
+
+
 def register() -> None:
     """Subscribe to the timeline."""
     subscribe("rewards.deadlines", keep_points_alive, kinds=deadlines.KINDS)
@@ -32,3 +48,4 @@ def register() -> None:
         kinds=(behaviours.ACTIVITY_RECORDED,),
         batch_size=_ACTIVITIES_AT_ONCE,
     )
+    subscribe("rewards.risk", look_for_abuse, kinds=(deadlines.PURCHASE_RECORDED, RETURN_RECORDED))

@@ -20,6 +20,7 @@ from rewards.services import (
     expiry_warnings,
     extensions,
     holds,
+    privacy,
     sealing,
     verification,
     vouchers,
@@ -144,3 +145,11 @@ def forget_batch_errors() -> None:
     deleted = adjustment_files.forget_batch_errors(at=timezone.now())
     if deleted:
         logger.info("forgot %s bad rows of lists of adjustments", deleted)
+
+
+@shared_task(name="rewards.settle_erased")
+def settle_erased() -> None:
+    """What came in for persons who were erased meanwhile is given up."""
+    settled = privacy.settle_erased(at=timezone.now())
+    if settled:
+        logger.info("settled %s members who were erased", settled)

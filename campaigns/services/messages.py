@@ -45,7 +45,10 @@ CHANNELS: Mapping[str, Channel] = {
 }
 
 # What a message is for is a matter of its occasion, not of whoever writes the words: it decides which consent it needs.
-PURPOSES: Mapping[str, str] = {MessageTemplate.Occasion.TIER_RAISED: Purpose.SERVICE}
+PURPOSES: Mapping[str, str] = {
+    MessageTemplate.Occasion.TIER_RAISED: Purpose.SERVICE,
+    MessageTemplate.Occasion.POINTS_EXPIRING: Purpose.SERVICE,
+}
 # The way a member is reached by each of our channels. The trial's log stands for the app.
 _WAYS: Mapping[str, str] = {
     MessageTemplate.Channel.EMAIL: ContactChannel.EMAIL,

@@ -40,6 +40,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX_TRIM": True,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ContactChannelEnum": "members.api.profile.CHANNELS",
+        "DetailKindEnum": "members.api.profile.DETAIL_KINDS",
+        "KindEnum": "rewards.models.VoucherTemplate.Kind",  # the first to be published
+    },
     "SORT_OPERATIONS": False,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["members.api.permissions.Public"],
@@ -51,5 +56,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "Program", "description": "What everybody may know: the programme, its tiers, its rewards."},
         {"name": "Me", "description": "A member's own points, tier, redemptions and vouchers."},
         {"name": "POS", "description": "Tills: find a member, record purchases and returns, use vouchers."},
+        {"name": "Integration", "description": "Shops and other systems: members by their own ids, segments."},
     ],
 }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 UNFOLD: dict[str, Any] = {
@@ -20,8 +21,14 @@ UNFOLD: dict[str, Any] = {
     "STYLES": ["config.portal.stylesheet"],
     "SCRIPTS": ["config.portal.script"],
     "LOGIN": {"image": "config.portal.login_picture"},
-    # Searches over every model would scan large tables; the callback looks members up by exact keys.
-    "COMMAND": {"search_models": False, "show_history": False, "search_callback": "config.portal.find_members"},
+    # Members are looked up in the find box (members/admin/find.py); what is typed there never stands in an address.
+    "COMMAND": {"search_models": False, "show_history": False},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Second step at sign-in"), "link": reverse_lazy("admin:second_step")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.portal.sidebar"},
     "COLORS": {
         "base": {

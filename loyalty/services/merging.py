@@ -21,6 +21,7 @@ from loyalty.refusals import NoLadder
 from loyalty.services import rows
 from loyalty.services.standing import news_of
 from members import lifecycle, timeline
+from members.figures import grouped
 from members.lifecycle import Merge, Part, PreviewLine
 
 _COLUMNS = "member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at"
@@ -77,9 +78,12 @@ def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
     reached = [step for step in book.at(at).steps if credits >= step.rise_credits and step.rank > higher.rank]
     names = dict(Tier.objects.values_list("code", "name"))
     return [
-        PreviewLine(_("Tier"), *(names[tier.code] for tier in (kept, merged)), names[_code(reached, higher)]),
+        PreviewLine(_("Tier"), names[kept.code], names[merged.code], names[_code(reached, higher)]),
         PreviewLine(
-            _("Tier credits in the qualifying period"), *(f"{sums.credits:,}" for sums in both), f"{credits:,}"
+            _("Tier credits in the qualifying period"),
+            grouped(both[0].credits),
+            grouped(both[1].credits),
+            grouped(credits),
         ),
     ]
 

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
+from django.db.models import Field
+from django.forms import Field as FormField
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from modeltranslation.admin import TranslationTabularInline
 from unfold.admin import TabularInline
@@ -22,6 +26,14 @@ class AttributeChoiceInline(TabularInline, TranslationTabularInline):
     can_delete = False
     show_title = False
     verbose_name_plural = _("Answers (only for the types with a list)")
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> FormField | None:
+        formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
+        original = getattr(db_field, "translated_field", None)
+        if formfield and original is not None:
+            language = dict(settings.LANGUAGES)[db_field.language]  # type: ignore[attr-defined]
+            formfield.label = f"{capfirst(original.verbose_name)} · {language}"
+        return formfield
 
 
 @admin.register(MemberAttribute)

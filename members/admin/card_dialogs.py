@@ -83,7 +83,7 @@ class UnlinkDialog(BaseDialogForm):
         super().__init__(*args, **kwargs)
         identities = Identity.objects.filter(member_id=self.object_id).order_by("kind", "issuer", "pk")
         choices = [(one.pk, f"{one.get_kind_display()} · {one.issuer} · {masked(one.value)}") for one in identities]
-        self.fields["identity"].choices = choices  # type: ignore[attr-defined]
+        self.fields["identity"].choices = choices
 
 
 def masked(value: str) -> str:

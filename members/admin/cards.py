@@ -117,7 +117,7 @@ class CardAdmin(HistoryAdmin):
     list_display = ("number", "batch", "state_badge", "member_shown", "bound_at", "ended_at")
     list_display_links = ("number",)
     list_select_related = ("batch", "member")
-    list_filter = (("state", ChoicesDropdownFilter), ("batch__store", RelatedDropdownFilter))
+    list_filter = (("state", ChoicesDropdownFilter), ("batch", RelatedDropdownFilter))
     ordering = ("-id",)
     search_fields = ("number__startswith",)
     search_help_text = _("The number on the card")

@@ -35,7 +35,7 @@ from members.admin.condition_chips import (
     written_of,
 )
 from members.conditions import OPERATOR_WORDS, OPERATORS
-from members.facts import Fact, facts
+from members.facts import Fact, FactParam, facts
 from members.queries import programme
 
 _FLOORS: Final = ("members", "loyalty", "rewards", "campaigns", "analytics")
@@ -93,7 +93,7 @@ def _shown(
                 "name": param.name,
                 "label": capfirst(str(param.label)),
                 "value": chip.args.get(param.name, ""),
-                "choices": list(param.choices(None).items()) if param.choices else None,
+                "choices": _param_choices(param, chip.args.get(param.name, "")),
                 "least": param.least,
                 "most": param.most,
             }
@@ -101,6 +101,14 @@ def _shown(
         ],
         **_input(known, chip),
     }
+
+
+def _param_choices(param: FactParam, chosen: str) -> list[tuple[str, str]] | None:
+    """Return what a parameter can be; what was chosen stays, even if it is not offered any more."""
+    if param.choices is None:
+        return None
+    offered = dict(param.choices(None))
+    return [*offered.items(), *([(chosen, chosen)] if chosen and chosen not in offered else [])]
 
 
 def _input(known: Fact, chip: Chip) -> dict[str, Any]:

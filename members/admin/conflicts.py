@@ -1,8 +1,8 @@
 """Two people at one thing: what to do when it was changed after a form was opened.
 
-A form carries the version of what it shows in a hidden field. When another version is there by the time it is sent,
-the page of the conflict puts both values of every field beside each other; what is chosen is sent again with the version
-that is there now.
+A form carries the version of what it shows in a hidden field, and what it showed. When another version is there by the
+time it is sent, the page of the conflict puts both values of every field beside each other. Chosen to begin with are the
+fields that this operator changed, and what is saved of the others; it is sent again with the version that is there now.
 """
 
 from dataclasses import dataclass
@@ -11,41 +11,48 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.admin.widgets import AdminDateWidget
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 
 class VersionedForm(forms.Form):
-    """A form that knows which version of a thing it shows."""
+    """A form that knows which version of a thing it shows, and what it showed: subclasses call `complete` at the end."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-
-class ManyAnswers(UnfoldAdminCheckboxSelectMultipleWidget):
-    """Answers out of a list; on the page of a conflict they come as one value, with commas between them."""
-
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
-        given = data.getlist(name) if hasattr(data, "getlist") else data.get(name) or []
-        return [answer for text in given for answer in text.split(",") if answer]
+    def complete(self) -> None:
+        """Let every field send along what it showed. Answers of a list may come as one text with commas between them."""
+        for name, field in self.fields.items():
+            field.show_hidden_initial = not field.widget.is_hidden
+            if isinstance(field, forms.MultipleChoiceField) and isinstance(self.data, QueryDict):
+                given = [answer for text in self.data.getlist(name) for answer in text.split(",") if answer]
+                data = self.data.copy()
+                data.setlist(name, given)
+                self.data = data
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of the two values of a field: as it is sent, and as people read it."""
 
-    sent: str
+    values: tuple[str, ...]
     words: str
+
+    @property
+    def sent(self) -> str:
+        """The value as one text."""
+        return ",".join(self.values)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldInConflict:
-    """A field with what is saved now and what this operator wrote."""
+    """A field with what is saved now and what this operator sent; `is_mine`: they changed it, and did not only send it along."""
 
     name: str
     label: Any
     saved: Side
     mine: Side
+    is_mine: bool
 
     no_value: ClassVar[str] = "–"
 
@@ -81,23 +88,23 @@ def _in_conflict(mine: forms.Form, saved: forms.Form, name: str) -> FieldInConfl
     there = wish
     if not isinstance(field, forms.BooleanField):
         there = _side(saved.fields[name], saved.get_initial_for_field(saved.fields[name], name))
-    return FieldInConflict(name, field.label, there, wish)
+    return FieldInConflict(name, field.label, there, wish, name in mine.changed_data)
 
 
 def _side(field: forms.Field, value: Any) -> Side:
     """Return a value as the field's widget would send it, and in words."""
     if isinstance(field, forms.BooleanField):
-        return Side("on", "✓") if value else Side("", FieldInConflict.no_value)
+        return Side(("on",), "✓") if value else Side((), FieldInConflict.no_value)
     prepared = field.prepare_value(value)
     if isinstance(prepared, list | tuple):
-        sent = ",".join(sorted(str(one) for one in prepared))
-        chosen = [str(one) for one in prepared]
+        values = tuple(sorted(str(one) for one in prepared))
+    elif isinstance(field.widget, AdminDateWidget) and prepared is not None:
+        values = (str(field.widget.format_value(prepared) or ""),)
     else:
-        formatted = field.widget.format_value(prepared) if prepared is not None else ""
-        first = formatted[0] if isinstance(formatted, list) and formatted else formatted
-        sent = str(first or "").strip() if isinstance(field.widget, AdminDateWidget) else str(prepared or "").strip()
-        chosen = [sent]
+        values = (str("" if prepared is None else prepared).strip(),)
+    values = tuple(one for one in values if one)
+    labels: dict[str, str] = {}
     if isinstance(field, forms.ChoiceField):
-        labels = {str(code): str(label) for code, label in field.choices}
-        return Side(sent, ", ".join(labels.get(code, code) for code in chosen if code) or FieldInConflict.no_value)
-    return Side(sent, sent or FieldInConflict.no_value)
+        offered: Any = field.choices  # groups of choices are not used in these forms
+        labels = {str(code): str(label) for code, label in offered}
+    return Side(values, ", ".join(labels.get(one, one) for one in values) or FieldInConflict.no_value)

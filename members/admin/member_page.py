@@ -15,16 +15,19 @@ from django.utils.translation import gettext_lazy as _
 from members.admin import panels
 from members.admin.base import actor_of, say_refusal
 from members.admin.card_dialogs import CARD_WISHES, card_dialog
+from members.admin.household_dialogs import HOUSEHOLD_WISHES, household_dialog
 from members.admin.keyset import page_of
+from members.admin.privacy_dialogs import PRIVACY_WISHES, privacy_dialog
 from members.admin.profile_form import edit_profile
 from members.admin.standing_dialogs import STANDING_WISHES, standing_dialog, standing_of
 from members.admin.timeline import tell
 from members.models import Member, MemberPerson, TimelineEntry
 from members.names import mask_name
+from members.personal_words import WordsNamePerson
 from members.phones import display_phone, mask_phone
 from members.queries import family_ids, region
 from members.refusals import Refusal
-from members.services.personal_data import show_person
+from members.services.personal_data import FIELDS, REASONS, LookWordsMissing, show_person
 
 if TYPE_CHECKING:
     from members.admin.people import MemberAdmin
@@ -59,6 +62,7 @@ class MemberPage:
             "active": active,
             "tab": active.context(member, request, at),
             "person": _masked(member),
+            "reasons": REASONS,
             "standing": standing_of(member, at),
             "earlier_numbers": list(
                 Member.objects.filter(merged_into=member).order_by("pk").values_list("member_no", flat=True)
@@ -93,14 +97,29 @@ class MemberPage:
         if request.method != "POST":
             return HttpResponse(status=405, headers={"Allow": "POST"})
         member = self.member(member_id)
+        wanted = request.POST.get("field", "")
+        fields = (wanted,) if wanted in FIELDS else FIELDS
+        context: dict[str, Any] = {"member": member, "may_unmask": True, "reasons": REASONS}
         try:
-            person = show_person(member_id=member_id, by=actor_of(request), at=timezone.now())
+            person = show_person(
+                member_id=member_id,
+                by=actor_of(request),
+                at=timezone.now(),
+                reason=request.POST.get("reason", "call"),
+                words=request.POST.get("words", ""),
+                fields=fields,
+            )
+        except (LookWordsMissing, WordsNamePerson) as refusal:  # the form asks for words, or for others
+            shown = _masked(member)
+            context |= {"problem": refusal.sentence(), "needs_words": True}
         except Refusal as refusal:
             say_refusal(request, refusal)
             return HttpResponseRedirect(_address(member_id))
-        answer = render(
-            request, "portal/member/person.html", {"member": member, "person": _plain(person), "shown": True}
-        )
+        else:
+            plain = _plain(person)
+            shown = _masked(member) | {_SHOWN_AS[name]: plain[_SHOWN_AS[name]] for name in fields}
+            context |= {"shown": True, "seen": [_SHOWN_AS[name] for name in fields]}
+        answer = render(request, "portal/member/person.html", {**context, "person": shown})
         answer["Cache-Control"] = "no-store"
         return answer
 
@@ -123,6 +142,20 @@ class MemberPage:
             raise Http404
         self.require(request, CARD_WISHES[wish].permission)
         return card_dialog(request, self.member(member_id), wish)
+
+    def household(self, request: HttpRequest, member_id: int, wish: str) -> HttpResponse:
+        """A dialog about the member's household."""
+        if wish not in HOUSEHOLD_WISHES:
+            raise Http404
+        self.require(request, HOUSEHOLD_WISHES[wish].permission)
+        return household_dialog(request, self.member(member_id), wish)
+
+    def privacy(self, request: HttpRequest, member_id: int, wish: str) -> HttpResponse:
+        """A dialog about what the member agrees to, or about a copy of the data or its erasure."""
+        if wish not in PRIVACY_WISHES:
+            raise Http404
+        self.require(request, PRIVACY_WISHES[wish].permission)
+        return privacy_dialog(request, self.member(member_id), wish)
 
     def page_context(self, request: HttpRequest, member: Member) -> dict[str, Any]:
         """Return what every page of a member shows around its own content."""
@@ -150,6 +183,10 @@ class MemberPage:
         """Refuse operators who do not hold the permission."""
         if not request.user.has_perm(permission):
             raise PermissionDenied
+
+
+#: What the page calls the columns of a person.
+_SHOWN_AS = {"full_name": "name", "phone": "phone", "email": "email", "birthday": "birthday"}
 
 
 def _address(member_id: int) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -73,9 +74,7 @@ class ComparedField:
 def _shown(member: Member, name: str) -> tuple[str, Any]:
     """Return a detail masked, and its value to compare by."""
     if name == "language":
-        return member.get_language_display() if hasattr(
-            member, "get_language_display"
-        ) else member.language, member.language
+        return str(dict(settings.LANGUAGES).get(member.language, member.language)), member.language
     if name == "home_store":
         return str(member.home_store or ""), member.home_store_id
     person = getattr(member, "person", None)
@@ -107,6 +106,14 @@ def compared(kept: Member, other: Member) -> list[ComparedField]:
             )
         )
     return fields
+
+
+def evidence_words(pair: DuplicatePair) -> list[str]:
+    """Return what speaks for a pair; the sound of a name is not said beside the name itself."""
+    codes = list(pair.evidence)
+    if DuplicatePair.Evidence.NAME_BIRTHDAY in codes and DuplicatePair.Evidence.PINYIN_BIRTHDAY in codes:
+        codes.remove(DuplicatePair.Evidence.PINYIN_BIRTHDAY)
+    return [str(DuplicatePair.Evidence(code).label) for code in codes]
 
 
 class MergeWithDialog(BaseDialogForm):
@@ -150,7 +157,7 @@ class DuplicatePairAdmin(HistoryAdmin):
 
     @display(description=_("what speaks for it"))
     def what_speaks(self, pair: DuplicatePair) -> str:
-        return _now("; ").join(str(DuplicatePair.Evidence(code).label) for code in pair.evidence)
+        return _now("; ").join(evidence_words(pair))
 
     @display(description=_("state"), label={"open": "warning", "dismissed": "info", "merged": "success"})
     def state_badge(self, pair: DuplicatePair) -> Badge:
@@ -198,6 +205,7 @@ class MergeAdmin(FactAdmin):
         view = self.admin_site.admin_view
         own = [
             path("compare/<int:kept_id>/<int:other_id>/", view(self.compare), name="members_merge_compare"),
+            path("preview/<int:kept_id>/<int:other_id>/", view(self.preview), name="members_merge_preview"),
             path("with/<int:member_id>/", view(self.merge_with), name="members_merge_with"),
             path("<int:merge_id>/apart/", view(self.take_apart), name="members_merge_apart"),
         ]
@@ -209,22 +217,31 @@ class MergeAdmin(FactAdmin):
         found = Member.objects.select_related("person", "home_store", "channel").in_bulk([kept_id, other_id])
         if len(found) != 2:
             raise Http404
-        kept, other, at = found[kept_id], found[other_id], timezone.now()
-        pair = DuplicatePair.objects.filter(first_id=min(kept_id, other_id), second_id=max(kept_id, other_id)).first()
+        kept, other = found[kept_id], found[other_id]
+        pair = _pair(kept_id, other_id)
         if request.method == "POST":
             return self._decide(request, kept, other, pair)
-        preview = preview_merge(kept_id=kept_id, merged_id=other_id, at=at)
         context = {
             **self._context(request, _now("Two records side by side")),
             "kept": kept,
             "other": other,
             "fields": compared(kept, other),
-            "preview": preview,
-            "pair": pair if pair and pair.state == DuplicatePair.State.OPEN else None,
-            "evidence": [str(DuplicatePair.Evidence(code).label) for code in pair.evidence] if pair else [],
+            "preview_address": reverse("admin:members_merge_preview", args=[kept_id, other_id]),
+            "evidence": _now("; ").join(evidence_words(pair)) if pair else "",
             "swapped": reverse("admin:members_merge_compare", args=[other_id, kept_id]),
         }
         return render(request, "portal/merge/compare.html", context)
+
+    def preview(self, request: HttpRequest, kept_id: int, other_id: int) -> HttpResponse:
+        """What merging would do now, what stands in the way, and the buttons: a part of the page, worked out after it is there."""
+        _require(request)
+        try:
+            preview = preview_merge(kept_id=kept_id, merged_id=other_id, at=timezone.now())
+        except Member.DoesNotExist as error:
+            raise Http404 from error
+        pair = _pair(kept_id, other_id)
+        is_open = pair is not None and pair.state == DuplicatePair.State.OPEN
+        return render(request, "portal/merge/preview.html", {"preview": preview, "pair": pair if is_open else None})
 
     def _decide(self, request: HttpRequest, kept: Member, other: Member, pair: DuplicatePair | None) -> HttpResponse:
         by, at, reason = actor_of(request), timezone.now(), request.POST.get("reason", "")
@@ -342,6 +359,10 @@ def _in_the_way(merge: Merge) -> str:
     except Refusal as refusal:
         return refusal.sentence()
     return ""
+
+
+def _pair(one_id: int, other_id: int) -> DuplicatePair | None:
+    return DuplicatePair.objects.filter(first_id=min(one_id, other_id), second_id=max(one_id, other_id)).first()
 
 
 def _name_and_number(member: Member) -> str:

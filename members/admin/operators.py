@@ -16,7 +16,7 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from members.admin.base import StaffAdmin
+from members.admin.operator_access import AccessActions
 from members.models import Operator, OwnMembership
 from members.roles import role_name
 
@@ -58,7 +58,7 @@ class OwnMembershipInline(TabularInline):
 
 
 @admin.register(Operator)
-class OperatorAdmin(StaffAdmin, UserAdmin):
+class OperatorAdmin(AccessActions, UserAdmin):
     """Staff who sign in. Who leaves is made inactive."""
 
     form = OperatorForm
@@ -71,17 +71,17 @@ class OperatorAdmin(StaffAdmin, UserAdmin):
     ordering = ("username",)
     filter_horizontal = ()
     autocomplete_fields = ("stores",)
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "second_step_state", "lock_state")
     fieldsets = (
         (None, {"fields": ("username", "display_name", "email", "is_active")}),
         (_("Roles and stores"), {"fields": ("groups", "stores")}),
-        (_("Sign-in"), {"fields": ("last_login", "date_joined")}),
+        (_("Sign-in"), {"fields": ("last_login", "date_joined", "second_step_state", "lock_state")}),
     )
     inlines = (OwnMembershipInline,)
     empty_sentence = _("No operator with this role.")
     add_fieldsets = ((None, {"fields": ("username", "display_name", "groups", "stores", "password1", "password2")}),)
 
-    actions_detail = ("set_password",)
+    actions_detail = ("set_password", "end_all_sessions", "take_second_step", "lift_lock")
 
     @action(description=_("Set a password"), url_path="set-password", permissions=["password"], icon="password")
     def set_password(self, request: HttpRequest, object_id: int) -> HttpResponse:

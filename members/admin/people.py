@@ -17,6 +17,7 @@ from members.admin import panels
 from members.admin.base import Badge, HistoryAdmin
 from members.admin.enrol_form import enrol_page
 from members.admin.filters import DayRangeFilter
+from members.admin.find import find_view
 from members.admin.member_page import MemberPage
 from members.models import Member, MemberPerson
 from members.names import mask_name
@@ -54,8 +55,10 @@ class MemberAdmin(HistoryAdmin):
     )
     list_display_links = ("member_no", "masked_name")
     ordering = ("-joined_at", "-id")
+    fields = readonly_fields = ("member_no",)  # members are enrolled and changed on pages of their own
     search_fields = ("member_no",)  # shows the box; what is looked up is in get_search_results
     search_help_text = _("Member number, phone, name or pinyin")
+    list_before_template = "portal/find/above_list.html"
     empty_sentence = _("No member here. Members join at a till, in the mini-program, or by an import of orders.")
 
     def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
@@ -99,13 +102,21 @@ class MemberAdmin(HistoryAdmin):
         page = MemberPage(self)
         view = self.admin_site.admin_view
         own = [
+            path("find/", view(self.find), name="members_member_find"),
             path("<int:member_id>/tab/<slug:key>/", view(page.tab), name="members_member_tab"),
             path("<int:member_id>/person/", view(page.person), name="members_member_person"),
             path("<int:member_id>/edit/", view(page.edit), name="members_member_edit"),
             path("<int:member_id>/standing/<slug:wish>/", view(page.standing), name="members_member_standing"),
+            path("<int:member_id>/household/<slug:wish>/", view(page.household), name="members_member_household"),
+            path("<int:member_id>/privacy/<slug:wish>/", view(page.privacy), name="members_member_privacy"),
             path("<int:member_id>/cards/<slug:wish>/", view(page.cards), name="members_member_cards"),
         ]
         return own + super().get_urls()
+
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """Look up what was typed into the find box."""
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Find a member")}
+        return find_view(request, context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("members.add_member")

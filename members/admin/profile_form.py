@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminSelectWidget,
@@ -23,7 +24,7 @@ from unfold.widgets import (
 )
 
 from members.admin.base import actor_of
-from members.admin.conflicts import ManyAnswers, VersionedForm, show_conflict
+from members.admin.conflicts import VersionedForm, show_conflict
 from members.admin.timeline import ActorNames
 from members.models import Member, MemberAttribute, Region, Store, TimelineEntry
 from members.phones import display_phone
@@ -89,6 +90,7 @@ class ProfileForm(PersonForm):
                 required=False,
                 widget=UnfoldBooleanSwitchWidget,
             )
+        self.complete()
 
     def change(self) -> ProfileChange:
         """Return what was asked for."""
@@ -202,7 +204,9 @@ def _field_of(detail: Detail) -> forms.Field:
         MemberAttribute.Kind.CHOICE: lambda: forms.ChoiceField(
             choices=[("", "–"), *answers], widget=UnfoldAdminSelectWidget, **common
         ),
-        MemberAttribute.Kind.CHOICES: lambda: forms.MultipleChoiceField(choices=answers, widget=ManyAnswers, **common),
+        MemberAttribute.Kind.CHOICES: lambda: forms.MultipleChoiceField(
+            choices=answers, widget=UnfoldAdminCheckboxSelectMultipleWidget, **common
+        ),
     }
     return kinds[attribute.kind]()
 

@@ -1,4 +1,4 @@
-"""The tab of what is known of a member: details, how complete that is, what they prefer, and where they come from."""
+"""The tab of what is known of a member: details, preferences, household, origin, and what a new one is invited to do."""
 
 from datetime import datetime
 from typing import Any
@@ -7,8 +7,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from members.admin import panels
+from members.admin.household_dialogs import household_of, people_of
 from members.admin.links import member_link
-from members.models import Member, MemberPreference
+from members.models import ContactChannel, Member, MemberPreference
+from members.onboarding import tasks_of
 from members.profiles import completeness_of, details_of
 
 _MOST_INVITEES = 1_000
@@ -17,8 +19,10 @@ _MOST_INVITEES = 1_000
 def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     details = details_of(member.pk)
     preference = MemberPreference.objects.filter(pk=member.pk).first()
-    channels = dict(MemberPreference.Channel.choices)
+    channels = dict(ContactChannel.choices)
     invitees = Member.objects.filter(inviter=member)[: _MOST_INVITEES + 1].count()
+    household = household_of(member.pk)
+    people = people_of(household) if household else []
     return {
         # What is sensitive is seen in the form only, whose opening is written down.
         "details": [
@@ -35,6 +39,9 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
         "inviter": member_link(member.inviter),
         "invitees": invitees,
         "most_invitees": _MOST_INVITEES,
+        "household": household,
+        "people": [(part.get_role_display(), member_link(part.member)) for part in people],
+        "tasks": tasks_of(member, at),
     }
 
 

@@ -17,7 +17,7 @@ class ProgrammeAdmin(TranslatedAdmin):
     """The one programme. Its list leads straight to it."""
 
     list_display = ("name", "zone", "currency")
-    fields = ("name", "points_name", "zone", "currency", "closing_days")
+    fields = ("name", "points_name", "zone", "currency", "closing_days", "second_step_required")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_or_change_permission(request):

@@ -134,5 +134,5 @@ class TagDialog(ReasonDialog):
         super().__init__(request, object_id, data, **kwargs)
         tags = Tag.objects.filter(is_on=True, rule__isnull=True).order_by("name")[:500]
         field = self.fields["tag"]
-        field.choices = [(tag.pk, tag.name) for tag in tags]  # type: ignore[attr-defined]
+        field.choices = [(tag.pk, tag.name) for tag in tags]
         field.widget.attrs["class"] = " ".join(INPUT_CLASSES)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse, reverse_lazy
@@ -24,19 +24,19 @@ from members.admin.condition_editor import condition_fragment
 from members.admin.dialogs import ConfirmDialog, ReasonDialog, carry_out
 from members.admin.keyset import page_of
 from members.admin.segment_forms import ListForm, SegmentForm
-from members.conditions import ConditionInvalid, Node, compile, parse, sentence
+from members.admin.segment_looks import REACHED, chart, job_of, looked, node_of, said
+from members.conditions import parse
+from members.facts import choices_remembered
 from members.figures import grouped
 from members.jobs import InputFile
-from members.models import ContactChannel, Job, Member, Purpose, Segment
+from members.models import ContactChannel, Purpose, Segment
 from members.queries import programme
 from members.refusals import Refusal
-from members.segment_estimates import few_of, look
-from members.segment_lint import lint
-from members.segment_queries import conditions_of, stays, trend
+from members.segment_estimates import look
+from members.segment_queries import conditions_of, stays
 from members.segment_templates import template, templates
 from members.segment_uses import uses_of
 from members.segment_words import why_entered, why_left
-from members.services.segment_jobs import COUNT, FILL, LIST
 from members.services.segments import (
     count_segment,
     make_list,
@@ -53,16 +53,6 @@ PUBLISH = "members.publish_segment"
 LIST_MEMBERS = "members.list_segment_members"
 STATES = {"draft": "info", "filling": "warning", "ready": "success", "retired": "danger"}
 _CONDITION = reverse_lazy("admin:members_segment_condition")
-_TREND_COLOUR = "#186a45"
-_REACHED = (ContactChannel.SMS, ContactChannel.WECHAT, ContactChannel.EMAIL, ContactChannel.APP)
-
-
-def said(stored: object) -> str:
-    """Return a stored condition as a sentence; one that can not be read any more says so."""
-    try:
-        return sentence(parse(stored))
-    except ConditionInvalid:
-        return _("The condition can not be read any more.")
 
 
 @admin.register(Segment)
@@ -83,9 +73,16 @@ class SegmentAdmin(StaffAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
         return super().get_queryset(request).filter(is_of_tag=False)
 
+    def load_columns(self, rows: Sequence[Model]) -> None:
+        """Say the conditions of a page, looking up names once."""
+        with choices_remembered():
+            for row in rows:
+                if isinstance(row, Segment):
+                    row.meant = said(row.condition) if row.condition else _("members of a list")  # type: ignore[attr-defined]
+
     @display(description=gettext_lazy("who belongs to it"))
-    def meaning(self, segment: Segment) -> str:
-        return said(segment.condition) if segment.condition else _("members of a list")
+    def meaning(self, segment: Any) -> str:
+        return segment.meant
 
     @display(description=gettext_lazy("sort"))
     def sort(self, segment: Segment) -> str:
@@ -148,9 +145,7 @@ class SegmentAdmin(StaffAdmin):
         form = SegmentForm(request.POST or None, address=str(_CONDITION), initial=initial, is_new=False)
         if request.method == "POST" and form.is_valid():
             try:
-                job = write_segment(
-                    segment_id=segment_id, **form.cleaned_data, by=actor_of(request), at=timezone.now()
-                )
+                job = write_segment(segment_id=segment_id, **form.cleaned_data, by=actor_of(request), at=timezone.now())
             except Refusal as refusal:
                 form.add_error(None, refusal.sentence())
             else:
@@ -163,7 +158,9 @@ class SegmentAdmin(StaffAdmin):
     def condition(self, request: HttpRequest) -> HttpResponse:
         """The condition editor after one of its buttons."""
         _require_any(request, ADD, WRITE)
-        return condition_fragment(request, name="condition", address=str(_CONDITION))
+        answer = condition_fragment(request, name="condition", address=str(_CONDITION))
+        answer.headers["HX-Trigger-After-Settle"] = "condition-changed"  # what it finds is looked up anew
+        return answer
 
     def look(self, request: HttpRequest) -> HttpResponse:
         """What the builder says, in words, and what it finds: about how many, whom it reaches, some of them, what is odd."""
@@ -174,7 +171,7 @@ class SegmentAdmin(StaffAdmin):
             node = parse(stored_of(written_in(request.POST, "condition", is_final=True)))
         except ValidationError as wrong:
             return render(request, "portal/segments/look.html", {"wrong": wrong.messages})
-        return render(request, "portal/segments/look.html", _looked(node, timezone.now()))
+        return render(request, "portal/segments/look.html", looked(node, timezone.now()))
 
     @action(description=gettext_lazy("List from numbers"), url_path="from-numbers", icon="format_list_numbered")
     def from_numbers(self, request: HttpRequest) -> HttpResponse:
@@ -216,12 +213,10 @@ class SegmentAdmin(StaffAdmin):
             "segment": segment,
             "sentence": said(segment.condition) if segment.condition else _("The members of a list that was given."),
             "badge": STATES[segment.state],
-            "job": _job_of(segment),
-            "versions": [
-                (version, said(version.condition)) for version in segment.versions.order_by("-number")[:20]
-            ],
+            "job": job_of(segment),
+            "versions": [(version, said(version.condition)) for version in segment.versions.order_by("-number")[:20]],
             "uses": uses_of(segment.pk),
-            "chart": _chart(segment, at) if is_filled else None,
+            "chart": chart(segment, at) if is_filled else None,
             "may_write": request.user.has_perm(WRITE)
             and (not segment.is_kept_up or request.user.has_perm(PUBLISH))
             and segment.state != Segment.State.RETIRED,
@@ -231,7 +226,7 @@ class SegmentAdmin(StaffAdmin):
             **_as_of(at),
         }
         if segment.state == Segment.State.DRAFT and segment.condition:
-            context |= _looked(_node(segment), at)
+            context |= looked(node_of(segment), at)
         return render(request, "portal/segments/page.html", context)
 
     def publish(self, request: HttpRequest, segment_id: int) -> HttpResponse:
@@ -241,7 +236,7 @@ class SegmentAdmin(StaffAdmin):
         form = ConfirmDialog(request, segment_id, request.POST or None)
         if request.method != "POST" or not form.is_valid():
             at = timezone.now()
-            found = look(_node(segment), at=at) if segment.condition else None
+            found = look(node_of(segment), at=at) if segment.condition else None
             words = [said(segment.condition) if segment.condition else ""]
             words += [found.matched.sentence()] if found else []
             dialog = {
@@ -300,7 +295,7 @@ class SegmentAdmin(StaffAdmin):
         segment = self._segment(segment_id)
         reached = consents.reach(
             "SELECT member_id FROM members_segmentspan WHERE segment_id = %(segment)s AND left_at IS NULL",
-            {"segment": segment.pk}, purpose=Purpose.MARKETING, at=timezone.now(), channels=_REACHED,
+            {"segment": segment.pk}, purpose=Purpose.MARKETING, at=timezone.now(), channels=REACHED,
         )  # fmt: skip
         rows = [(ContactChannel(channel).label, grouped(number)) for channel, number in reached.items()]
         context = {"reach": rows, "members": segment.members_count}
@@ -326,9 +321,7 @@ class SegmentAdmin(StaffAdmin):
         return render(request, "portal/segments/members.html", context)
 
     # --- Parts ---------------------------------------------------------------------------------------------------------
-    def _show_form(
-        self, request: HttpRequest, form: SegmentForm, segment: Segment | None, title: str
-    ) -> HttpResponse:
+    def _show_form(self, request: HttpRequest, form: SegmentForm, segment: Segment | None, title: str) -> HttpResponse:
         back = _address("change", segment.pk) if segment else _address("changelist")
         context = {
             **self._context(request, segment), "title": title, "form": form, "look": _address("look"), "back": back,
@@ -346,51 +339,6 @@ class SegmentAdmin(StaffAdmin):
             return Segment.objects.get(pk=segment_id, is_of_tag=False)
         except (Segment.DoesNotExist, ValueError) as error:
             raise Http404 from error
-
-
-def _looked(node: Node, at: datetime) -> dict[str, Any]:
-    """Return what a look at a condition shows."""
-    found = look(node, at=at, channels=_REACHED)
-    sample = found.sample
-    if not sample and found.matched.high:
-        sample = tuple(few_of(compile(node, at=at)))
-    return {
-        "sentence": sentence(node),
-        "found": found,
-        "matched": found.matched.sentence(),
-        "asked": grouped(found.matched.asked),
-        "reach": [(ContactChannel(name).label, one.sentence()) for name, one in found.reach.items()],
-        "sample": _shown(sample),
-        "remarks": lint(node, found.matched),
-    }
-
-
-def _shown(ids: Sequence[int]) -> list[Member]:
-    known = Member.objects.in_bulk(list(ids))
-    return [known[pk] for pk in ids if pk in known]
-
-
-def _node(segment: Segment) -> Node:
-    try:
-        return parse(segment.condition)
-    except ConditionInvalid:
-        return parse(None)
-
-
-def _job_of(segment: Segment) -> Job | None:
-    """Return the newest work on a segment that is not over, or that failed."""
-    jobs = Job.objects.filter(kind__in=(FILL, COUNT, LIST), params__segment=segment.pk)
-    return (
-        jobs.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING, Job.State.FAILED, Job.State.CANCELLED))
-        .order_by("-pk")
-        .first()
-    )
-
-
-def _chart(segment: Segment, at: datetime) -> dict[str, Any]:
-    days = trend(segment, at=segment.retired_at or at)
-    line = {"label": _("members"), "colour": _TREND_COLOUR, "values": [day.members for day in days]}
-    return {"labels": [f"{day.day:%m-%d}" for day in days], "lines": [line], "prefix": "", "suffix": ""}
 
 
 def _as_of(at: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from members.admin.days import last_day, local_day
 from members.admin.timeline import Names, register_sentence, store_names
 from members.figures import grouped
-from members.models import Card, Channel, ClosingReason, Identity, Member
+from members.models import Card, Channel, ClosingReason, HouseholdMember, Identity, Member
 from members.own_facts import activity_kinds
 from members.wording import enumerated
 
@@ -79,6 +79,10 @@ def _unfrozen(payload: Payload, names: Names) -> str:
     return _("No longer frozen: %(reason)s") % {"reason": payload.get("reason", "")}
 
 
+def _import_taken_back(payload: Payload, names: Names) -> str:
+    return _("The import that brought this member in, or changed it, was taken back.")
+
+
 def _personal_data_viewed(payload: Payload, names: Names) -> str:
     return _("Looked at the personal data.")
 
@@ -121,6 +125,23 @@ def _identity_unlinked(payload: Payload, names: Names) -> str:
     return _("Not known to another system any more: %(kind)s, %(issuer)s. %(reason)s") % figures
 
 
+def _household_joined(payload: Payload, names: Names) -> str:
+    role = dict(HouseholdMember.Role.choices).get(payload.get("role", ""), "")
+    return _("Belongs to a household now, as: %(role)s.") % {"role": role}
+
+
+def _household_left(payload: Payload, names: Names) -> str:
+    return _("Has left the household: %(reason)s") % {"reason": payload.get("reason", "")}
+
+
+def _household_sharing_changed(payload: Payload, names: Names) -> str:
+    if payload.get("benefits") and payload.get("vouchers"):
+        return _("The household shares benefits and vouchers.")
+    if payload.get("benefits"):
+        return _("The household shares benefits.")
+    return _("The household shares vouchers.") if payload.get("vouchers") else _("The household shares nothing.")
+
+
 def _card_bound(payload: Payload, names: Names) -> str:
     return _("Card %(number)s was given out.") % {"number": names["card"]}
 
@@ -158,6 +179,9 @@ for _kind, _sentence, _icon in (
     ("members.closed.v1", _closed, "door_front"),
 ):
     register_sentence(_kind, _sentence, icon=_icon, names={"reason": closing_reason_names})
+register_sentence("members.household_joined.v1", _household_joined, icon="group_add")
+register_sentence("members.household_left.v1", _household_left, icon="group_remove")
+register_sentence("members.household_sharing_changed.v1", _household_sharing_changed, icon="handshake")
 register_sentence("members.reopened.v1", _reopened, icon="undo")
 register_sentence("members.identity_linked.v1", _identity_linked, icon="add_link")
 register_sentence("members.identity_unlinked.v1", _identity_unlinked, icon="link_off")
@@ -172,3 +196,4 @@ register_sentence("members.personal_data_viewed.v1", _personal_data_viewed, icon
 register_sentence(
     "members.activity_recorded.v1", _activity_recorded, icon="directions_run", names={"kind": behaviour_names}
 )
+register_sentence("members.import_taken_back.v1", _import_taken_back, icon="undo")

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
+    INPUT_CLASSES,
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSingleDateWidget,
     UnfoldAdminTextareaWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -45,13 +45,15 @@ class FreezeDialog(BaseDialogForm):
     )
     last_day = forms.DateField(
         label=_("Until the end of"),
-        widget=UnfoldAdminSingleDateWidget,
+        # The browser's own calendar: the theme's would need scripts that a dialog does not bring along.
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "class": " ".join(INPUT_CLASSES)}),
+        input_formats=["%Y-%m-%d"],
         help_text=_("After this day the freeze ends by itself."),
     )
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text=_("Stays on the timeline for colleagues. No names or numbers of people."),
     )
 
@@ -97,7 +99,7 @@ class LeaveDialog(BaseDialogForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(reason.code, reason.name) for reason in reasons_for(actor_of(self.request))]
-        self.fields["reason"].choices = choices  # type: ignore[attr-defined]
+        self.fields["reason"].choices = choices
 
     def get_before_template_context(self, request: HttpRequest, object_id: int | str | None = None) -> dict[str, Any]:
         return {"lines": what_is_lost(int(object_id or 0), timezone.now()), "days": programme().closing_days}
@@ -199,12 +201,11 @@ def wish_dialog(request: HttpRequest, member: Member, wish: Wish, then: str) -> 
         dialog = {"title": wish.title, "description": wish.description, "form_submit_text": wish.submit}
         context = {"dialog": dialog, "form": form, "form_submit_text": wish.submit}
         return render(request, "unfold/helpers/dialog.html", context)
-    return carry_out(
-        request,
-        lambda: wish.act(member.pk, form, actor_of(request), timezone.now()),
-        done=wish.done,
-        then=then,
-    )
+
+    def act() -> None:
+        wish.act(member.pk, form, actor_of(request), timezone.now())
+
+    return carry_out(request, act, done=wish.done, then=then)
 
 
 def standing_of(member: Member, at: datetime) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,8 +22,10 @@ from members.admin.base import Badge, StaffAdmin, actor_of
 from members.admin.condition_editor import condition_fragment
 from members.admin.dialogs import ReasonDialog, carry_out
 from members.admin.segment_forms import TagDialog, TagForm
-from members.admin.segments import said
+from members.admin.segment_looks import said
+from members.admin.tag_lists import tag_list
 from members.admin.timeline import ActorNames, Names, register_sentence
+from members.facts import choices_remembered
 from members.figures import grouped
 from members.models import Member, Tag
 from members.refusals import Refusal
@@ -52,23 +55,29 @@ class TagAdmin(StaffAdmin):
     )
 
     def load_columns(self, rows: Sequence[Model]) -> None:
-        """Count on how many members the tags of this page are; one that is on very many says so."""
-        counted = held_counts([row.pk for row in rows], at=timezone.now())
-        for row in rows:
-            rule = row.rule if isinstance(row, Tag) else None
-            row.holders = rule.members_count if rule else counted.get(row.pk, 0)  # type: ignore[attr-defined]
+        """Count on how many members the tags of this page are, and say their rules."""
+        tags = [row for row in rows if isinstance(row, Tag)]
+        counted = held_counts([tag.pk for tag in tags if tag.rule is None], at=timezone.now())
+        with choices_remembered():
+            for tag in tags:
+                tag.holders = tag.rule.members_count if tag.rule else counted[tag.pk]  # type: ignore[attr-defined]
+                tag.meant = said(tag.rule.condition) if tag.rule else _("whom staff choose")  # type: ignore[attr-defined]
 
     @display(description=gettext_lazy("tag"), label={key: key for key in Tag.Colour.values})
     def coloured_name(self, tag: Tag) -> Badge:
         return Badge(tag.colour, tag.name)
 
     @display(description=gettext_lazy("hangs on"))
-    def rule_words(self, tag: Tag) -> str:
-        return said(tag.rule.condition) if tag.rule else _("whom staff choose")
+    def rule_words(self, tag: Any) -> str:
+        return tag.meant
 
     @display(description=gettext_lazy("members"))
     def members(self, tag: Any) -> str:
-        return _("more than %(most)s") % {"most": grouped(MOST_COUNTED)} if tag.holders > MOST_COUNTED else grouped(tag.holders)
+        return (
+            _("more than %(most)s") % {"most": grouped(MOST_COUNTED)}
+            if tag.holders > MOST_COUNTED
+            else grouped(tag.holders)
+        )
 
     @display(description=gettext_lazy("in use"), label={True: "success", False: "info"})
     def is_on_badge(self, tag: Tag) -> Badge:
@@ -79,6 +88,7 @@ class TagAdmin(StaffAdmin):
             ("condition/", self.condition, "condition"),
             ("put/<int:member_id>/", self.put, "put"),
             ("take/<int:member_id>/<int:tag_id>/", self.take, "take"),
+            ("<int:tag_id>/many/", partial(tag_list, self), "many"),
         ]
         view = self.admin_site.admin_view
         return [path(at, view(shown), name=f"members_tag_{name}") for at, shown, name in own] + super().get_urls()
@@ -178,7 +188,7 @@ class TagAdmin(StaffAdmin):
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request), "opts": self.opts, "object": tag, "tag": tag, "title": title, "form": form,
-            "may_write": may_write, "media": self.media + form.media,
+            "may_write": may_write, "may_put_many": bool(tag and not tag.rule_id and tag.is_on) and request.user.has_perm(PUT), "media": self.media + form.media,
         }  # fmt: skip
         return render(request, "portal/tags/form.html", context)
 
@@ -208,9 +218,7 @@ def _head(member: Member, at: datetime) -> dict[str, Any]:
     return {"held": tags_of(member.pk, at=at)}
 
 
-panels.register_tab(
-    "tags", label=gettext_lazy("Tags and segments"), order=70, template="portal/member/tags.html", context=_tab
-)
+panels.register_tab("tags", label=gettext_lazy("Tags"), order=70, template="portal/member/tags.html", context=_tab)
 panels.register_header("tags", order=70, template="portal/member/tags_head.html", context=_head)
 
 

@@ -1,5 +1,6 @@
 """What members do besides buying, told by their own app, or by tills and servers of the business."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from django.utils import timezone
@@ -8,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.actors import Actor
 from members.api.authentication import MemberAuthentication, TillAuthentication
 from members.api.base import ApiView, caller_key, caller_member, caller_of
 from members.api.bodies import Body
@@ -18,6 +20,7 @@ from members.models import ActivityKind
 from members.queries import MemberNotFound, member_by_public_id
 from members.refusals import Refusal
 from members.services.activities import ActivityConflict, ActivityInFuture, ActivityKindUnknown, record_activity
+from members.services.behaviours import NewBehaviour, kept_kinds, record_behaviours
 from members.services.keys import ACTIVITIES_WRITE
 from members.services.tokens import MemberIsClosed, MemberIsFrozen
 
@@ -59,6 +62,12 @@ class EventSerializer(Body):
     kind = Text(max_length=30)
     happened_at = Instant()
     value = WholeFigure(required=False, allow_null=True)
+    subject = Text(
+        required=False,
+        allow_blank=True,
+        max_length=60,
+        help_text="What it was about: the code of an article or page. Only for kinds that are kept for a set time.",
+    )
 
 
 class EventsSerializer(Body):
@@ -181,7 +190,8 @@ class EventsView(ApiView):
         summary="Tell what I did",
         description=(
             f"Up to {MOST_EVENTS} behaviours of kinds that the programme takes from apps. Each is answered by itself: recorded, "
-            "known from before by its id, or refused with the reason."
+            "known from before by its id, or refused with the reason. What is done in passing (views, searches, visits) is kept "
+            "for a set time, and only with the member's consent to `behaviour`."
         ),
         tags=["Me"],
         request=EventsSerializer,
@@ -193,30 +203,57 @@ class EventsView(ApiView):
         asked = EventsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         events = asked.validated_data["events"]
-        kinds = {event["kind"] for event in events}
-        open_kinds = set(
-            ActivityKind.objects.filter(code__in=kinds, is_open_to_members=True).values_list("code", flat=True)
-        )
-        results = []
-        for event in events:
-            try:
-                if event["kind"] not in open_kinds:
-                    raise ActivityKindUnknown(kind=event["kind"])
-                recorded = record_activity(
-                    member_id=member.pk,
-                    kind=event["kind"],
-                    source=f"member:{member.pk}",  # ids of one member's app can not meet those of another's
-                    external_ref=event["id"],
-                    happened_at=event["happened_at"],
-                    value=event.get("value"),
-                    by=caller_of(request).actor,
-                    at=at,
-                )
-            except Refusal as refusal:
-                results.append(_result(event["id"], "refused", refusal.code, refusal.sentence()))
-            else:
-                results.append(_result(event["id"], "known" if recorded.repeated else "recorded"))
-        return Response(EventResultsSerializer({"events": results}).data, status=202)
+        actor = caller_of(request).actor
+        kept = kept_kinds([event["kind"] for event in events])
+        passing = [event for event in events if event["kind"] in kept]
+        results = _told_in_passing(member.pk, passing, actor, at) if passing else {}
+        lasting = [event for event in events if event["kind"] not in kept]
+        results |= _told_for_ever(member.pk, lasting, actor, at)
+        return Response(EventResultsSerializer({"events": [results[id(event)] for event in events]}).data, status=202)
+
+
+def _told_in_passing(member_id: int, events: list[dict[str, Any]], by: Actor, at: datetime) -> dict[int, Any]:
+    """Record events of kinds that are kept for a set time, all at once; return their results by event."""
+    told = [
+        NewBehaviour(event["id"], event["kind"], event["happened_at"], event.get("value"), event.get("subject", ""))
+        for event in events
+    ]
+    found = {}
+    for event, outcome in zip(
+        events, record_behaviours(member_id=member_id, behaviours=told, by=by, at=at), strict=True
+    ):
+        refusal = outcome.refusal
+        code, detail = (refusal.code, refusal.sentence()) if refusal else (None, None)
+        found[id(event)] = _result(event["id"], outcome.result, code, detail)
+    return found
+
+
+def _told_for_ever(member_id: int, events: list[dict[str, Any]], by: Actor, at: datetime) -> dict[int, Any]:
+    """Record events that stay and may be worth points, one by one; return their results by event."""
+    kinds = {event["kind"] for event in events}
+    open_kinds = set(
+        ActivityKind.objects.filter(code__in=kinds, is_open_to_members=True).values_list("code", flat=True)
+    )
+    found = {}
+    for event in events:
+        try:
+            if event["kind"] not in open_kinds:
+                raise ActivityKindUnknown(kind=event["kind"])
+            recorded = record_activity(
+                member_id=member_id,
+                kind=event["kind"],
+                source=f"member:{member_id}",  # ids of one member's app can not meet those of another's
+                external_ref=event["id"],
+                happened_at=event["happened_at"],
+                value=event.get("value"),
+                by=by,
+                at=at,
+            )
+        except Refusal as refusal:
+            found[id(event)] = _result(event["id"], "refused", refusal.code, refusal.sentence())
+        else:
+            found[id(event)] = _result(event["id"], "known" if recorded.repeated else "recorded")
+    return found
 
 
 def _result(event_id: str, result: str, code: str | None = None, detail: str | None = None) -> dict[str, Any]:

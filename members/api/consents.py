@@ -46,7 +46,9 @@ class ConsentChannelSerializer(serializers.Serializer):
     channel = serializers.ChoiceField(choices=_CHANNELS, allow_null=True)
     said = serializers.ChoiceField(choices=["given", "withdrawn", "nothing"], help_text="What the member last said.")
     since = Instant(allow_null=True)
-    is_allowed = serializers.BooleanField(help_text="What follows from everything that was said, also for other purposes.")
+    is_allowed = serializers.BooleanField(
+        help_text="What follows from everything that was said, also for other purposes."
+    )
 
 
 class ConsentSerializer(serializers.Serializer):
@@ -74,7 +76,11 @@ class SayConsentSerializer(Body):
         help_text="Where the purpose has channels: these only. None: all of them.",
     )  # fmt: skip
     text_version = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=32_767, help_text="Of the words that were shown. Needed for a yes."
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=32_767,
+        help_text="Of the words that were shown. Needed for a yes.",
     )
     by_guardian = serializers.BooleanField(
         required=False, default=False, help_text="A parent or guardian says it, which members under 14 need."
@@ -83,7 +89,9 @@ class SayConsentSerializer(Body):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["given"] and not attrs.get("text_version"):
             # The words that were seen are part of the answer.
-            raise serializers.ValidationError({"text_version": self.fields["text_version"].error_messages["required"]}, "required")
+            raise serializers.ValidationError(
+                {"text_version": self.fields["text_version"].error_messages["required"]}, "required"
+            )
         return attrs
 
 
@@ -103,7 +111,9 @@ _STOP: Final[Mapping[str, Any]] = {
 _CONSENT_EXAMPLES: Final = [
     OpenApiExample("Offers by text message only", value=_OFFERS, response_only=True),
     OpenApiExample(
-        "Yes to offers by text message", value={"given": True, "channels": ["sms"], "text_version": 1}, request_only=True
+        "Yes to offers by text message",
+        value={"given": True, "channels": ["sms"], "text_version": 1},
+        request_only=True,
     ),
     OpenApiExample("No to all offers", value={"given": False}, request_only=True),
 ]
@@ -214,7 +224,7 @@ class DataCopyView(ApiView):
     def post(self, request: Request) -> Response:
         at, member = timezone.now(), caller_member(request)
         wish = request_copy(member_id=member.pk, way=ConsentEntry.Way.SELF, by=caller_of(request).actor, at=at)
-        return Response(JobSerializer(told(Job.objects.get(pk=wish.job_id), at)).data, status=202)
+        return Response(JobSerializer(told(Job.objects.get(pk=wish.job_id or 0), at)).data, status=202)
 
 
 def consent_of(member: Member, purpose: str, at: datetime) -> dict[str, Any]:

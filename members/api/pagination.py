@@ -44,13 +44,15 @@ class Page[M: Model]:
         return {"items": rows, "next": self.next, "previous": self.previous}
 
 
-def page_of[M: Model](rows: QuerySet[M], request: Request, *, by: str, newest_first: bool = True) -> Page[M]:
-    """Return the page of `rows` that the request asks for with `cursor` and `limit`.
+def page_of[M: Model](
+    rows: QuerySet[M], request: Request, *, by: str, newest_first: bool = True, most: int = MOST
+) -> Page[M]:
+    """Return the page of `rows` that the request asks for with `cursor` and `limit`, which may be up to `most`.
 
     Ordered by the field `by` (a moment or a whole number) and then by id, both descending when newest first.
-    Raises `BadQuery` for a limit outside 1 to 100 or a cursor that was not given out here.
+    Raises `BadQuery` for a limit out of these bounds or a cursor that was not given out here.
     """
-    limit = _limit(request)
+    limit = _limit(request, most)
     backwards, edge = _read_cursor(request, by)
     descending = newest_first != backwards
     signs = "-" if descending else ""
@@ -84,10 +86,10 @@ def page_serializer(item: type[serializers.Serializer], name: str) -> type[seria
     return type(name, (serializers.Serializer,), fields)
 
 
-def _limit(request: Request) -> int:
+def _limit(request: Request, most: int) -> int:
     text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MOST):
-        raise BadQuery("limit", _("A page has 1 to 100 items."))
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= most):
+        raise BadQuery("limit", _("A page has 1 to %(most)s items.") % {"most": most})
     return int(text)
 
 

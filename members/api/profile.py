@@ -1,7 +1,7 @@
 """What a member sees and changes of themself: profile and preferences."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.utils import timezone
@@ -21,7 +21,7 @@ from members.api.permissions import IsMember
 from members.api.preconditions import IF_MATCH, PreconditionRequired, version_asked, with_etag
 from members.api.serializers import StoreSerializer
 from members.identifiers import MEMBER, STORE
-from members.models import Member, MemberAttribute, MemberPreference, Store
+from members.models import ContactChannel, Member, MemberAttribute, MemberPreference, Store
 from members.profiles import Completeness, Detail, completeness_of, details_of
 from members.services.details import ConsentRequired, DetailInvalid, DetailUnknown
 from members.services.enrolment import EmailInUse, InvalidBirthday, InvalidEmail
@@ -34,7 +34,10 @@ from members.services.profile import (
     change_profile,
 )
 
-MOST_DETAILS = 100
+MOST_DETAILS: Final = 100
+#: Named in the published description (config/settings/api.py).
+CHANNELS: Final = ContactChannel.values
+DETAIL_KINDS: Final = MemberAttribute.Kind.values
 _LANGUAGES = [code for code, _name in settings.LANGUAGES]
 
 
@@ -51,7 +54,7 @@ class DetailSerializer(serializers.Serializer):
     code = serializers.CharField(source="attribute.code")
     label = serializers.CharField(source="attribute.name")  # type: ignore[assignment]
     purpose = serializers.CharField(source="attribute.purpose", help_text="What it is kept for.")
-    kind = serializers.ChoiceField(source="attribute.kind", choices=MemberAttribute.Kind.values)
+    kind = serializers.ChoiceField(source="attribute.kind", choices=DETAIL_KINDS)
     unit = serializers.CharField(source="attribute.unit", help_text="Of a number; may be empty.")
     is_sensitive = serializers.BooleanField(
         source="attribute.is_sensitive", help_text="Kept only when the member agrees: name it in `agreed`."
@@ -59,13 +62,15 @@ class DetailSerializer(serializers.Serializer):
     can_change = serializers.BooleanField(source="attribute.is_open_to_members")
     answers = serializers.SerializerMethodField(help_text="Of the kinds with a list.")
     value = serializers.SerializerMethodField(
-        help_text="By kind: text, decimal string, date, boolean, a code, or a list of codes; null when not known."
+        method_name="known_value",
+        help_text="By kind: text, decimal string, date, boolean, a code, or a list of codes; null when not known.",
     )
 
     def get_answers(self, detail: Detail) -> list[dict[str, str]]:
         return [{"code": code, "label": label} for code, label in detail.answers.items()]
 
-    def get_value(self, detail: Detail) -> Any:
+    def known_value(self, detail: Detail) -> Any:
+        """Return the value as JSON writes it."""
         return plain_value(detail)
 
 
@@ -145,8 +150,8 @@ class PreferencesSerializer(Body):
 
     language = serializers.ChoiceField(choices=_LANGUAGES)
     channels = serializers.ListField(
-        child=serializers.ChoiceField(choices=MemberPreference.Channel.values),
-        max_length=len(MemberPreference.Channel.values),
+        child=serializers.ChoiceField(choices=CHANNELS),
+        max_length=len(CHANNELS),
         help_text="The dearest first. They allow nothing that consent does not.",
     )
     quiet_hours = QuietHoursSerializer(allow_null=True)

@@ -8,7 +8,9 @@ from members.api.closing import ClosureView
 from members.api.consents import ConsentsView, ConsentView, DataCopyView
 from members.api.integration import ShopMemberView
 from members.api.jobs import JobResultView, JobView
+from members.api.onboarding import OnboardingView
 from members.api.profile import MeView, PreferencesView
+from members.api.segments import SegmentMembersView, SegmentsView
 from members.api.views import DevLoginView, ProgramView
 
 
@@ -45,12 +47,15 @@ def routes(*, demo: bool) -> list[URLPattern]:
 urlpatterns = [
     *routes(demo=settings.DEMO),
     path("me", MeView.as_view(), name="me"),
+    path("me/onboarding", OnboardingView.as_view(), name="my_onboarding"),
     path("me/preferences", PreferencesView.as_view(), name="my_preferences"),
     path("me/consents", ConsentsView.as_view(), name="my_consents"),
     path("me/consents/<slug:purpose>", ConsentView.as_view(), name="my_consent"),
     path("me/data-export", DataCopyView.as_view(), name="my_data_copy"),
     path("me/closure", ClosureView.as_view(), name="my_closure"),
     path("integration/members/<order_no:external_id>", ShopMemberView.as_view(), name="shop_member"),
+    path("integration/segments", SegmentsView.as_view(), name="segments"),
+    path("integration/segments/<ref:segment>/members", SegmentMembersView.as_view(), name="segment_members"),
     path("me/events", EventsView.as_view(), name="my_events"),
     path("pos/activities", ActivitiesView.as_view(), name="activities"),
     path("jobs/<ref:job>", JobView.as_view(), name="job"),

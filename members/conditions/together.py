@@ -28,13 +28,16 @@ class Together:
     params: Mapping[str, Any]
 
 
-def together(nodes: Sequence[tuple[int, Node]], *, asked: str) -> Together:
-    """Return conditions, each with the number of whoever asks, to be asked at once. `asked` is SQL of the members."""
+def together(nodes: Sequence[tuple[int, Node]], *, asked: str, with_due: bool = True) -> Together:
+    """Return conditions, each with the number of whoever asks, to be asked at once. `asked` is SQL of the members.
+
+    Without `with_due` the moments are not worked out: `due_at` is NULL.
+    """
     tests: dict[tuple[str, str, Any], Test] = {}
     for _asker, node in nodes:
         for test in tests_of(node):
             tests.setdefault(_name(test), test)
-    facts = _facts_of(tests.values())
+    facts = _facts_of(tests.values(), with_due=with_due)
     params, moments = dict(facts.params), list(facts.moments)
     columns, names = [], {}
     for number, (name, test) in enumerate(tests.items()):
@@ -43,7 +46,7 @@ def together(nodes: Sequence[tuple[int, Node]], *, asked: str) -> Together:
         text, more = comparison(test, value, f"q{number}")
         columns.append(f"coalesce({text}, FALSE) AS t{number}")
         params |= more
-        due = next_change_of_test(test, value, f"d{number}")
+        due = next_change_of_test(test, value, f"d{number}") if with_due else None
         if due is not None:
             moments.append(due[0])
             params |= due[1]
@@ -81,8 +84,9 @@ class _Facts:
     moments: list[str]
 
 
-def _facts_of(tests: Iterable[Test]) -> _Facts:
+def _facts_of(tests: Iterable[Test], *, with_due: bool) -> _Facts:
     found = _Facts([], {}, {}, [])
+    known: set[tuple[str, tuple[tuple[str, int | str], ...]]] = set()
     for test in tests:
         if test.key in found.names:
             continue
@@ -91,8 +95,10 @@ def _facts_of(tests: Iterable[Test]) -> _Facts:
         text, more = test.use.sql(name, at=_AT, zone=_ZONE)
         found.columns.append(f"{text} AS {name}")
         found.params.update(more)
-        foreseen = test.use.next_change_sql(name, at=_AT, zone=_ZONE)
-        if foreseen is not None:
+        foreseen = test.use.next_change_sql(name, at=_AT, zone=_ZONE) if with_due else None
+        # Facts of one window fall out of it together.
+        if foreseen is not None and (same := (test.use.fact.next_change, test.use.args)) not in known:
+            known.add(same)
             found.columns.append(f"{foreseen[0]} AS n{number}")
             found.moments.append(f"v.n{number}")
     return found

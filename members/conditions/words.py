@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from members.conditions.asking import FailedTest
 from members.conditions.tree import Group, Node, Test, plain
-from members.facts import FactUnknown, FactUse, use_of
+from members.facts import FactUnknown, FactUse, labels, use_of
 from members.figures import grouped, money
 from members.queries import programme
 
@@ -113,7 +113,7 @@ def _what(use: FactUse, op: str, expected: Any) -> str:
 
 
 def _labels(use: FactUse, codes: Sequence[str]) -> list[str]:
-    known = use.fact.choices(codes) if use.fact.choices else {}
+    known = labels(use.fact.choices, codes) if use.fact.choices else {}
     return [str(known.get(code, code)) for code in codes]
 
 

@@ -61,12 +61,23 @@ RECRUITING_SOURCES = [
     ("advertising", "广告投放", "廣告投放", "Advertising"),
 ]
 
+# code (which is the part of the profile that is told), zh-Hans, zh-Hant, English
+FIRST_TASKS = [
+    ("phone", "绑定手机号", "綁定手機號碼", "Tell us your phone number"),
+    ("birthday", "填写生日", "填寫生日", "Tell us your birthday"),
+]
+
 
 def make(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     reasons = apps.get_model("members", "ClosingReason").objects
     for order, (code, is_open, hans, hant, english) in enumerate(CLOSING_REASONS, 1):
         names = {"name": hans, "name_zh_hans": hans, "name_zh_hant": hant, "name_en": english}
         reasons.get_or_create(code=code, defaults={"is_open_to_members": is_open, "order": order, **names})
+    tasks = apps.get_model("members", "OnboardingTask").objects
+    for order, (code, hans, hant, english) in enumerate(FIRST_TASKS, 1):
+        names = {"name": hans, "name_zh_hans": hans, "name_zh_hant": hant, "name_en": english}
+        known = {"fact": f"members.knows?part={code}", "op": "is", "value": True}
+        tasks.get_or_create(code=code, defaults={"condition": {"all": [known]}, "order": order, **names})
     sources = apps.get_model("members", "RecruitingSource").objects
     for code, hans, hant, english in RECRUITING_SOURCES:
         names = {"name": hans, "name_zh_hans": hans, "name_zh_hant": hant, "name_en": english}
@@ -625,11 +636,10 @@ class Migration(migrations.Migration):
                             choices=[
                                 ("email", "e-mail"),
                                 ("sms", "text message"),
-                                ("push", "app notification"),
                                 ("wechat", "WeChat"),
-                                ("inbox", "inbox in the app"),
-                                ("voice", "phone call"),
-                                ("mail", "letter"),
+                                ("app", "app"),
+                                ("phone", "phone call"),
+                                ("post", "letter"),
                             ],
                             max_length=10,
                         ),
@@ -1272,9 +1282,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="memberpreference",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("channels__contained_by", ["email", "sms", "push", "wechat", "inbox", "voice", "mail"])
-                ),
+                condition=models.Q(("channels__contained_by", ["email", "sms", "wechat", "app", "phone", "post"])),
                 name="preferred_channels_are_known",
             ),
         ),
@@ -1778,11 +1786,281 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
+        migrations.CreateModel(
+            name="OnboardingTaskEvent",
+            fields=[
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                (
+                    "code",
+                    models.SlugField(
+                        db_index=False,
+                        help_text="How apps name it. It can not be changed later.",
+                        max_length=30,
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="task")),
+                ("name_zh_hans", models.CharField(max_length=60, null=True, verbose_name="task")),
+                ("name_zh_hant", models.CharField(max_length=60, null=True, verbose_name="task")),
+                ("name_en", models.CharField(max_length=60, null=True, verbose_name="task")),
+                ("hint", models.CharField(blank=True, max_length=120, verbose_name="what members read beneath")),
+                (
+                    "hint_zh_hans",
+                    models.CharField(blank=True, max_length=120, null=True, verbose_name="what members read beneath"),
+                ),
+                (
+                    "hint_zh_hant",
+                    models.CharField(blank=True, max_length=120, null=True, verbose_name="what members read beneath"),
+                ),
+                (
+                    "hint_en",
+                    models.CharField(blank=True, max_length=120, null=True, verbose_name="what members read beneath"),
+                ),
+                ("condition", models.JSONField(verbose_name="done when")),
+                (
+                    "days",
+                    models.PositiveSmallIntegerField(
+                        default=30,
+                        help_text="So many days after joining it is on the list.",
+                        verbose_name="shown for (days)",
+                    ),
+                ),
+                ("is_on", models.BooleanField(default=True, verbose_name="in use")),
+                ("order", models.PositiveSmallIntegerField(default=0, verbose_name="place in the list")),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Household",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "shares_benefits",
+                    models.BooleanField(
+                        default=False,
+                        help_text="What one is entitled to, the others may use as well.",
+                        verbose_name="benefits are shared",
+                    ),
+                ),
+                (
+                    "shares_vouchers",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The vouchers of one may be used by the others.",
+                        verbose_name="vouchers are shared",
+                    ),
+                ),
+                ("made_at", models.DateTimeField(verbose_name="made at")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="ended at")),
+            ],
+            options={
+                "verbose_name": "household",
+                "verbose_name_plural": "households",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ended_at__isnull", True), ("ended_at__gte", models.F("made_at")), _connector="OR"
+                        ),
+                        name="household_ends_after_it_begins",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="HouseholdMember",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("head", "head"), ("adult", "adult"), ("child", "child")],
+                        max_length=8,
+                        verbose_name="role",
+                    ),
+                ),
+                ("agreed_at", models.DateTimeField(verbose_name="agreed at")),
+                ("left_at", models.DateTimeField(null=True, verbose_name="left at")),
+                ("actor_kind", models.CharField(max_length=12, verbose_name="kind of actor")),
+                ("actor_id", models.BigIntegerField(null=True, verbose_name="actor")),
+                (
+                    "household",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="people",
+                        to="members.household",
+                        verbose_name="household",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="households",
+                        to="members.member",
+                        verbose_name="member",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "member of a household",
+                "verbose_name_plural": "members of households",
+            },
+        ),
+        migrations.CreateModel(
+            name="OnboardingTask",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.SlugField(
+                        help_text="How apps name it. It can not be changed later.",
+                        max_length=30,
+                        unique=True,
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="task")),
+                ("name_zh_hans", models.CharField(max_length=60, null=True, verbose_name="task")),
+                ("name_zh_hant", models.CharField(max_length=60, null=True, verbose_name="task")),
+                ("name_en", models.CharField(max_length=60, null=True, verbose_name="task")),
+                ("hint", models.CharField(blank=True, max_length=120, verbose_name="what members read beneath")),
+                (
+                    "hint_zh_hans",
+                    models.CharField(blank=True, max_length=120, null=True, verbose_name="what members read beneath"),
+                ),
+                (
+                    "hint_zh_hant",
+                    models.CharField(blank=True, max_length=120, null=True, verbose_name="what members read beneath"),
+                ),
+                (
+                    "hint_en",
+                    models.CharField(blank=True, max_length=120, null=True, verbose_name="what members read beneath"),
+                ),
+                ("condition", models.JSONField(verbose_name="done when")),
+                (
+                    "days",
+                    models.PositiveSmallIntegerField(
+                        default=30,
+                        help_text="So many days after joining it is on the list.",
+                        verbose_name="shown for (days)",
+                    ),
+                ),
+                ("is_on", models.BooleanField(default=True, verbose_name="in use")),
+                ("order", models.PositiveSmallIntegerField(default=0, verbose_name="place in the list")),
+            ],
+            options={
+                "verbose_name": "task of new members",
+                "verbose_name_plural": "tasks of new members",
+                "ordering": ["order", "code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("days__gte", 1), ("days__lte", 366)),
+                        name="onboarding_task_is_shown_for_a_while",
+                    )
+                ],
+            },
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="onboardingtask",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "members_onboardingtaskevent" ("code", "condition", "days", "hint", "hint_en", "hint_zh_hans", "hint_zh_hant", "id", "is_on", "name", "name_en", "name_zh_hans", "name_zh_hant", "order", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."code", NEW."condition", NEW."days", NEW."hint", NEW."hint_en", NEW."hint_zh_hans", NEW."hint_zh_hant", NEW."id", NEW."is_on", NEW."name", NEW."name_en", NEW."name_zh_hans", NEW."name_zh_hant", NEW."order", _pgh_attach_context(), NOW(), \'insert\', NEW."id"); RETURN NULL;',
+                    hash="a85b24ebcf27fd8a59e7136b81deb44ecb9c8efd",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_4e5c1",
+                    table="members_onboardingtask",
+                    when="AFTER",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="onboardingtask",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "members_onboardingtaskevent" ("code", "condition", "days", "hint", "hint_en", "hint_zh_hans", "hint_zh_hant", "id", "is_on", "name", "name_en", "name_zh_hans", "name_zh_hant", "order", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."code", NEW."condition", NEW."days", NEW."hint", NEW."hint_en", NEW."hint_zh_hans", NEW."hint_zh_hant", NEW."id", NEW."is_on", NEW."name", NEW."name_en", NEW."name_zh_hans", NEW."name_zh_hant", NEW."order", _pgh_attach_context(), NOW(), \'update\', NEW."id"); RETURN NULL;',
+                    hash="cca78279f64b452e8d6bdc970add58777e1b6c16",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_c6841",
+                    table="members_onboardingtask",
+                    when="AFTER",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="onboardingtask",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "members_onboardingtaskevent" ("code", "condition", "days", "hint", "hint_en", "hint_zh_hans", "hint_zh_hant", "id", "is_on", "name", "name_en", "name_zh_hans", "name_zh_hant", "order", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (OLD."code", OLD."condition", OLD."days", OLD."hint", OLD."hint_en", OLD."hint_zh_hans", OLD."hint_zh_hant", OLD."id", OLD."is_on", OLD."name", OLD."name_en", OLD."name_zh_hans", OLD."name_zh_hant", OLD."order", _pgh_attach_context(), NOW(), \'delete\', OLD."id"); RETURN NULL;',
+                    hash="f18271c0db6b052a93429780fe7cde33ad339510",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_f5147",
+                    table="members_onboardingtask",
+                    when="AFTER",
+                ),
+            ),
+        ),
+        migrations.AddField(
+            model_name="onboardingtaskevent",
+            name="pgh_context",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            ),
+        ),
+        migrations.AddField(
+            model_name="onboardingtaskevent",
+            name="pgh_obj",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="members.onboardingtask",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="householdmember",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["head", "adult", "child"])), name="household_role_is_known"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="householdmember",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("left_at__isnull", True)), fields=("member",), name="member_lives_in_one_household"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="householdmember",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("left_at__isnull", True), ("role", "head")),
+                fields=("household",),
+                name="household_has_one_head",
+            ),
+        ),
         migrations.RunSQL(REGIONS_ARE_A_TREE, DROP_TREE),
         migrations.RunSQL(
             "".join(
                 refuse_changes_sql(f"members_{name}event")
-                for name in ("region", "recruitingsource", "closingreason", "memberattribute", "attributechoice")
+                for name in (
+                    "region",
+                    "recruitingsource",
+                    "closingreason",
+                    "memberattribute",
+                    "attributechoice",
+                    "onboardingtask",
+                )
             ),
             migrations.RunSQL.noop,
         ),

@@ -109,6 +109,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "text of a consent",
                 "verbose_name_plural": "texts of consents",
+                "permissions": [("publish_consenttext", "Can publish the words that members agree to")],
                 "ordering": ["purpose", "-version"],
                 "constraints": [
                     models.UniqueConstraint(fields=("purpose", "version"), name="versions_of_a_consent_are_numbered"),
@@ -231,6 +232,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "consent",
                 "verbose_name_plural": "consents",
+                "permissions": [("record_consent", "Can record what members agree to, and stop all contact")],
                 "indexes": [
                     models.Index(
                         fields=["member", "purpose", "channel", "-happened_at", "-id"], name="consents_of_member"

@@ -8,15 +8,19 @@ from members.models.cards import Card, CardBatch
 from members.models.consents import ConsentEntry, ConsentState, ConsentText, ContactChannel, Purpose
 from members.models.decisions import Decision
 from members.models.exports import FileTaken, MemberExport, MemberExportPart
+from members.models.households import Household, HouseholdMember
 from members.models.imports import ImportMapping, MemberImport, MemberImportPart, MemberImportRow
 from members.models.merges import DuplicatePair, Merge
+from members.models.onboarding import OnboardingTask
 from members.models.operators import Operator
 from members.models.people import Identity, Member, MemberPerson
 from members.models.places import Brand, Channel, RecruitingSource, Region, Store
 from members.models.privacy import PrivacyRequest
 from members.models.programme import Programme
 from members.models.proposals import ApprovalRule, LimitUsage, OperatorLimit, OwnMembership, Proposal
+from members.models.risk import RiskFinding, RiskReview, RiskRule
 from members.models.segments import Segment, SegmentClock, SegmentDue, SegmentSpan, SegmentVersion
+from members.models.sign_ins import FindTally, RecoveryCode, SecondStep, SignInTries
 from members.models.standing import ClosingReason, Closure, MemberFreeze
 from members.models.tags import MemberTag, Tag
 from members.models.timeline import ParkedEntry, Subscription, TimelineEntry
@@ -43,6 +47,9 @@ __all__ = [
     "Decision",
     "DuplicatePair",
     "FileTaken",
+    "FindTally",
+    "Household",
+    "HouseholdMember",
     "IdempotentAnswer",
     "Identity",
     "ImportMapping",
@@ -63,6 +70,7 @@ __all__ = [
     "MemberTag",
     "MemberToken",
     "Merge",
+    "OnboardingTask",
     "Operator",
     "OperatorLimit",
     "OwnMembership",
@@ -71,13 +79,19 @@ __all__ = [
     "Programme",
     "Proposal",
     "Purpose",
+    "RecoveryCode",
     "RecruitingSource",
     "Region",
+    "RiskFinding",
+    "RiskReview",
+    "RiskRule",
+    "SecondStep",
     "Segment",
     "SegmentClock",
     "SegmentDue",
     "SegmentSpan",
     "SegmentVersion",
+    "SignInTries",
     "Store",
     "Subscription",
     "Tag",

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from members.models.consents import ContactChannel
 from members.models.people import Member
 
 
@@ -160,20 +161,13 @@ class MemberPreference(models.Model):
 
     personal_data: ClassVar[tuple[str, ...]] = ("channels", "quiet_from", "quiet_to")
 
-    class Channel(models.TextChoices):
-        EMAIL = "email", pgettext_lazy("message channel", "e-mail")
-        SMS = "sms", pgettext_lazy("message channel", "text message")
-        PUSH = "push", pgettext_lazy("message channel", "app notification")
-        WECHAT = "wechat", pgettext_lazy("message channel", "WeChat")
-        INBOX = "inbox", pgettext_lazy("message channel", "inbox in the app")
-        VOICE = "voice", pgettext_lazy("message channel", "phone call")
-        MAIL = "mail", pgettext_lazy("message channel", "letter")
-
     member = models.OneToOneField(
         Member, on_delete=models.PROTECT, primary_key=True, related_name="preference", verbose_name=_("member")
     )
     channels = ArrayField(
-        models.CharField(max_length=10, choices=Channel), verbose_name=_("channels, the dearest first"), default=list
+        models.CharField(max_length=10, choices=ContactChannel),
+        verbose_name=_("channels, the dearest first"),
+        default=list,
     )
     quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
     quiet_to = models.TimeField(_("quiet until"), null=True, blank=True)
@@ -184,7 +178,7 @@ class MemberPreference(models.Model):
         verbose_name_plural = _("preferences")
         constraints = [
             models.CheckConstraint(
-                condition=Q(channels__contained_by=["email", "sms", "push", "wechat", "inbox", "voice", "mail"]),
+                condition=Q(channels__contained_by=["email", "sms", "wechat", "app", "phone", "post"]),
                 name="preferred_channels_are_known",
             ),
             models.CheckConstraint(

@@ -51,6 +51,7 @@ class ConsentText(models.Model):
     class Meta:
         verbose_name = _("text of a consent")
         verbose_name_plural = _("texts of consents")
+        permissions = [("publish_consenttext", "Can publish the words that members agree to")]
         ordering = ["purpose", "-version"]
         constraints = [
             models.UniqueConstraint(fields=["purpose", "version"], name="versions_of_a_consent_are_numbered"),
@@ -110,6 +111,7 @@ class ConsentEntry(models.Model):
     class Meta:
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
+        permissions = [("record_consent", "Can record what members agree to, and stop all contact")]
         constraints = [
             models.CheckConstraint(condition=Q(purpose__in=Purpose.values), name="purpose_of_consent_is_known"),
             models.CheckConstraint(

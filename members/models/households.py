@@ -32,7 +32,8 @@ class Household(models.Model):
         verbose_name_plural = _("households")
         constraints = [
             models.CheckConstraint(
-                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("made_at")), name="household_ends_after_it_begins"
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("made_at")),
+                name="household_ends_after_it_begins",
             )
         ]
 
@@ -53,9 +54,7 @@ class HouseholdMember(models.Model):
     household = models.ForeignKey(
         Household, on_delete=models.PROTECT, related_name="people", verbose_name=_("household")
     )
-    member = models.ForeignKey(
-        Member, on_delete=models.PROTECT, related_name="households", verbose_name=_("member")
-    )
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="households", verbose_name=_("member"))
     role = models.CharField(_("role"), max_length=8, choices=Role)
     agreed_at = models.DateTimeField(_("agreed at"))
     left_at = models.DateTimeField(_("left at"), null=True)

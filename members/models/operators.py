@@ -1,5 +1,7 @@
 """Staff who sign in."""
 
+import hashlib
+from collections.abc import Iterator
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -12,7 +14,8 @@ from members.models.places import Store
 class Operator(AbstractUser):
     """One member of staff with a sign-in of their own. Rights come from roles (groups made by migration).
 
-    Accounts are never shared and never deleted: who leaves is made inactive, and their sessions end.
+    Accounts are never shared and never deleted: who leaves is made inactive, and their sessions end for good: a trigger
+    counts `sign_in_epoch` on, which every session knows. It only ever grows.
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ("username", "first_name", "last_name", "email", "display_name")
@@ -26,6 +29,10 @@ class Operator(AbstractUser):
         help_text=_("Store staff see these stores only. Empty: all stores."),
     )
 
+    sign_in_epoch = models.PositiveIntegerField(
+        _("how often all sign-ins were ended"), default=0, db_default=0, editable=False
+    )
+
     class Meta:
         verbose_name = _("operator")
         verbose_name_plural = _("operators")
@@ -33,6 +40,19 @@ class Operator(AbstractUser):
     def __str__(self) -> str:
         return self.display_name or self.username
 
+    def get_session_auth_hash(self) -> str:
+        """Return what open sessions must know: it changes with the password, and whenever all sessions are ended."""
+        return _with_epoch(super().get_session_auth_hash(), self.sign_in_epoch)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """Yield the same under keys that were in use before."""
+        for known in super().get_session_auth_fallback_hash():
+            yield _with_epoch(known, self.sign_in_epoch)
+
     def get_full_name(self) -> str:
         """The name that pages show: Chinese names are not put together from two fields."""
         return str(self)
+
+
+def _with_epoch(known: str, epoch: int) -> str:
+    return hashlib.sha256(f"{known}:{epoch}".encode()).hexdigest()

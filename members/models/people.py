@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Right
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -171,6 +171,7 @@ class MemberPerson(models.Model):
             models.Index(fields=["name_pinyin"], name="person_pinyin_prefix", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["name_initials"], name="person_initials_prefix", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["phone"], name="person_phone_prefix", opclasses=["varchar_pattern_ops"]),
+            models.Index(Right("phone", 4), name="person_phone_tail"),
         ]
 
     def __str__(self) -> str:
@@ -217,6 +218,7 @@ class Identity(models.Model):
                 name="identity_of_wechat_has_its_form",
             ),
         ]
+        indexes = [models.Index(fields=["value"], name="identities_by_value")]
 
     def __str__(self) -> str:
         return f"{self.issuer}: {self.value}"

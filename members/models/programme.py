@@ -41,6 +41,14 @@ class Programme(models.Model):
         db_default=7,
         help_text=_("So many days after a member asks to leave, the membership ends. Until then it can be taken back."),
     )
+    second_step_required = models.BooleanField(
+        _("second step at sign-in"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "On: administrators, finance and service supervisors must sign in with six digits from their phone too."
+        ),
+    )
 
     class Meta:
         verbose_name = _("programme")

@@ -95,21 +95,18 @@ def record_behaviours(
     ]
 
 
-def forget_behaviours(*, member_id: int) -> int:
-    """Delete what a member did in passing, within the caller's transaction; return how much it was."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM members_behaviour WHERE member_id = %s", [member_id])
+def forget_expired(*, at: datetime, limit: int = 5_000) -> int:
+    """Delete up to `limit` behaviours that are kept no longer; return how many."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM members_behaviour WHERE id IN (
+                SELECT id FROM members_behaviour WHERE expires_at <= %s ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            """,
+            [at, limit],
+        )
         return cursor.rowcount
-
-
-def ensure_partitions(*, at: datetime) -> int:
-    """Make the partitions in which behaviours of today may expire; return how many were made."""
-    return _call("members_ensure_behaviour_partitions", at)
-
-
-def drop_expired(*, at: datetime) -> int:
-    """Drop the months in which everything has expired; return how many."""
-    return _call("members_drop_expired_behaviours", at)
 
 
 def _refusal_of_member(member_id: int, status: str, at: datetime) -> MembersRefusal | None:
@@ -131,7 +128,7 @@ def _refusal(one: NewBehaviour, kept: dict[str, int], at: datetime) -> MembersRe
 
 
 def _insert(member_id: int, behaviours: Sequence[NewBehaviour], kept: dict[str, int]) -> set[str]:
-    """Insert those that are not known; return their ids. The member is locked, so nobody inserts beside."""
+    """Insert those that are not known; return their ids."""
     first = {one.external_ref: one for one in reversed(behaviours)}
     rows = list(first.values())
     if not rows:
@@ -143,21 +140,13 @@ def _insert(member_id: int, behaviours: Sequence[NewBehaviour], kept: dict[str, 
             SELECT %s, n.ref, n.kind, n.subject, n.value, n.moment, n.until
             FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
                 AS n (ref, kind, subject, value, moment, until)
-            WHERE NOT EXISTS (
-                SELECT 1 FROM members_behaviour b WHERE b.member_id = %s AND b.external_ref = n.ref
-            )
+            ON CONFLICT (member_id, external_ref) DO NOTHING
             RETURNING external_ref
             """,
             [
                 member_id, [one.external_ref for one in rows], [one.kind for one in rows], [one.subject for one in rows],
                 [one.value for one in rows], [one.happened_at for one in rows],
-                [one.happened_at + timedelta(days=kept[one.kind]) for one in rows], member_id,
+                [one.happened_at + timedelta(days=kept[one.kind]) for one in rows],
             ],
         )  # fmt: skip
         return {row[0] for row in cursor.fetchall()}
-
-
-def _call(function: str, at: datetime) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [at])
-        return cursor.fetchone()[0]

@@ -14,6 +14,7 @@ from members.models import ClosingReason, Closure, Member, MemberFreeze, MemberT
 from members.names import clean_name
 from members.queries import programme
 from members.refusals import MembersRefusal
+from members.services.privacy import refuse_erased
 from members.services.status import NOTHING_LEFT_OPEN, REASON_LENGTH, words_of_reason
 from members.services.tokens import MemberIsClosed
 from members.timeline import NewEntry, nudge, record
@@ -96,13 +97,14 @@ def stay_after_all(*, member_id: int, by: Actor, at: datetime) -> None:
 def reopen_member(*, member_id: int, reason: str, by: Actor, at: datetime) -> None:
     """Open a closed membership again. What is left of points and vouchers can be used; sign-ins stay ended.
 
-    Raises `NotLeaving` (the member is not closed), `ReasonMissing`, `NotFound`.
+    Raises `NotLeaving` (the member is not closed), `PersonErased`, `ReasonMissing`, `NotFound`.
     """
     words = words_of_reason(reason)
     with transaction.atomic():
         member = _locked(member_id)
         if member.status != Member.Status.CLOSED or member.merged_into_id is not None:
             raise NotLeaving
+        refuse_erased(member.pk)
         Closure.objects.filter(member=member, state=Closure.State.CLOSED).update(
             state=Closure.State.TAKEN_BACK, taken_back_at=at
         )
@@ -113,7 +115,8 @@ def reopen_member(*, member_id: int, reason: str, by: Actor, at: datetime) -> No
 
 def close_due(*, at: datetime) -> int:
     """Close the memberships whose days to think it over are up, at most 500; return how many."""
-    due = Closure.objects.filter(state=Closure.State.ASKED, effective_at__lte=at)
+    # Who is merged into another is closed by that; their own wish rests, in case they are taken apart again.
+    due = Closure.objects.filter(state=Closure.State.ASKED, effective_at__lte=at, member__merged_into__isnull=True)
     with transaction.atomic():
         wanted = due.order_by("effective_at").values_list("member_id", flat=True)[:_CLOSED_AT_ONCE]
         members = Member.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=sorted(wanted))

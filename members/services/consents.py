@@ -1,12 +1,11 @@
 """Saying yes and no: the ledger of consents, and what is in force after each entry. Effective with the commit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from members.actors import Actor
@@ -86,6 +85,16 @@ def text_in_force(purpose: str, at: datetime) -> ConsentText | None:
     return ConsentText.objects.filter(purpose=purpose, valid_from__lte=at).order_by("-valid_from", "-version").first()
 
 
+def latest_text(purpose: str) -> ConsentText | None:
+    """Return the last version of the words for a purpose; None where there are none."""
+    return ConsentText.objects.filter(purpose=purpose).order_by("-version").first()
+
+
+def same_words(text: ConsentText, body: Mapping[str, str]) -> bool:
+    """Return whether a version says just this, in every language."""
+    return all(getattr(text, f"body_{suffix}") == words.strip() for suffix, words in body.items())
+
+
 def give_consent(
     *, member_id: int, purpose: str, channels: Iterable[str] = (), version: int, way: str, by: Actor, at: datetime, by_guardian: bool = False,
 ) -> Changed:  # fmt: skip
@@ -135,7 +144,7 @@ def resume_contact(*, member_id: int, way: str, by: Actor, at: datetime) -> Chan
     return give_consent(member_id=member_id, purpose=Purpose.CONTACT, version=text.version, way=way, by=by, at=at)
 
 
-def publish_text(*, purpose: str, body: dict[str, str], by: Actor, at: datetime) -> ConsentText:
+def publish_text(*, purpose: str, body: Mapping[str, str], by: Actor, at: datetime) -> ConsentText:
     """Put new words in the place of those in force; `body` is the text by suffix of language (zh_hans, zh_hant, en).
 
     What was agreed to before stays agreed to, under the words that were seen. Raises `PurposeUnknown`, `TextUnchanged`.
@@ -145,11 +154,11 @@ def publish_text(*, purpose: str, body: dict[str, str], by: Actor, at: datetime)
     columns = {f"body_{suffix}": words.strip() for suffix, words in body.items()}
     with transaction.atomic():
         # Two who publish at a time are kept apart by the unique number; the second one is told so by the database.
-        latest = ConsentText.objects.filter(purpose=purpose).order_by("-version").first()
-        if latest is not None and all(getattr(latest, name) == words for name, words in columns.items()):
+        latest = latest_text(purpose)
+        if latest is not None and same_words(latest, body):
             raise TextUnchanged
-        highest = ConsentText.objects.filter(purpose=purpose).aggregate(Max("version"))["version__max"] or 0
-        text = ConsentText.objects.create(purpose=purpose, version=highest + 1, valid_from=at, **columns)
+        number = latest.version + 1 if latest else 1
+        text = ConsentText.objects.create(purpose=purpose, version=number, valid_from=at, **columns)
         record(
             [NewEntry("members.consent_text_published.v1", None, at, by, {"purpose": purpose, "version": text.version})]
         )

@@ -89,7 +89,8 @@ def typed(attribute: MemberAttribute, raw: Any, *, kept: Collection[str] = ()) -
     `kept` are the answers that the member has: they may stay when they are not offered any more.
     """
     kind = attribute.kind
-    column, value = "", None
+    column: str = ""
+    value: Any = None
     if kind == MemberAttribute.Kind.TEXT and isinstance(raw, str):
         column, value = "text", clean_name(raw)[:200] or None
     elif kind == MemberAttribute.Kind.NUMBER:

@@ -72,7 +72,7 @@ ERASES: Final = (
 def erase_obstacles(member_id: int, at: datetime) -> list[Obstacle]:
     """Return what keeps the erasure waiting: work under way that may be writing the person into a file."""
     active = Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING])
-    if active.filter(kind__in=("members.export", "members.import", "members.data_copy")).exists():
+    if active.filter(kind__in=("members.export", "members.check_import", "members.import", "members.data_copy")).exists():
         return [
             Obstacle("file_being_made", _("An export or an import is under way; it goes on as soon as that has ended."))
         ]

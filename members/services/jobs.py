@@ -291,9 +291,10 @@ def take_file(*, job_id: int, role: str, by: Actor, at: datetime, ip_address: st
         if not job.is_active and job.files_expire_at <= at:
             raise JobFileGone(until=date_format(localtime(job.files_expire_at, programme().tz), "DATETIME_FORMAT"))
         taken = _refused_rows(job) if role == REFUSED else _kept_file(job, role)
+        is_staff = by.kind == "operator"  # a member's own address would outlive the member here
         FileTaken.objects.create(
-            job=job, role=role, operator_id=by.id if by.kind == "operator" else None, ip_address=ip_address, taken_at=at
-        )
+            job=job, role=role, operator_id=by.id if is_staff else None, ip_address=ip_address if is_staff else None, taken_at=at
+        )  # fmt: skip
         tell(job, "file_taken", by=by, at=at)
     return taken
 

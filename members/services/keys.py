@@ -31,6 +31,7 @@ VOUCHERS_REDEEM: Final = "vouchers.redeem"
 ACTIVITIES_WRITE: Final = "activities.write"
 MEMBERS_READ: Final = "members.read"
 MEMBERS_WRITE: Final = "members.write"
+SEGMENTS_READ: Final = "segments.read"
 
 SCOPES: Final[dict[str, Promise]] = {
     MEMBERS_RESOLVE: _("find members"),
@@ -40,6 +41,7 @@ SCOPES: Final[dict[str, Promise]] = {
     ACTIVITIES_WRITE: _("tell what members do besides buying"),
     MEMBERS_READ: _("read the members it told us of, with name and phone"),
     MEMBERS_WRITE: _("enrol and change members under its own ids"),
+    SEGMENTS_READ: _("fetch who is in segments"),
 }
 
 

@@ -21,6 +21,7 @@ from members.models import DuplicatePair, Member, Merge, OwnMembership
 from members.names import clean_name
 from members.proposals import OwnAccount
 from members.refusals import MembersRefusal
+from members.services.privacy import refuse_erased
 from members.timeline import NewEntry, nudge, record
 
 #: How long a merge can be taken apart.
@@ -163,9 +164,10 @@ def unmerge_members(*, merge_id: int, reason: str, by: Actor, at: datetime) -> N
 
 
 def refuse_unmerge(merge: Merge, at: datetime) -> None:
-    """Refuse where the merge can not be taken apart now. Raises `MergeIsUndone`, `UnmergeTooLate`, `UnmergeInTheWay`."""
+    """Refuse where the merge can not be taken apart now. Raises `MergeIsUndone`, `PersonErased`, `UnmergeTooLate`, `UnmergeInTheWay`."""
     if merge.unmerged_at is not None:
         raise MergeIsUndone
+    refuse_erased(merge.kept_id)
     if at > merge.unmerge_until:
         raise UnmergeTooLate(days=UNMERGE_WITHIN.days)
     later = Merge.objects.filter(merged_id=merge.kept_id, unmerged_at__isnull=True).first()
@@ -193,7 +195,11 @@ def _lock(member_ids: Collection[int]) -> None:
 
 
 def _refuse_own(by: Actor, member_ids: Collection[int]) -> None:
-    if by.kind == "operator" and OwnMembership.objects.filter(operator_id=by.id, member_id__in=member_ids).exists():
+    if (
+        by.kind == "operator"
+        and by.id is not None
+        and OwnMembership.objects.filter(operator_id=by.id, member_id__in=member_ids).exists()
+    ):
         raise OwnAccount
 
 

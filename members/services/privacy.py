@@ -18,11 +18,12 @@ from members import lifecycle
 from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
 from members.jobs import start_job
-from members.models import Member, PrivacyRequest
+from members.models import JobFile, Member, PrivacyRequest
 from members.personal_words import personal_words
 from members.queries import family_ids, programme
 from members.refusals import MembersRefusal
 from members.services.data_copy import COPY_JOB, LINK_LIVES
+from members.services.jobs import TakenFile, take_file
 from members.timeline import NewEntry, nudge, record
 
 Kind = PrivacyRequest.Kind
@@ -110,6 +111,18 @@ def request_copy(*, member_id: int, way: str, by: Actor, at: datetime) -> Privac
         record([NewEntry("members.copy_asked.v1", member.pk, at, by, {"request": wish.pk})])
         nudge()
     return wish
+
+
+def take_copy(*, request_id: int, by: Actor, at: datetime, ip_address: str | None = None) -> TakenFile:
+    """Return the archive of a copy, after the member's timeline was told who took it. Raises `JobFileGone`, `NotFound`."""
+    with transaction.atomic():
+        wish = PrivacyRequest.objects.filter(pk=request_id, kind=Kind.COPY, state=State.DONE, job__isnull=False).first()
+        if wish is None or wish.job_id is None:
+            raise NotFound
+        taken = take_file(job_id=wish.job_id, role=JobFile.Role.RESULT, by=by, at=at, ip_address=ip_address)
+        record([NewEntry("members.copy_taken.v1", wish.member_id, at, by, {"request": wish.pk})])
+        nudge()
+    return taken
 
 
 def request_erasure(*, member_id: int, way: str, by: Actor, at: datetime) -> PrivacyRequest:

@@ -85,6 +85,8 @@ def change_profile(
                 raise NotFound
             if expected_version is not None and member.profile_version != expected_version:
                 raise ProfileChanged
+            if member.status == Member.Status.CLOSED and not MemberPerson.objects.filter(member=member).exists():
+                raise NotFound  # nothing personal is written again of who was erased
             person, _made = MemberPerson.objects.get_or_create(member=member)
             if "birthday" in wanted_person:
                 wanted_person |= _birthday_change(person, wanted_person["birthday"], may_correct_birthday, at)

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext as translated
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
+from phonenumbers import country_code_for_region
 
 from members.conditions import compile, parse, tests_of
 from members.identifiers import MEMBER, NotFound, parse_ref
@@ -194,32 +195,48 @@ def put_on_list(*, segment_id: int, member_ids: Sequence[int], cause: str, at: d
     return taken
 
 
+_BETWEEN_FIGURES: Final = re.compile(r"[ ()-]")
+_FIGURES: Final = re.compile(r"^\+?[1-9][0-9]{6,14}$")
+_BY_NUMBER: Final = "SELECT member_no, id FROM members_member WHERE member_no = ANY (%s::text[])"
+_BY_REF: Final = "SELECT public_id::text, id FROM members_member WHERE public_id = ANY (%s::uuid[])"
+_BY_PHONE: Final = "SELECT phone, member_id FROM members_memberperson WHERE phone = ANY (%s::text[])"
+
+
 def _members_named(lines: Sequence[str]) -> dict[str, int]:
-    """Return the members by the entry that names them."""
+    """Return the members by the entry that names them. What is no member number is read as a public id or a phone."""
+    found = _looked_up(_BY_NUMBER, {line: [line] for line in lines})
+    found |= _looked_up(_BY_PHONE, _as_they_stand([line for line in lines if line not in found]))
     phones: dict[str, list[str]] = {}
     refs: dict[str, list[str]] = {}
     home = region()
-    for line in lines:
-        if line.lower().startswith(f"{MEMBER}_"):
-            try:
+    for line in dict.fromkeys(lines):
+        if line in found:
+            continue
+        try:
+            if line.lower().startswith(f"{MEMBER}_"):
                 refs.setdefault(str(parse_ref(MEMBER, line)), []).append(line)
-            except NotFound:
-                continue
-        else:
-            try:
+            else:
                 phones.setdefault(parse_phone(line, region=home), []).append(line)
-            except InvalidPhone:
-                continue
-    found: dict[str, int] = {}
+        except (NotFound, InvalidPhone):
+            continue
+    return found | _looked_up(_BY_REF, refs) | _looked_up(_BY_PHONE, phones)
+
+
+def _as_they_stand(lines: Sequence[str]) -> dict[str, list[str]]:
+    """Return the lines by the phone they are when they need no reading: most do not, and reading one takes long."""
+    code = country_code_for_region(region())
+    asked: dict[str, list[str]] = {}
+    for line in lines:
+        figures = _BETWEEN_FIGURES.sub("", line)
+        if _FIGURES.match(figures):
+            asked.setdefault(figures if figures.startswith("+") else f"+{code}{figures}", []).append(line)
+    return asked
+
+
+def _looked_up(sql: str, asked: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return the members by the entries that stand for the keys that were found."""
+    if not asked:
+        return {}
     with connection.cursor() as cursor:
-        for asked, sql in (
-            (phones, "SELECT phone, member_id FROM members_memberperson WHERE phone = ANY (%s::text[])"),
-            (refs, "SELECT public_id::text, id FROM members_member WHERE public_id = ANY (%s::uuid[])"),
-            (
-                {line: [line] for line in lines},
-                "SELECT member_no, id FROM members_member WHERE member_no = ANY (%s::text[])",
-            ),
-        ):
-            cursor.execute(sql, [list(asked)])
-            found |= {line: member for key, member in cursor.fetchall() for line in asked[key]}
-    return found
+        cursor.execute(sql, [list(asked)])
+        return {line: member for key, member in cursor.fetchall() for line in asked[key]}

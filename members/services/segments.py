@@ -13,6 +13,7 @@ from members.identifiers import NotFound
 from members.jobs import InputFile, start_job
 from members.models import Job, Segment, SegmentVersion
 from members.names import clean_name
+from members.personal_words import refuse_personal_words
 from members.refusals import MembersRefusal
 from members.segment_uses import uses_of
 from members.services.enrolment import broken_constraint
@@ -186,6 +187,7 @@ def retire_segment(*, segment_id: int, reason: str, by: Actor, at: datetime) -> 
     words = clean_name(reason)[:200]
     if not words:
         raise ReasonMissing
+    refuse_personal_words(words)
     with transaction.atomic():
         segment = locked_segment(segment_id)
         if segment.state == Segment.State.RETIRED:
@@ -229,6 +231,12 @@ def make_list(*, name: str, note: str = "", file: InputFile, by: Actor, at: date
             kind=LIST, title_params={"name": segment.name}, params={"segment": segment.pk}, total=entries, by=by, at=at, file=file
         )  # fmt: skip
     return segment, job
+
+
+def tell_handed_out(*, segment_id: int, ids: str, members: int, by: Actor, at: datetime) -> None:
+    """Write down, within the caller's transaction, that so many members of a segment are handed to another system."""
+    figures = {"segment": segment_id, "ids": ids, "members": members}
+    record([NewEntry("members.segment_handed_out.v1", None, at, by, figures, f"segment:{segment_id}")])
 
 
 def locked_segment(segment_id: int) -> Segment:
@@ -280,6 +288,7 @@ def _check_room() -> None:
 
 
 def _save(segment: Segment) -> None:
+    refuse_personal_words(segment.name, segment.note)
     # The count is kept by those who change stays, who do not wait for this row.
     kept = [
         field.name for field in Segment._meta.concrete_fields if field.name not in ("id", "public_id", "members_count")

@@ -136,7 +136,7 @@ def add_tag(
     """Put a tag on members, in one statement; return on how many it was not before. Merged and unknown members are left out.
 
     It falls off at `expires_at`, or after the tag's own days. `quiet`: nobody is written to for it. Raises `TagIsOff`,
-    `TagIsAutomatic`, `ReasonMissing`, `TooManyToTag`, `NotFound`.
+    `TagIsAutomatic`, `ReasonMissing`, `WordsNamePerson`, `TooManyToTag`, `NotFound`.
     """
     words = _words(reason, member_ids)
     with transaction.atomic():

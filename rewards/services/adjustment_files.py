@@ -220,7 +220,7 @@ def _reasons() -> dict[str, ReasonCode]:
 
 
 def _find_members(rows: Sequence[_Read]) -> None:
-    """Find the members of some rows by number or phone: two queries."""
+    """Find the members of some rows by number or phone: two queries, and one more for those who were merged."""
     names = {row.text("member") for row in rows} - {""}
     by_number = {
         member.member_no: member for member in Member.objects.select_related("person").filter(member_no__in=names)
@@ -233,9 +233,12 @@ def _find_members(rows: Sequence[_Read]) -> None:
             continue
     people = MemberPerson.objects.filter(phone__in=set(phones.values())).select_related("member")
     by_phone = {person.phone: person.member for person in people}
+    merged = {found.merged_into_id for found in (*by_number.values(), *by_phone.values()) if found.merged_into_id}
+    survivors = Member.objects.in_bulk(merged) if merged else {}
     for row in rows:
         name = row.text("member")
-        row.member = by_number.get(name) or by_phone.get(phones.get(name, ""))
+        member = by_number.get(name) or by_phone.get(phones.get(name, ""))
+        row.member = survivors.get(member.merged_into_id, member) if member and member.merged_into_id else member
 
 
 def _check(row: _Read, reasons: Mapping[str, ReasonCode], seen: dict[tuple[int, int, str], int]) -> None:

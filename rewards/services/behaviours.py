@@ -67,8 +67,9 @@ def award_activities(*, activity_ids: Sequence[int], by: Actor, at: datetime) ->
     nothing, and the timeline says so. One transaction: the caller bounds how many.
     """
     tz = programme().tz
-    rows = list(Activity.objects.filter(pk__in=activity_ids).order_by("happened_at", "pk"))
-    bearers = survivors_of({row.member_id for row in rows})  # of a member who was merged, the survivor earns
+    found = Activity.objects.filter(pk__in=activity_ids).order_by("happened_at", "pk")
+    rows = [row for row in found if _rules_for(row.kind, row.happened_at)]
+    bearers = survivors_of({row.member_id for row in rows}) if rows else {}  # of a merged member, the survivor earns
     return _award(
         [
             Occasion(

@@ -69,7 +69,10 @@ class _Bought:
 
 @dataclass(slots=True)
 class _Run:
-    """What a run collects before it is written. `bearers`: to whom what is told of a member is posted. `facts_of` names the facts of a return, by currency, in `facts`."""
+    """What a run collects before it is written.
+
+    `bearers` says to whom what is told of a member is posted. `facts_of` names the facts of a return, by currency, in `facts`.
+    """
 
     by: Actor
     quiet: bool

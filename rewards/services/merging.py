@@ -80,15 +80,16 @@ def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
             (_("%(currency)s that are pending"), "pending"),
             (_("%(currency)s that are owed"), "debt"),
         ):
-            before = getattr(kept, name), getattr(merged, name)
-            if name == "available" or any(before):
+            ours, theirs = getattr(kept, name), getattr(merged, name)
+            if name == "available" or ours or theirs:
                 words = label % {"currency": currency.name}
-                lines.append(PreviewLine(words, *map(grouped, before), grouped(sum(before))))
-    usable = [
+                lines.append(PreviewLine(words, grouped(ours), grouped(theirs), grouped(ours + theirs)))
+    ours, theirs = (
         Voucher.objects.filter(member_id=member_id, state=Voucher.State.ISSUED, expires_at__gt=at).count()
         for member_id in (kept_id, merged_id)
-    ]
-    return [*lines, PreviewLine(_("Vouchers that can be used"), *map(grouped, usable), grouped(sum(usable)))]
+    )
+    lines.append(PreviewLine(_("Vouchers that can be used"), grouped(ours), grouped(theirs), grouped(ours + theirs)))
+    return lines
 
 
 def _merge(merge: Merge) -> dict[str, Any]:

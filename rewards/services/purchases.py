@@ -111,25 +111,26 @@ def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool
     if order.member_id is None or facts is None:
         timeline.record([_news(order, opened.id, 0, 0, pending=False, by=by, quiet=quiet)])
         return PurchaseReceipt(opened.id, opened.public_id, False, 0, False, 0, {}, "", "", 0, 0)
-    if opened.bearer_id != order.member_id:
+    member_id = opened.bearer_id or order.member_id
+    if member_id != order.member_id:
         # Told in the name of a member who was merged: the row keeps that name, all that follows is the survivor's.
-        order, facts = replace(order, member_id=opened.bearer_id), replace(facts, member_id=opened.bearer_id)
+        order, facts = replace(order, member_id=member_id), replace(facts, member_id=member_id)
     if opened.status != Member.Status.ACTIVE:
-        hold_active(order.member_id, Member.Act.EARN)  # a freeze may leave earning open
+        hold_active(member_id, Member.Act.EARN)  # a freeze may leave earning open
     tier, tier_news = tier_for_standing(
-        member_id=order.member_id, seen=opened.standing, moment=order.ordered_at, by=by, at=at, quiet=quiet
+        member_id=member_id, seen=opened.standing, moment=order.ordered_at, by=by, at=at, quiet=quiet
     )
     quote = _quote(order, facts, opened, rules, needs, tier)
     trace = quote.trace()
     credits = credits_of(quote.amount, order.ordered_at)
-    postings, pending = _postings(order, order.member_id, quote, trace, by, at)
-    fact = _fact(order, order.member_id, credits)
+    postings, pending = _postings(order, member_id, quote, trace, by, at)
+    fact = _fact(order, member_id, credits)
     news = _news(order, opened.id, quote.points, credits, pending=pending, by=by, quiet=quiet)
     posting, *_rest, inserted, _ids = run_together(
         [*postings, insertion_of(fact=fact, at=at), timeline.record_statement([*tier_news, news])]
     )
     counted_fact = counted(fact=fact, inserted=inserted, by=by, quiet=quiet)
-    uses = uses_of(quote, order, order.member_id)
+    uses = uses_of(quote, order, member_id)
     for contributor in earning.contributors() if uses else ():
         contributor.commit(uses)
     timeline.record(counted_fact.news)

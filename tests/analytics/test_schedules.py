@@ -29,6 +29,18 @@ SCHEDULES = {
     "members.forget_job_files": "20 3",
     "members.expire_proposals": "every 300 seconds",
     "members.resume_jobs": "every 20 seconds",
+    "members.release_freezes": "every 300 seconds",
+    "members.close_due_memberships": "every 600 seconds",
+    "members.erase_due_persons": "every 3600 seconds",
+    "members.follow_time": "every 60 seconds",
+    "members.compare_segments": "every 60 seconds",
+    "members.find_duplicates": "40 2",
+    "members.begin_comparing_segments": "30 1",
+    "members.run_risk_rules": "0 3",
+    "members.forget_sign_in_tries": "45 3",
+    "members.forget_behaviours": "50 3",
+    "members.forget_imports_and_exports": "55 3",
+    "rewards.settle_erased": "20 4",
 }
 
 

@@ -29,7 +29,7 @@ LANGUAGES = [code for code, _name in settings.LANGUAGES]
 GROWING = {
     "members.Member", "members.MemberPerson", "members.Identity", "members.MemberToken", "members.IdempotentAnswer",
     "members.Job", "members.Proposal", "members.Card", "members.MemberFreeze", "members.Closure", "members.AttributeValue",
-    "rewards.CapCounter",
+    "members.SegmentSpan", "members.SegmentDue", "members.MemberTag", "members.Behaviour", "rewards.CapCounter",
     "loyalty.TierStanding", "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher",
     "rewards.Product", "campaigns.Message", "analytics.MemberDay",
 }  # fmt: skip

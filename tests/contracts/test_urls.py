@@ -25,6 +25,7 @@ PUBLIC = {
     "api:problem_kind": "explains an error to a developer",
     "api:openapi": "the description of the API",
     "api:docs": "the description of the API, for people",
+    "api:job_result": "whoever has the signed link of a result",
     "api:dev_login": "signs a member in; exists in the demo only",
 }
 # What every member of staff may open, with any role or none.
@@ -35,6 +36,7 @@ FOR_ALL_STAFF = {
     "admin:password_change_done",
     "admin:jsi18n",
     "admin:search",
+    "admin:second_step",
 }
 SAMPLES = {"int": "1", "slug": "x", "uuid": "00000000-0000-4000-8000-000000000000", "path": "1", "str": "1"}
 

@@ -63,6 +63,12 @@ class Caller:
             f"{API}{path}", json.dumps(body), content_type="application/json", headers=self._headers(headers)
         )
 
+    def put(self, path: str, body: Any, **headers: str) -> Any:
+        """PUT JSON to a path under /api/v1."""
+        return self.client.put(
+            f"{API}{path}", json.dumps(body), content_type="application/json", headers=self._headers(headers)
+        )
+
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         headers = {"accept-language": self.language, **{name.replace("_", "-"): value for name, value in more.items()}}
         return headers | ({"authorization": f"Bearer {self.secret}"} if self.secret else {})

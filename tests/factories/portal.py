@@ -22,11 +22,14 @@ from members.models import (
     ActivityKind,
     ApiKey,
     ApprovalRule,
+    Behaviour,
     Brand,
     Channel,
     ClosingReason,
+    DuplicatePair,
     Member,
     MemberAttribute,
+    OnboardingTask,
     Operator,
     OperatorLimit,
     ParkedEntry,
@@ -37,12 +40,17 @@ from members.models import (
 )
 from members.proposals import ProposalKind, propose
 from members.proposals import register_kind as register_proposal
+from members.risk import Found
 from members.services.activities import record_activity
 from members.services.cards import make_batch
 from members.services.closing import ask_to_leave
 from members.services.enrolment import enrol_member
 from members.services.keys import ORDERS_WRITE, issue_key
+from members.services.merging import merge_members
+from members.services.risk import open_reviews
+from members.services.segments import make_segment
 from members.services.status import freeze_member
+from members.services.tags import add_tag, make_tag
 from rewards.models import Category, EarnRuleVersion, ExpiryWarning, OrderImport, PointsCurrency, PointsRate, Product
 from rewards.queries import forget_rules
 from rewards.services.close import refresh_drafts
@@ -119,6 +127,7 @@ def a_business(size: int) -> None:
         record_activity(
             member_id=member.pk, kind="review", source="test", external_ref=f"A-{number}", happened_at=now, value=5, store_id=store.pk, by=SYSTEM, at=now
         )  # fmt: skip
+        _segments(number, member)
         hold_points(member_id=member.pk, points=1, source="test", external_ref=f"H-{number}", by=SYSTEM, at=now)
         PointsRate.objects.create(
             currency=PointsCurrency.objects.earliest("pk"),
@@ -133,6 +142,9 @@ def a_business(size: int) -> None:
             member=member, currency=PointsCurrency.objects.earliest("pk"), expires_date=now.date(), days=7, points=5, warned_at=now
         )  # fmt: skip
         record_verification(Tally(), by=SYSTEM, began_at=now, at=now)
+        kept, alike, other = (a_named_member() for _ in range(3))
+        DuplicatePair.objects.create(first=kept, second=alike, score=80, evidence=["phone"], found_at=now, seen_at=now)
+        merge_members(kept_id=kept.pk, merged_id=other.pk, reason="one person", by=SYSTEM, at=now)
         DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
     refresh_drafts(at=timezone.now())
     forget_ladder_book()
@@ -182,10 +194,25 @@ def _profiles(number: int, store: Store) -> None:
     RecruitingSource.objects.create(code=f"source{number}", name=f"Source {number}")
     ClosingReason.objects.create(code=f"reason{number}", name=f"Reason {number}")
     MemberAttribute.objects.create(code=f"detail{number}", name=f"Detail {number}", purpose="To know", kind="text")
+    OnboardingTask.objects.create(code=f"task{number}", name=f"Task {number}", condition={"all": []})
     make_batch(name=f"Cards {number}", prefix="6688", quantity=2, store_id=store.pk, by=SYSTEM, at=now)
     frozen, leaving = a_named_member(), a_named_member()
+    found = Found(leaving.pk, f"day {number}", {"orders": number, "day": "2026-11-20"})
+    open_reviews(rule="orders_in_a_day", found=[found], by=SYSTEM, at=now)
     freeze_member(member_id=frozen.pk, reason="checked", release_at=now + timedelta(days=9), by=SYSTEM, at=now)
     ask_to_leave(member_id=leaving.pk, reason="other", by=SYSTEM, at=now)
+
+
+def _segments(number: int, member: Member) -> None:
+    """A segment, a tag on a member, and what the member looked at."""
+    now = timezone.now()
+    condition = {"all": [{"fact": "members.activities?kind=review&days=30", "op": "gte", "value": number}]}
+    make_segment(name=f"Segment {number}", condition=condition, by=SYSTEM, at=now)
+    tag = make_tag(code=f"tag_{number}", name=f"Tag {number}", by=SYSTEM, at=now)
+    add_tag(member_ids=[member.pk], tag_id=tag.pk, by=SYSTEM, at=now, reason="one of many")
+    Behaviour.objects.create(
+        member_id=member.pk, kind="view", external_ref=f"V-{number}", subject="LATTE", happened_at=now, expires_at=now + timedelta(days=90)
+    )  # fmt: skip
 
 
 def _work(number: int) -> None:

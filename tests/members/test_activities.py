@@ -140,7 +140,8 @@ class TestActivities:
     def test_begin_with_the_usual_kinds_in_three_languages(self) -> None:
         codes = set(ActivityKind.objects.values_list("code", flat=True))
         assert codes == {
-            "check_in", "review", "share", "survey", "referral", "profile_completed", "event_visit",
+            "check_in", "review", "share", "survey", "referral", "profile_completed", "event_visit", "view", "search",
+            "visit",
         }  # fmt: skip
         names = ActivityKind.objects.values_list("name_zh_hans", "name_zh_hant", "name_en")
         assert all(name for row in names for name in row)

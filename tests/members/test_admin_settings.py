@@ -103,7 +103,7 @@ class TestTheProgramme:
         programme()
         client.post(
             reverse("admin:members_programme_change", args=[1]),
-            {**names, **points, "zone": "Asia/Taipei", "currency": "TWD"},
+            {**names, **points, "zone": "Asia/Taipei", "currency": "TWD", "closing_days": "7"},
         )
         assert (programme().zone, str(programme())) == ("Asia/Taipei", "Club en")
         forget_programme()

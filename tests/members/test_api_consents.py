@@ -65,7 +65,9 @@ class TestConsents:
             ("/me/consents/marketing", {"given": False, "channel": "sms"}, 400, "validation_error"),
         ],
     )
-    def test_are_refused_where_they_mean_nothing(self, path: str, body: dict[str, object], status: int, code: str) -> None:
+    def test_are_refused_where_they_mean_nothing(
+        self, path: str, body: dict[str, object], status: int, code: str
+    ) -> None:
         caller, member_id = signed_in()
         answer = caller.put(path, body)
         assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -162,7 +162,7 @@ class TestMyPreferences:
         "change",
         [
             {"channels": ["pigeon"]}, {"language": "fr"}, {"quiet_hours": {"start": "25:00", "end": "08:00"}}, {"quiet_hours": {"start": "22:00"}},
-            {"more": 1}, {"channels": ["sms"] * 8},
+            {"more": 1}, {"channels": ["sms"] * 7},
         ],
     )  # fmt: skip
     def test_refuse_what_is_none(self, caller: Caller, change: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def every_test() -> list[Any]:
     """One test for each fact with each comparison that it allows."""
     found = []
     for fact in facts():
-        query = "&".join(f"{param.name}={param.default}" for param in fact.params)
+        query = "&".join(f"{param.name}={param.default or 'some-code'}" for param in fact.params)
         key = f"{fact.key}?{query}" if query else fact.key
         found += [
             pytest.param({"fact": key, "op": op, "value": VALUES[op]}, id=f"{key} {op}") for op in OPERATORS[fact.kind]

@@ -133,7 +133,7 @@ def _her_files(member: Member, at) -> None:  # type: ignore[no-untyped-def]
     text = "\n".join(",".join(row) for row in rows)
     book = Workbook()
     for row in rows:
-        book.active.append(row)  # type: ignore[union-attr]
+        book.active.append(row)
     sheet = io.BytesIO()
     book.save(sheet)
     packed = io.BytesIO()

@@ -112,10 +112,16 @@ class TestIdentities:
 
 
 class TestTheBirthday:
-    def change(self, member: Member, birthday: date | None, at: datetime, **more: bool) -> list[str]:
+    def change(
+        self, member: Member, birthday: date | None, at: datetime, *, may_correct_birthday: bool = False
+    ) -> list[str]:
         return change_profile(
-            member_id=member.pk, change=ProfileChange(birthday=birthday), by=Actor("member", member.pk), at=at, **more
-        )  # type: ignore[arg-type]
+            member_id=member.pk,
+            change=ProfileChange(birthday=birthday),
+            may_correct_birthday=may_correct_birthday,
+            by=Actor("member", member.pk),
+            at=at,
+        )
 
     def test_is_told_freely_and_changed_once_a_year(self, member: Member) -> None:
         self.change(member, date(1990, 5, 1), AT)
@@ -212,14 +218,15 @@ class TestDetails:
         an_attribute("text", code="gone", is_on=False)
         for by, code in ((Actor("member", member.pk), "thing"), (STAFF, "gone"), (STAFF, "unknown")):
             with pytest.raises(DetailUnknown):
-                tell(member, by=by, **{code: "x"})
+                change_profile(member_id=member.pk, change=ProfileChange(details={code: "x"}), by=by, at=AT)
         assert tell(member, thing="x") == ["details"]
 
     def test_keep_one_type_in_the_database(self, member: Member) -> None:
         attribute = an_attribute("text")
-        for columns in ({}, {"text": "a", "number": 1}, {"text": ""}, {"codes": []}):
+        wrong: list[dict[str, Any]] = [{}, {"text": "a", "number": 1}, {"text": ""}, {"codes": []}]
+        for columns in wrong:
             with pytest.raises(IntegrityError), transaction.atomic():
-                AttributeValue.objects.create(member=member, attribute=attribute, changed_at=AT, **columns)  # type: ignore[misc]
+                AttributeValue.objects.create(member=member, attribute=attribute, changed_at=AT, **columns)
 
     def test_that_count_belong_to_a_complete_profile(self, member: Member) -> None:
         an_attribute("text", counts=True)
@@ -232,7 +239,12 @@ class TestDetails:
 
 class TestPreferences:
     def set(self, member: Member, **changes: Any) -> list[str]:
-        wanted = {"channels": ["wechat", "email"], "quiet_from": time(22), "quiet_to": time(8), "language": "en"}
+        wanted: dict[str, Any] = {
+            "channels": ["wechat", "email"],
+            "quiet_from": time(22),
+            "quiet_to": time(8),
+            "language": "en",
+        }
         return set_preferences(member_id=member.pk, **(wanted | changes), by=STAFF, at=AT)
 
     def test_are_kept_in_the_order_told(self, member: Member) -> None:

@@ -31,6 +31,7 @@ def reviewed(member: Member, moment: datetime, ref: str) -> None:
         member_id=member.pk, kind="review", source="shop", external_ref=ref, happened_at=moment, by=SYSTEM, at=moment
     )  # fmt: skip
     follow_entries(entries=[told("members.activity_recorded.v1", member)], at=moment + timedelta(seconds=1))
+    follow_time(at=moment + timedelta(seconds=1))
 
 
 def reviews(days: int, least: int) -> dict[str, Any]:
@@ -132,6 +133,14 @@ class TestALiveSegment:
         )  # fmt: skip
         entries = list(TimelineEntry.objects.filter(member_id=member.pk))
         timeline._subscribers[READER].handler(entries)
+        assert members_in(segment) == {member.pk}
+
+    def test_hears_of_all_that_happened_to_a_member_at_once(self) -> None:
+        member = a_member()
+        segment = a_live_segment({"all": [{"fact": "members.language", "op": "in", "value": ["en"]}]}, at=NOON)
+        Member.objects.filter(pk=member.pk).update(language="en")
+        kinds = ("members.profile_changed.v1", "members.activity_recorded.v1")  # of which the last changes no language
+        follow_entries(entries=[TimelineEntry(kind=kind, member_id=member.pk) for kind in kinds], at=NOON)
         assert members_in(segment) == {member.pk}
 
     def test_never_answers_for_a_moment_before_one_that_was_answered(self) -> None:

@@ -39,6 +39,9 @@ def a_full_history() -> None:
     giver, taker = a_member(), a_member()
     give_points(giver, 300, moment=now - timedelta(days=9), expires_at=now + timedelta(days=20))
     give_points(giver, 40, moment=now - timedelta(days=8), expires_at=now + timedelta(days=90))
+    kept, other = a_person(), a_person()
+    give_points(other, 25, moment=now - timedelta(days=2), expires_at=now + timedelta(days=90))
+    merged(kept, other, at=now - timedelta(days=1))
     told: dict[str, Any] = {
         "source": "test",
         "by": SYSTEM,
@@ -73,9 +76,6 @@ def a_full_history() -> None:
             origin_transaction_id=None, from_others=True, debt_limit=None, **told,
         )  # fmt: skip
         ledger.write_off(member_id=taker.pk, points=100, natural_key="w", reason="", **told)
-    kept, other = a_person(), a_person()
-    give_points(other, 25, moment=now - timedelta(days=2), expires_at=now + timedelta(days=90))
-    merged(kept, other, at=now)
 
 
 def an_entry(**which: object) -> LedgerEntry:

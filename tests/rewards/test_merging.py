@@ -6,10 +6,13 @@ import pytest
 
 from loyalty.queries import standing_of
 from members.models import Member, Merge
+from members.services.activities import record_activity
 from members.services.merging import MergeInTheWay, UnmergeInTheWay
 from rewards import ledger
 from rewards.models import LedgerTransaction, Lot, PointsAccount, Purchase, Voucher
-from rewards.services.holds import give_hold_back, hold_points
+from rewards.services.behaviours import award_activities
+from rewards.services.bulk import post_history
+from rewards.services.holds import give_hold_back, hold_points, spend_on_order
 from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import RewardLimitReached, redeem_reward
 from rewards.services.returns import record_return
@@ -18,6 +21,7 @@ from tests.factories.catalogue import a_reward
 from tests.factories.histories import give_points
 from tests.factories.orders import NOON, a_return, an_order
 from tests.factories.people import TILL, a_store
+from tests.factories.rules import a_rule
 from tests.rewards.merge_given import DAY, a_person, balances, merged, nothing_is_wrong, taken_apart
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +125,56 @@ class TestOrdersOfAMergedMember:
         receipt = record_return(ret=a_return(order, returned_at=late), by=TILL, at=late)
         assert (receipt.points_from_balance, receipt.points_to_arrears) == (0, 0)
         nothing_is_wrong(late)
+
+    def test_that_were_paid_with_points_give_them_to_the_survivor(self) -> None:
+        kept, other = a_person(), a_person()
+        give_points(other, 80, moment=NOON - DAY)
+        order = an_order(other)
+        record_purchase(order=order, by=TILL, at=NOON)
+        spend_on_order(
+            member_id=other.pk,
+            points=60,
+            source=order.source,
+            external_order_no=order.external_order_no,
+            by=TILL,
+            at=NOON,
+        )
+        merged(kept, other, at=AT)
+        record_return(ret=a_return(order, returned_at=AT + DAY), by=TILL, at=AT + DAY)
+        assert [(one.available, one.debt) for one in balances(kept, other, at=AT + DAY)] == [(80, 0), (0, 0)]
+        nothing_is_wrong(AT + DAY)
+
+    def test_come_in_with_a_file_as_they_do_from_a_till(self) -> None:
+        kept, other = a_person(), a_person()
+        early = an_order(other, "40.00")
+        record_purchase(order=early, by=TILL, at=NOON)
+        merge = merged(kept, other, at=AT)
+        orders = [an_order(one, amount, ordered_at=AT) for one, amount in ((kept, "20.00"), (other, "30.00"))]
+        outcome = post_history(
+            orders=orders, returns=[a_return(early, returned_at=AT + DAY)], by=TILL, at=AT + DAY, quiet=True
+        )
+        assert (outcome.orders_new, outcome.returns_new, outcome.refused) == (2, 1, [])
+        assert [one.available for one in balances(kept, other, at=AT + DAY)] == [50, 0]
+        assert Purchase.objects.filter(member=other).count() == 2
+        nothing_is_wrong(AT + DAY)
+        taken_apart(merge, at=AT + 2 * DAY)
+        assert [one.available for one in balances(kept, other, at=AT + 2 * DAY)] == [20, 30]
+        nothing_is_wrong(AT + 2 * DAY)
+
+
+class TestActivitiesOfAMergedMember:
+    def test_are_recorded_as_told_and_go_with_that_member(self) -> None:
+        kept, other = a_person(), a_person()
+        a_rule("Review", activity_kind="review", points_fixed=15, pending_days=0, gets_tier_multiplier=False)
+        merge = merged(kept, other, at=AT)
+        done = record_activity(
+            member_id=other.pk, kind="review", source="door", external_ref="1", happened_at=AT, by=TILL, at=AT
+        )
+        award_activities(activity_ids=[done.activity_id], by=TILL, at=AT)
+        assert [one.available for one in balances(kept, other, at=AT)] == [15, 0]
+        taken_apart(merge, at=AT + DAY)
+        assert [one.available for one in balances(kept, other, at=AT + DAY)] == [0, 15]
+        nothing_is_wrong(AT + DAY)
 
 
 class TestVouchersOfAMergedMember:

@@ -42,3 +42,13 @@ window.addEventListener("DOMContentLoaded", () => {
     });
   }
 });
+
+// Ctrl+K (⌘K) leads to the find box from wherever one is.
+window.addEventListener("keydown", (event) => {
+  if (event.key !== "k" || !(event.ctrlKey || event.metaKey)) return;
+  const box = document.querySelector("[data-find-box]");
+  if (!box) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});

@@ -135,7 +135,7 @@ def _stage(run: JobRun, member_import: MemberImport, read: Sequence[GoodRow | Ba
     bad = [row for row in read if isinstance(row, BadRow)]
     first, last = read[0].number, read[-1].number
     copy_rows(_STAGED, (_staged(member_import.pk, row) for row in good))
-    unusable = recognise(member_import, first, last)
+    _known, unusable = recognise(member_import, first, last)
     unusable += refuse_repeated(member_import, first, last)
     for row in bad:
         run.error_row(row.cells, row.reason, number=row.number, **row.params)

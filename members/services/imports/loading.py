@@ -61,8 +61,9 @@ def _load_chunk(run: JobRun, member_import: MemberImport, at: datetime) -> bool:
         MemberImport.objects.filter(pk=member_import.pk).update(expires_at=at + KEPT_AFTER)
         return True
     first, last = numbers[0], numbers[-1]
-    unusable = recognise(member_import, first, last)
-    unusable += refuse_repeated(member_import, first, last)
+    joined_since, unusable = recognise(member_import, first, last)
+    if joined_since:
+        unusable += refuse_repeated(member_import, first, last)
     rows = list(waiting.filter(number__range=(first, last)))
     by = Actor("import", member_import.pk)
     made = _make(member_import, [row for row in rows if row.state == State.NEW], by, at)

@@ -1,10 +1,11 @@
 """Which rows of an import mean members that we know, and which mean a person whom an earlier row means already.
 
 Set-based, over the rows of one chunk: a phone, an e-mail address or a number in the other system recognises a person.
+Each is looked up by the list of values of the chunk, which takes its index however little the planner knows of a table
+that has just begun to grow.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,61 +13,30 @@ from django.db import connection
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from members.models import MemberImport
+from members.models import Member, MemberImport, MemberImportRow
 
 REPEATED: Final[dict[str, Promise]] = {
-    "phone": _("Row %(row)s has the same phone already."),
-    "email": _("Row %(row)s has the same e-mail address already."),
-    "external_id": _("Row %(row)s has the same number in the other system already."),
-    "member": _("Row %(row)s means the same member already."),
+    "phone": _("Row %(earlier)s has the same phone already."),
+    "email": _("Row %(earlier)s has the same e-mail address already."),
+    "external_id": _("Row %(earlier)s has the same number in the other system already."),
+    "member": _("Row %(earlier)s means the same member already."),
 }
 DISAGREES: Final = _("Phone, e-mail address and number of this row belong to different members here: %(members)s.")
 HAS_LEFT: Final = _("Member %(member)s, whom this row means, has left.")
 
-_KNOWN = """
-    WITH asked AS (
-        SELECT id, phone, lower(email) AS email, external_id FROM members_memberimportrow
-        WHERE member_import_id = %(import)s AND number BETWEEN %(first)s AND %(last)s AND state = 'new'
-    ), found AS (
-        SELECT a.id, p.member_id FROM asked a JOIN members_memberperson p ON p.phone = a.phone
-        UNION SELECT a.id, p.member_id FROM asked a JOIN members_memberperson p ON lower(p.email) = a.email
-        UNION SELECT a.id, i.member_id FROM asked a
-            JOIN members_identity i ON i.kind = 'external' AND i.issuer = %(issuer)s AND i.value = a.external_id
-    ), meant AS (
-        SELECT f.id, min(m.id) AS member_id, count(DISTINCT m.id) AS members, bool_or(m.status = 'closed') AS has_left,
-            string_agg(DISTINCT m.member_no, ', ' ORDER BY m.member_no) AS numbers
-        FROM found f
-        JOIN members_member o ON o.id = f.member_id
-        JOIN members_member m ON m.id = coalesce(o.merged_into_id, o.id)
-        GROUP BY f.id
-    )
-    UPDATE members_memberimportrow r
-    SET state = CASE WHEN x.members > 1 OR x.has_left THEN 'bad' ELSE 'known' END,
-        member_id = CASE WHEN x.members > 1 OR x.has_left THEN NULL ELSE x.member_id END
-    FROM meant x WHERE x.id = r.id
-    RETURNING r.number, r.state, x.members, x.numbers, r.cells"""
+State = MemberImportRow.State
 
-_REPEATED = """
-    WITH asked AS (
-        SELECT id, number, phone, lower(email) AS email, external_id, member_id FROM members_memberimportrow
-        WHERE member_import_id = %(import)s AND number BETWEEN %(first)s AND %(last)s AND state <> 'bad'
-    ), earlier AS (
-        SELECT a.id, 1 AS rank, 'phone' AS what, min(e.number) AS number FROM asked a
-            JOIN members_memberimportrow e ON e.member_import_id = %(import)s AND e.phone = a.phone AND e.number < a.number GROUP BY a.id
-        UNION ALL SELECT a.id, 2, 'email', min(e.number) FROM asked a
-            JOIN members_memberimportrow e ON e.member_import_id = %(import)s AND lower(e.email) = a.email AND e.email IS NOT NULL
-                AND e.number < a.number GROUP BY a.id
-        UNION ALL SELECT a.id, 3, 'external_id', min(e.number) FROM asked a
-            JOIN members_memberimportrow e ON e.member_import_id = %(import)s AND e.external_id = a.external_id
-                AND e.number < a.number GROUP BY a.id
-        UNION ALL SELECT a.id, 4, 'member', min(e.number) FROM asked a
-            JOIN members_memberimportrow e ON e.member_import_id = %(import)s AND e.member_id = a.member_id
-                AND e.number < a.number GROUP BY a.id
-    ), one AS (
-        SELECT DISTINCT ON (id) id, what, number FROM earlier ORDER BY id, rank
-    )
-    UPDATE members_memberimportrow r SET state = 'bad', member_id = NULL FROM one o WHERE o.id = r.id
-    RETURNING r.number, o.what, o.number, r.cells"""
+_BY_VALUE: Final[Mapping[str, str]] = {
+    "phone": "SELECT phone, member_id FROM members_memberperson WHERE phone = ANY (%(values)s)",
+    "email": "SELECT lower(email), member_id FROM members_memberperson WHERE lower(email) = ANY (%(values)s)",
+    "external_id": "SELECT value, member_id FROM members_identity WHERE kind = 'external' AND issuer = %(issuer)s AND value = ANY (%(values)s)",
+}  # fmt: skip
+_EARLIEST: Final[Mapping[str, str]] = {
+    "phone": "SELECT phone, min(number) FROM members_memberimportrow WHERE member_import_id = %(import)s AND phone = ANY (%(values)s) GROUP BY phone",
+    "email": "SELECT lower(email), min(number) FROM members_memberimportrow WHERE member_import_id = %(import)s AND email IS NOT NULL AND lower(email) = ANY (%(values)s) GROUP BY lower(email)",
+    "external_id": "SELECT external_id, min(number) FROM members_memberimportrow WHERE member_import_id = %(import)s AND external_id = ANY (%(values)s) GROUP BY external_id",
+    "member": "SELECT member_id, min(number) FROM members_memberimportrow WHERE member_import_id = %(import)s AND member_id = ANY (%(values)s::bigint[]) GROUP BY member_id",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +49,99 @@ class Unusable:
     params: dict[str, Any]
 
 
-def recognise(member_import: MemberImport, first: int, last: int) -> list[Unusable]:
-    """Mark those new rows of a span whose person we know; return those that can not be used, which are marked bad."""
-    unusable = []
-    for number, state, members, numbers, cells in _rows(_KNOWN, member_import, first, last):
-        if state == "bad" and members > 1:
-            unusable.append(Unusable(number, _cells(cells), DISAGREES, {"members": numbers}))
-        elif state == "bad":
-            unusable.append(Unusable(number, _cells(cells), HAS_LEFT, {"member": numbers}))
-    return unusable
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A good row of the span: its place, and what recognises its person."""
+
+    id: int
+    number: int
+    names: Mapping[str, Any]
+
+
+def recognise(member_import: MemberImport, first: int, last: int) -> tuple[int, list[Unusable]]:
+    """Mark those new rows of a span whose person we know; return how many, and those that can not be used: they are bad."""
+    rows = _span(member_import, first, last, [State.NEW])
+    found: dict[int, set[int]] = {}
+    for what, statement in _BY_VALUE.items():
+        members: dict[Any, set[int]] = {}
+        for value, member_id in _asked(statement, member_import, [row.names[what] for row in rows]):
+            members.setdefault(value, set()).add(member_id)
+        for row in rows:
+            if ids := members.get(row.names[what]):
+                found.setdefault(row.id, set()).update(ids)
+    people = _survivors({member_id for ids in found.values() for member_id in ids})
+    known: dict[int, int] = {}
+    reasons: dict[int, tuple[Promise, dict[str, Any]]] = {}
+    for row_id, ids in found.items():
+        meant = {people[member_id] for member_id in ids}
+        if len(meant) > 1:
+            numbers = ", ".join(sorted(member.member_no for member in meant))
+            reasons[row_id] = (DISAGREES, {"members": numbers})
+            continue
+        member = meant.pop()
+        if member.status == Member.Status.CLOSED:
+            reasons[row_id] = (HAS_LEFT, {"member": member.member_no})
+        else:
+            known[row_id] = member.pk
+    if known:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE members_memberimportrow r SET state = 'known', member_id = x.member_id "
+                "FROM unnest(%s::bigint[], %s::bigint[]) AS x (id, member_id) WHERE r.id = x.id",
+                [list(known), list(known.values())],
+            )
+    return len(known), _marked_bad(reasons)
 
 
 def refuse_repeated(member_import: MemberImport, first: int, last: int) -> list[Unusable]:
     """Mark those rows of a span bad that mean a person of an earlier row; return them. The first row stands."""
-    rows = _rows(_REPEATED, member_import, first, last)
-    return [Unusable(number, _cells(cells), REPEATED[what], {"row": earlier}) for number, what, earlier, cells in rows]
+    rows = _span(member_import, first, last, [State.NEW, State.KNOWN])
+    reasons: dict[int, tuple[Promise, dict[str, Any]]] = {}
+    for what, statement in _EARLIEST.items():
+        earliest = dict(_asked(statement, member_import, [row.names[what] for row in rows]))
+        for row in rows:
+            earlier = earliest.get(row.names[what], row.number)
+            if earlier < row.number and row.id not in reasons:
+                reasons[row.id] = (REPEATED[what], {"earlier": earlier})
+    return _marked_bad(reasons)
 
 
-def _rows(statement: str, member_import: MemberImport, first: int, last: int) -> Iterator[tuple[Any, ...]]:
-    params = {"import": member_import.pk, "first": first, "last": last, "issuer": member_import.issuer}
+def _span(member_import: MemberImport, first: int, last: int, states: Collection[str]) -> list[_Row]:
+    rows = MemberImportRow.objects.filter(member_import=member_import, number__range=(first, last), state__in=states)
+    told = rows.order_by("number").values_list("id", "number", "phone", "email", "external_id", "member_id")
+    return [
+        _Row(
+            row_id,
+            number,
+            {"phone": phone, "email": email and email.lower(), "external_id": external_id, "member": member_id},
+        )
+        for row_id, number, phone, email, external_id, member_id in told
+    ]
+
+
+def _asked(statement: str, member_import: MemberImport, values: Iterable[Any]) -> list[tuple[Any, int]]:
+    """Return what a statement finds for values, of which those that are missing are left out."""
+    wanted = [value for value in set(values) if value is not None]
+    if not wanted:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        yield from cursor.fetchall()
+        # Without figures of a new table, the planner would read all of it, chunk after chunk.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(statement, {"values": wanted, "issuer": member_import.issuer, "import": member_import.pk})
+        found = cursor.fetchall()
+        cursor.execute("SET LOCAL enable_seqscan = on")
+    return found
 
 
-def _cells(stored: Any) -> list[str]:
-    return json.loads(stored) if isinstance(stored, str) else stored
+def _survivors(member_ids: Collection[int]) -> dict[int, Member]:
+    """Return members by id; of one who was merged into another, that other."""
+    members = Member.objects.select_related("merged_into").in_bulk(member_ids)
+    return {member_id: member.merged_into or member for member_id, member in members.items()}
+
+
+def _marked_bad(reasons: Mapping[int, tuple[Promise, dict[str, Any]]]) -> list[Unusable]:
+    rows = MemberImportRow.objects.filter(pk__in=reasons).order_by("number")
+    unusable = [Unusable(row.number, row.cells, *reasons[row.pk]) for row in rows.only("number", "cells")]
+    if reasons:
+        rows.update(state=State.BAD, member=None)
+    return unusable

@@ -87,7 +87,7 @@ def run_undo(run: JobRun) -> None:
 
 
 def _take_back_chunk(run: JobRun, member_import: MemberImport, rows: Sequence[MemberImportRow], at: datetime) -> None:
-    ids = [row.member_id for row in rows]
+    ids = [row.member_id for row in rows if row.member_id is not None]
     numbers = {
         member.pk: member.member_no
         for member in Member.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
@@ -128,7 +128,7 @@ def _used(member_import: MemberImport, since: datetime, member_ids: Sequence[int
 
 def _forget(rows: Sequence[MemberImportRow]) -> None:
     """Close members whom the import made, and delete what is personal about them: the phone is free again."""
-    ids = [row.member_id for row in rows]
+    ids = [row.member_id for row in rows if row.member_id is not None]
     Identity.objects.filter(member__in=ids).delete()
     MemberPerson.objects.filter(pk__in=ids).delete()
     Member.objects.filter(pk__in=ids).update(status=Member.Status.CLOSED)

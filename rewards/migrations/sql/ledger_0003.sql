@@ -222,7 +222,8 @@ DECLARE
 BEGIN
     SELECT a.* INTO STRICT v_account FROM rewards_ledgerentry e JOIN rewards_pointsaccount a ON a.id = e.account_id
         WHERE e.transaction_id = p_origin;
-    SELECT m.merged_into_id INTO v_survivor FROM members_member m WHERE m.id = v_account.member_id;
+    -- Held, so that a merge in flight is waited for, and a later one waits.
+    SELECT m.merged_into_id INTO v_survivor FROM members_member m WHERE m.id = v_account.member_id FOR SHARE;
     v_transaction := ledger_open_transaction(9::smallint, p_source, p_key, v_account.currency_id, v_account.member_id, p_origin,
         p_actor_kind, p_actor_id, p_reason, p_at, p_store, p_tier, p_trace);
     IF v_survivor IS NOT NULL THEN

@@ -1,0 +1,159 @@
+"""Households: who lives together and agreed to it, and what they share. Points stay each member's own."""
+
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.actors import Actor
+from members.identifiers import NotFound
+from members.models import Household, HouseholdMember, Member
+from members.refusals import MembersRefusal
+from members.services.status import words_of_reason
+from members.services.tokens import MemberIsClosed
+from members.timeline import NewEntry, nudge, record
+
+MOST_PEOPLE: Final = 8
+Role = HouseholdMember.Role
+
+
+class AgreementMissing(MembersRefusal):
+    """Nobody is made part of a household without their agreement."""
+
+    code = "agreement_missing"
+    text = _("Both members must agree to be one household.")
+    status = 422
+
+
+class LivesElsewhere(MembersRefusal):
+    """The member belongs to a household already."""
+
+    code = "lives_elsewhere"
+    text = _("This member belongs to a household already.")
+
+
+class HouseholdFull(MembersRefusal):
+    """A household has a bounded number of people."""
+
+    code = "household_full"
+    text = _("A household has at most %(most)s members.")
+
+
+class NoHousehold(MembersRefusal):
+    """The member belongs to no household."""
+
+    code = "no_household"
+    text = _("This member belongs to no household.")
+
+
+class NotWithOneself(MembersRefusal):
+    """A household is of two at least."""
+
+    code = "not_with_oneself"
+    text = _("Choose another member.")
+    status = 422
+
+
+def join_household(
+    *, member_id: int, newcomer_id: int, role: HouseholdMember.Role, both_agreed: bool, by: Actor, at: datetime
+) -> Household:
+    """Let a member into the household of another, who becomes its head when there is none yet; return it.
+
+    `role` is the newcomer's, adult or child. The caller has asked both members. Raises `AgreementMissing`,
+    `NotWithOneself`, `LivesElsewhere`, `HouseholdFull`, `MemberIsClosed`, `NotFound`.
+    """
+    if not both_agreed:
+        raise AgreementMissing
+    if member_id == newcomer_id:
+        raise NotWithOneself
+    with transaction.atomic():
+        members = _locked(member_id, newcomer_id)
+        if any(member.status == Member.Status.CLOSED for member in members):
+            raise MemberIsClosed
+        if _part_of(newcomer_id) is not None:
+            raise LivesElsewhere
+        own = _part_of(member_id)
+        if own is None:
+            household = Household.objects.create(made_at=at)
+            _enter(household, member_id, Role.HEAD, by, at)
+        else:
+            household = Household.objects.select_for_update(no_key=True).get(pk=own.household_id)
+            if HouseholdMember.objects.filter(household=household, left_at__isnull=True).count() >= MOST_PEOPLE:
+                raise HouseholdFull(most=MOST_PEOPLE)
+        _enter(household, newcomer_id, Role.CHILD if role == Role.CHILD else Role.ADULT, by, at)
+        nudge()
+    return household
+
+
+def leave_household(*, member_id: int, reason: str, by: Actor, at: datetime) -> None:
+    """Take a member out of their household. The eldest of the others becomes its head; who is left alone leaves as well.
+
+    Raises `NoHousehold`, `ReasonMissing`, `NotFound`.
+    """
+    words = words_of_reason(reason)
+    with transaction.atomic():
+        _locked(member_id)
+        own = _part_of(member_id)
+        if own is None:
+            raise NoHousehold
+        household = Household.objects.select_for_update(no_key=True).get(pk=own.household_id)
+        _go(own, by, at, words)
+        others = list(
+            HouseholdMember.objects.filter(household=household, left_at__isnull=True).order_by("agreed_at", "pk")
+        )
+        if len(others) < 2:
+            for other in others:
+                _go(other, by, at, words)
+            household.ended_at = at
+            household.save(update_fields=["ended_at"])
+        elif own.role == Role.HEAD:
+            heir = next((other for other in others if other.role == Role.ADULT), others[0])
+            heir.role = Role.HEAD
+            heir.save(update_fields=["role"])
+        nudge()
+
+
+def share_in_household(*, member_id: int, benefits: bool, vouchers: bool, by: Actor, at: datetime) -> None:
+    """Say what the people of a member's household share. Raises `NoHousehold`, `NotFound`."""
+    with transaction.atomic():
+        _locked(member_id)
+        own = _part_of(member_id)
+        if own is None:
+            raise NoHousehold
+        household = Household.objects.select_for_update(no_key=True).get(pk=own.household_id)
+        if (household.shares_benefits, household.shares_vouchers) == (benefits, vouchers):
+            return
+        household.shares_benefits, household.shares_vouchers = benefits, vouchers
+        household.save(update_fields=["shares_benefits", "shares_vouchers"])
+        payload = {"household": household.pk, "benefits": benefits, "vouchers": vouchers}
+        record([NewEntry("members.household_sharing_changed.v1", member_id, at, by, payload)])
+        nudge()
+
+
+def _locked(*member_ids: int) -> list[Member]:
+    """Return the members, locked in ascending order. Raises `NotFound`."""
+    rows = Member.objects.select_for_update(no_key=True).filter(pk__in=member_ids).order_by("pk")
+    members = list(rows)
+    if len(members) != len(member_ids):
+        raise NotFound
+    return members
+
+
+def _part_of(member_id: int) -> HouseholdMember | None:
+    return HouseholdMember.objects.filter(member_id=member_id, left_at__isnull=True).first()
+
+
+def _enter(household: Household, member_id: int, role: HouseholdMember.Role, by: Actor, at: datetime) -> None:
+    HouseholdMember.objects.create(
+        household=household, member_id=member_id, role=role, agreed_at=at, actor_kind=by.kind, actor_id=by.id
+    )
+    payload = {"household": household.pk, "role": str(role)}
+    record([NewEntry("members.household_joined.v1", member_id, at, by, payload)])
+
+
+def _go(part: HouseholdMember, by: Actor, at: datetime, words: str) -> None:
+    part.left_at = at
+    part.save(update_fields=["left_at"])
+    payload = {"household": part.household_id, "reason": words}
+    record([NewEntry("members.household_left.v1", part.member_id, at, by, payload)])
