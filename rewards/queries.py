@@ -28,6 +28,7 @@ from rewards.models import (
 logger = logging.getLogger(__name__)
 
 _RULES_SECONDS = 3.0
+_FEW_LOTS = 500
 _rules: tuple[float, RuleBook] | None = None
 
 
@@ -152,17 +153,11 @@ def balance_of(member_id: int, at: datetime, *, currency: int | None = None) -> 
     account = PointsAccount.objects.filter(member_id=member_id, currency_id=currency or currency_id()).first()
     if account is None:
         return Balance(0, 0, 0, 0, [])
-    rows = (
-        Lot.objects.filter(account_id=account.pk, remaining__gt=0, state=Lot.State.LIVE)
-        .values("expires_at")
-        .annotate(points=Sum("remaining"))
-        .order_by("expires_at")
-    )
     by_end: dict[datetime, int] = {}
-    for row in rows:
-        ends = [moment for moment in (row["expires_at"], account.deadline_at) if moment is not None]
+    for expires_at, points in _live_lots(account.pk):
+        ends = [moment for moment in (expires_at, account.deadline_at) if moment is not None]
         if ends:
-            by_end[min(ends)] = by_end.get(min(ends), 0) + row["points"]
+            by_end[min(ends)] = by_end.get(min(ends), 0) + points
     expiring = [Expiring(moment, points) for moment, points in sorted(by_end.items())]
     overdue = sum(part.points for part in expiring if part.expires_at <= at)
     return Balance(
@@ -172,6 +167,18 @@ def balance_of(member_id: int, at: datetime, *, currency: int | None = None) -> 
         debt=account.debt,
         expiring=[part for part in expiring if part.expires_at > at],
     )
+
+
+def _live_lots(account_id: int) -> list[tuple[datetime | None, int]]:
+    """Return when the live lots of an account expire, with what is left of them.
+
+    Ordered and limited, so that the index of open lots serves it even where statistics expect many: without, an account
+    with a hundred thousand spent lots had a large part of the table read.
+    """
+    live = Lot.objects.filter(account_id=account_id, remaining__gt=0, state=Lot.State.LIVE)
+    found = live.values_list("expires_at", "remaining")
+    few = list(found.order_by("expires_at", "id")[:_FEW_LOTS])
+    return few if len(few) < _FEW_LOTS else list(found.order_by())
 
 
 def accounts_of(member_id: int) -> QuerySet[PointsAccount]:
