@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import batched
 from typing import Any
 
 from celery import current_app
@@ -29,6 +30,7 @@ Handler = Callable[[Sequence[TimelineEntry]], None]
 
 _COLUMNS = "kind, member_id, subject, happened_at, actor_kind, actor_id, payload, cause_id, depth"
 _SCAN_ROWS = 5_000
+_COPY_ROWS = 5_000
 _NUDGE_SECONDS = 0.5
 _BROKER_REST_SECONDS = 30.0
 
@@ -93,8 +95,12 @@ def record_statement(entries: Sequence[NewEntry]) -> Statement[list[int]]:
 
 
 def record_many(entries: Iterable[NewEntry]) -> int:
-    """Write many entries by COPY, within the caller's transaction; return how many."""
-    return copy_rows(f"members_timelineentry ({_COLUMNS})", (entry.row() for entry in entries))
+    """Write many entries by COPY, within the caller's transaction; return how many.
+
+    They are made before a COPY begins, some thousands at a time: what makes them may have to ask the database something.
+    """
+    into = f"members_timelineentry ({_COLUMNS})"
+    return sum(copy_rows(into, [entry.row() for entry in some]) for some in batched(entries, _COPY_ROWS))
 
 
 _last_nudge = 0.0
