@@ -215,7 +215,7 @@ def with_list_to_undo(folder: Path) -> None:
 # --- The books -----------------------------------------------------------------------------------------------------------
 def with_entries(folder: Path) -> None:
     for number, member in enumerate(people(4)):
-        earn(member.pk, range(number * 4_000, (number + 1) * 4_000), at=NOON)
+        earn(member.pk, range(number * 15_000, (number + 1) * 15_000), at=NOON)
 
 
 def seal(folder: Path) -> None:
