@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import batched
 from typing import Any
 
 from celery import current_app
@@ -34,6 +35,7 @@ _SCAN_ROWS = 5_000
 # Where a payload may hold words of staff, and what is a code and no words.
 _FREE_WORDS = ("reason", "words", "note")
 _CODE = re.compile(r"[a-z]+(_[a-z0-9]+)*")
+_COPY_ROWS = 5_000
 _NUDGE_SECONDS = 0.5
 _BROKER_REST_SECONDS = 30.0
 
@@ -115,8 +117,12 @@ def _refuse_names(entry: NewEntry) -> None:
 
 
 def record_many(entries: Iterable[NewEntry]) -> int:
-    """Write many entries by COPY, within the caller's transaction; return how many."""
-    return copy_rows(f"members_timelineentry ({_COLUMNS})", (entry.row() for entry in entries))
+    """Write many entries by COPY, within the caller's transaction; return how many.
+
+    They are made before a COPY begins, some thousands at a time: what makes them may have to ask the database something.
+    """
+    into = f"members_timelineentry ({_COLUMNS})"
+    return sum(copy_rows(into, [entry.row() for entry in some]) for some in batched(entries, _COPY_ROWS))
 
 
 _last_nudge = 0.0

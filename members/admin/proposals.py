@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -72,9 +73,17 @@ def waiting_for(operator: Operator) -> QuerySet[Proposal]:
     return waiting.exclude(first_checker=operator).select_related("maker", "first_checker").order_by("expires_at", "pk")
 
 
+_waiting: WeakKeyDictionary[HttpRequest, int] = WeakKeyDictionary()
+
+
 def waiting_badge(request: HttpRequest) -> str:
-    """Return how many proposals wait for this operator, for the menu; nothing where there is none."""
-    number = waiting_for(cast(Operator, request.user))[: _MOST_IN_INBOX + 1].count()
+    """Return how many proposals wait for this operator, for the menu and the home page; nothing where there is none.
+
+    Counted once for each request.
+    """
+    number = _waiting.get(request)
+    if number is None:
+        number = _waiting[request] = waiting_for(cast(Operator, request.user))[: _MOST_IN_INBOX + 1].count()
     return "" if not number else f"{_MOST_IN_INBOX}+" if number > _MOST_IN_INBOX else str(number)
 
 

@@ -62,6 +62,8 @@ def _expire_or_isolate(
     try:
         return _expire(accounts, at, by)
     except DatabaseError:
+        if not connection.is_usable():  # the server is gone, not the account wrong
+            raise
         if len(accounts) == 1:
             logger.exception("points of account %s could not be expired", accounts[0])
             failed.append(accounts[0])
@@ -93,6 +95,8 @@ def release_pending_lots(*, at: datetime, by: Actor, limit: int = 50_000) -> int
         try:
             released += _release(account_id, member_id, currency_id, at, by)
         except DatabaseError:
+            if not connection.is_usable():
+                raise
             logger.exception("pending points of account %s could not be released", account_id)
             failed.append(account_id)
     if failed:

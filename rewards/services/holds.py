@@ -160,6 +160,8 @@ def release_due_holds(*, at: datetime, limit: int = 10_000) -> int:
         except ledger.HoldNotOpen:
             continue  # spent or given back until we came to it
         except DatabaseError:
+            if not connection.is_usable():  # the server is gone, not the hold wrong
+                raise
             logger.exception("hold %s could not be given back", hold_id)
     _tell_of_expired(limit)
     return done

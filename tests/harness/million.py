@@ -102,6 +102,7 @@ def _make_chunk(values: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         # Every row refers to rows of the same chunk; fifteen million look-ups of foreign keys would show nothing new.
         cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SET LOCAL statement_timeout = 0")  # a chunk is large, and others may use the machine
         for statement in (_MEMBERS, _PERSONS, _STANDINGS, _OPENING, _LOTS):
             cursor.execute(statement, values)
         cursor.execute("ANALYZE ledger_batch, ledger_batch_lot")

@@ -22,6 +22,7 @@ BEGIN = datetime(2026, 11, 1, 4, tzinfo=UTC)
 KINDS = ("buy", "buy", "buy", "redeem", "return", "hold", "import", "expire", "transfer")
 IMPORTED = 40  # orders in one import
 PAID = 60  # points of one purchase
+ON_ITS_WAY_SECONDS = 0.005  # an answer that a kill may still lose: done, and nobody knows
 
 
 def make_plan(path: Path, *, facts: int, members: list[int], channel: int) -> None:
@@ -42,15 +43,14 @@ class Worker:
         self.channel: int = plan["channel"]
 
     def do(self, number: int) -> str:
-        """Carry out one fact; return `done` or the code of the refusal."""
+        """Carry out one fact; return `done`, `known` (it had been done, the answer was lost) or the code of the refusal."""
         from rewards.refusals import RewardsRefusal
 
-        act: Callable[[int], None] = getattr(self, f"_{kind_of(number)}")
+        act: Callable[[int], bool] = getattr(self, f"_{kind_of(number)}")
         try:
-            act(number)
+            return "known" if act(number) else "done"
         except RewardsRefusal as refusal:
             return refusal.code
-        return "done"
 
     def _member(self, number: int) -> int:
         return self.members[random.Random(number).randrange(len(self.members))]
@@ -64,22 +64,24 @@ class Worker:
         line = OrderLine("C-LAT", "拿铁", Decimal(1), Decimal("60.00"), Decimal("60.00"))
         return Order("plan", key, member, self.channel, None, at, (line,))
 
-    def _buy(self, number: int) -> None:
+    def _buy(self, number: int) -> bool:
         from members.actors import SYSTEM
         from rewards.services.purchases import record_purchase
 
         at = self._at(number)
-        record_purchase(order=self._order(f"B{number}", self._member(number), at), by=SYSTEM, at=at)
+        receipt = record_purchase(order=self._order(f"B{number}", self._member(number), at), by=SYSTEM, at=at)
+        return receipt.already_recorded
 
-    def _redeem(self, number: int) -> None:
+    def _redeem(self, number: int) -> bool:
         from members.actors import SYSTEM
         from rewards.services.holds import spend_on_order
 
-        spend_on_order(
+        receipt = spend_on_order(
             member_id=self._member(number), points=7, source="plan", external_order_no=f"R{number}", by=SYSTEM, at=self._at(number)
         )  # fmt: skip
+        return receipt.already_recorded
 
-    def _return(self, number: int) -> None:
+    def _return(self, number: int) -> bool:
         """Return the purchase that lies a round before in the plan, if it has been made."""
         from members.actors import SYSTEM
         from rewards.services.returns import Return, record_return
@@ -87,9 +89,9 @@ class Worker:
         at = self._at(number)
         sold = number - number % len(KINDS)
         ret = Return("plan", f"T{number}", f"B{sold}", self.channel, None, at)
-        record_return(ret=ret, by=SYSTEM, at=at)
+        return record_return(ret=ret, by=SYSTEM, at=at).already_recorded
 
-    def _hold(self, number: int) -> None:
+    def _hold(self, number: int) -> bool:
         from members.actors import SYSTEM
         from rewards.services.holds import hold_points, spend_hold
 
@@ -97,9 +99,12 @@ class Worker:
         hold = hold_points(
             member_id=self._member(number), points=9, source="plan", external_ref=f"H{number}", by=SYSTEM, at=at
         )
-        spend_hold(hold_id=hold.hold_id, source="plan", external_order_no=f"H{number}", by=SYSTEM, at=at, points=5)
+        receipt = spend_hold(
+            hold_id=hold.hold_id, source="plan", external_order_no=f"H{number}", by=SYSTEM, at=at, points=5
+        )
+        return receipt.already_recorded
 
-    def _import(self, number: int) -> None:
+    def _import(self, number: int) -> bool:
         from members.actors import SYSTEM
         from rewards.services.bulk import post_history
 
@@ -109,16 +114,19 @@ class Worker:
         ]
         outcome = post_history(orders=orders, returns=[], by=SYSTEM, at=at, quiet=True)
         assert not outcome.refused, outcome.refused
+        assert outcome.orders_known in (0, IMPORTED), outcome
+        return outcome.orders_known > 0
 
-    def _expire(self, number: int) -> None:
+    def _expire(self, number: int) -> bool:
         from members.actors import SYSTEM
         from rewards.services.expiry import expire_due_lots
         from rewards.services.holds import release_due_holds
 
         expire_due_lots(at=self._at(number), by=SYSTEM, chunk=3)
         release_due_holds(at=self._at(number))
+        return False
 
-    def _transfer(self, number: int) -> None:
+    def _transfer(self, number: int) -> bool:
         from django.db import transaction
 
         from members.actors import SYSTEM
@@ -127,10 +135,11 @@ class Worker:
         sender = self._member(number)
         receiver = self.members[(self.members.index(sender) + 1) % len(self.members)]
         with transaction.atomic():
-            ledger.transfer(
+            posting = ledger.transfer(
                 from_member_id=sender, to_member_id=receiver, points=3, source="plan", natural_key=f"X{number}",
                 at=self._at(number), by=SYSTEM, trace={"v": 2, "kind": "transfer"},
             )  # fmt: skip
+        return posting.repeated
 
 
 def main(plan_path: Path, acks_path: Path, shard: int, shards: int) -> None:
@@ -148,6 +157,7 @@ def main(plan_path: Path, acks_path: Path, shard: int, shards: int) -> None:
             if number in acked:
                 continue
             answer = _until_answered(worker, number)
+            time.sleep(ON_ITS_WAY_SECONDS)
             acks.write(f"{number} {answer}.\n")
             acks.flush()
             os.fsync(acks.fileno())

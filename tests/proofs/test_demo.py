@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db.models import Max, Min, Sum
+from django.db.models import F, Max, Min, Sum
 from django.urls import reverse
 
 from analytics.models import DayFigures
 from campaigns.models import Message
+from campaigns.services.messages import deliver_due_messages
 from config.management.commands.seed_demo import MEMBERS_PER_SECOND
 from loyalty.models import TierChange, TierStanding
 from members.models import Activity, Decision, Job, JobErrorRow, Member, Operator, ParkedEntry, Proposal
@@ -39,11 +40,15 @@ from rewards.models import (
     Purchase,
     PurchaseReturn,
     Redemption,
+    SettlementLine,
     Voucher,
+    VoucherLine,
+    WarningReceipt,
 )
 from rewards.services.sealing import seal_lag
 from rewards.services.verification import verify
 from tests.factories.portal import signed_in
+from tests.harness.load import busy
 from tests.harness.results import Figures
 
 MOST_SECONDS = 75.0  # for 5,000 members on two cores that do nothing else
@@ -55,11 +60,6 @@ def told(members: int) -> tuple[float, float, str]:
     began, cpu = time.perf_counter(), time.process_time()
     call_command("seed_demo", members=members, stdout=said)
     return time.perf_counter() - began, time.process_time() - cpu, said.getvalue()
-
-
-def busy() -> float:
-    """Return how many times as long things take because others use the cores, too: 1 on a machine that is ours."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def figures_of_the_business() -> dict[str, Any]:
@@ -167,7 +167,7 @@ def check_points() -> None:
     begun = versions.filter(state="published", valid_from__lte=now)
     assert {str(version.rule_id) for version in begun} <= gave
     assert Activity.objects.filter(kind="check_in").count() > Activity.objects.filter(kind="review").count() > 0
-    assert ExpiryWarning.objects.exists()
+    check_warnings()
     assert LedgerEntry.objects.filter(transaction__kind=LedgerTransaction.Kind.RETURN, d_debt__gt=0).exists()
     assert PurchaseReturn.objects.filter(lines__quantity=0).exists()
     assert set(Hold.objects.values_list("state", flat=True)) == {
@@ -176,6 +176,13 @@ def check_points() -> None:
         Hold.State.EXPIRED,
     }
     assert Decision.objects.filter(code="insufficient_points").count() > 1
+
+
+def check_warnings() -> None:
+    """Members were warned, each warning waits in the outbox, and who has no address can not be reached."""
+    assert 0 < Message.objects.filter(state=Message.State.QUEUED).count() <= ExpiryWarning.objects.count()
+    deliver_due_messages(at=datetime.now(UTC), limit=200)
+    assert set(WarningReceipt.objects.values_list("outcome", flat=True)) == {"delivered", "unreachable"}
 
 
 def check_hands() -> None:
@@ -215,6 +222,11 @@ def check_books() -> None:
     assert seal_lag().entries == 0
     assert LedgerAnchor.objects.count() == 1
     assert LedgerVerification.objects.get().findings_count == 0
+    own = MonthClose.objects.filter(currency__code="points").order_by("month")
+    assert all(close.has_settlement and close.voucher_count == close.voucher_counted_count for close in own)
+    settled = SettlementLine.objects.filter(close__in=own).exclude(issuing_store=F("spending_store"))
+    assert settled.exclude(issuing_store=None).exclude(spending_store=None).exists()
+    assert VoucherLine.objects.filter(close__in=own, breakage_share__gt=0).exists()
 
 
 def test_five_thousand_members(committed_db: str, record_result: Callable[[str, Figures], None]) -> None:
@@ -238,7 +250,8 @@ def test_five_thousand_members(committed_db: str, record_result: Callable[[str, 
     check_hands()
     check_books()
     assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
-    assert not Message.objects.exists()  # the demo's past writes to nobody
+    about = set(Message.objects.values_list("template__occasion", flat=True))
+    assert about == {"points_expiring"}  # of its past the demo writes to nobody
     accounts = Operator.objects.filter(is_active=True)
     assert accounts.count() == 9
     home = signed_in("marketing", language="zh-hans").get(reverse("admin:index"))

@@ -1,72 +1,38 @@
-"""kill -9 of workers, of the web server and of PostgreSQL, in the middle of batches and requests: nothing is lost or doubled."""
+"""kill -9 of workers, of the web server and of PostgreSQL, in the middle of services and requests: nothing is lost or doubled."""
 
-import http.client
-import json
-import os
 import random
 import signal
-import subprocess
 import sys
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
-from django.core.management import call_command
-from django.db import connections
 from django.db.models import F, Sum
 
 from config.trial.folder import free_port
 from config.trial.postgres import Cluster
+from loyalty.models import TierRule
 from members.actors import SYSTEM
-from members.identifiers import MEMBER, public_ref
-from members.models import Member
+from members.models import IdempotentAnswer
 from members.services.bulk_enrolment import NewMember, enrol_many
-from rewards.models import LedgerTransaction, PointsAccount, Purchase
+from rewards.models import LedgerTransaction, PointsAccount, Purchase, PurchaseReturn, Redemption
 from rewards.services.verification import verify
-from tests.factories.api import make_channel, make_store, make_till
-from tests.harness.database import django_on
+from tests.factories.api import make_channel
 from tests.harness.results import Figures
-from tests.proofs.plan_worker import BEGIN, IMPORTED, PAID, kind_of, make_plan
+from tests.proofs.killable import Victim, kill_postgres, killable_server, start, was_cut_short
+from tests.proofs.plan_worker import BEGIN, IMPORTED, KINDS, PAID, kind_of, make_plan
+from tests.proofs.tills import PRICE, Business
 
-PROJECT = Path(__file__).resolve().parents[2]
 FACTS = 3_600
 SHARDS = 2
 MEMBERS = 12
-POSTGRES_KILLS = 8
-WORKER_KILLS = 16
-WEB_KILLS = 8
-ORDERS = 1_200
-
-
-@contextmanager
-def killable_server(folder: Path) -> Iterator[Cluster]:
-    """Yield a durable PostgreSQL of this test's own, with a migrated database `proof`."""
-    folder.chmod(0o711)
-    cluster = Cluster(folder / "postgres", log=folder / "log", password="only-for-tests", port=free_port())
-    cluster.start()
-    try:
-        with psycopg.connect(cluster.url("postgres"), autocommit=True) as admin:
-            admin.execute("CREATE DATABASE proof")
-        with django_on(cluster.url("proof")):
-            call_command("migrate", verbosity=0, interactive=False)
-            yield cluster
-            connections.close_all()
-    finally:
-        cluster.stop()
-
-
-def kill_postgres(cluster: Cluster) -> float:
-    """kill -9 the server and all of its processes; start it again; return the seconds until it answered."""
-    cluster.child.kill()
-    connections.close_all()
-    began = time.monotonic()
-    cluster.start()
-    return time.monotonic() - began
+WRITING = set(KINDS) - {"expire"}  # nothing expires in the plan; test_batch_kills expires
+RANDOM_KILLS = 16
+WEB_KILLS = 10
+POSTGRES_KILLS = 5
 
 
 @pytest.fixture
@@ -76,175 +42,203 @@ def killable(tmp_path: Path, django_db_blocker: object) -> Iterator[Cluster]:
         yield cluster
 
 
+class Plan:
+    """A plan in the hands of some workers, each of which is started again when it is killed."""
+
+    def __init__(self, cluster: Cluster, folder: Path, path: Path) -> None:
+        self.cluster = cluster
+        self.folder = folder
+        self.path = path
+        self.workers = [self._start(shard) for shard in range(SHARDS)]
+        self.hit: Counter[tuple[str, str]] = Counter()
+        self.recoveries: list[float] = []
+
+    def _start(self, shard: int) -> Victim:
+        command = [
+            sys.executable, "-m", "tests.proofs.plan_worker", str(self.path), str(self._acks(shard)), str(shard), str(SHARDS),
+        ]  # fmt: skip
+        name = f"plan {shard}"
+        log = self.folder / f"worker{shard}.log"
+        return Victim(self.cluster, start(command, url=self.cluster.url("proof"), name=name, log=log), name)
+
+    def _acks(self, shard: int) -> Path:
+        return self.folder / f"acks{shard}"
+
+    def kind_in_hand(self, shard: int) -> str:
+        """Return what a worker that stands still was doing: the fact after the last that has an answer."""
+        return kind_of(self._answered(shard) * SHARDS + shard)
+
+    def _answered(self, shard: int) -> int:
+        return self._acks(shard).read_text(encoding="ascii").count(".") if self._acks(shard).exists() else 0
+
+    def _behind(self) -> int:
+        """Return the shard that is behind the others."""
+        return min(range(SHARDS), key=self._answered)
+
+    def kill_in_the_middle(self, what: str, kind: str, chance: random.Random) -> None:
+        """Kill a worker, or the server under all of them, while a worker is in the middle of a fact of this kind."""
+        shard = self._behind()
+        worker = self.workers[shard]
+        middle = worker.stop_in_the_middle(chance=chance, wanted=lambda: self.kind_in_hand(shard) == kind)
+        assert middle is not None, f"the plan was done before {kind} was hit: {self.said(shard)}"
+        if what == "worker":
+            worker.kill()
+            cut_short = was_cut_short(self.cluster, middle)
+            self.workers[shard] = self._start(shard)
+        else:
+            for each in self.workers:
+                each.signal(signal.SIGSTOP)  # the recovered server gives numbers of lost transactions again
+            self.recoveries.append(kill_postgres(self.cluster))
+            cut_short = was_cut_short(self.cluster, middle)
+            for each in self.workers:
+                each.go_on()
+        self.hit[what, kind] += cut_short
+
+    def kill_anywhere(self, chance: random.Random) -> None:
+        """Kill a worker at any moment: also after a commit, before its answer is written down."""
+        time.sleep(chance.uniform(0.2, 0.6))
+        shard = self._behind()
+        assert not self.workers[shard].has_ended, self.said(shard)
+        self.workers[shard].kill()
+        self.workers[shard] = self._start(shard)
+
+    def wait(self) -> None:
+        for shard, worker in enumerate(self.workers):
+            assert worker.process.wait(600) == 0, self.said(shard)
+
+    def said(self, shard: int) -> str:
+        return (self.folder / f"worker{shard}.log").read_text(encoding="utf-8")[-3_000:]
+
+    def answers(self) -> dict[int, str]:
+        """Return the answer of each fact; a line that a kill cut short counts as none."""
+        lines = [line for shard in range(SHARDS) for line in self._acks(shard).read_text().splitlines()]
+        pairs = [line.rstrip(".").split() for line in lines if line.endswith(".")]
+        assert len(pairs) == len({number for number, _answer in pairs}), "a fact was answered twice"
+        return {int(number): answer for number, answer in pairs}
+
+
+def expected_points(answers: dict[int, str]) -> int:
+    """Return the points that members own after a plan, from the answers alone."""
+    gain = {"buy": PAID, "import": PAID * IMPORTED, "redeem": -7, "return": -PAID, "hold": -5}
+    return sum(gain.get(kind_of(number), 0) for number, answer in answers.items() if answer in ("done", "known"))
+
+
+def owned_points() -> int:
+    """Return the points that all members own, less what they owe."""
+    return PointsAccount.objects.aggregate(points=Sum(F("available") + F("pending") + F("held") - F("debt")))["points"]
+
+
 class TestKilled:
     """Killed with -9 …"""
 
     def test_workers_and_postgresql_lose_and_double_nothing(
         self, killable: Cluster, tmp_path: Path, record_result: Callable[[str, Figures], None]
     ) -> None:
-        """Two workers carry out a plan; they and the server are killed at random moments until it is done."""
+        """Two workers carry out a plan; they and the server are killed in the middle of every kind of fact, and anywhere."""
+        TierRule.objects.update(points_multiplier=1)  # so that what a purchase gives can be reckoned without the rules
         channel = make_channel()
         members = enrol_many(members=[NewMember(BEGIN, channel.pk) for _ in range(MEMBERS)], by=SYSTEM, at=BEGIN)
-        plan = tmp_path / "plan.json"
-        make_plan(plan, facts=FACTS, members=members, channel=channel.pk)
+        path = tmp_path / "plan.json"
+        make_plan(path, facts=FACTS, members=members, channel=channel.pk)
         chance = random.Random(20261122)
-        restarts: list[float] = []
-        killed = 0
-        port = killable.port
-        workers = [start_worker(killable, plan, tmp_path, shard) for shard in range(SHARDS)]
-        kills = ["postgres"] * POSTGRES_KILLS + ["worker"] * WORKER_KILLS
+        plan = Plan(killable, tmp_path, path)
+        aimed = [("worker", kind) for kind in WRITING] + [("postgres", kind) for kind in WRITING]
+        kills = [*sorted(aimed), *[("anywhere", "")] * RANDOM_KILLS]
         chance.shuffle(kills)
-        deadline = time.monotonic() + 900
-        while any(worker.poll() is None for worker in workers) or kills:
-            assert time.monotonic() < deadline, "the plan is not done in time"
-            time.sleep(chance.uniform(0.3, 1.5))
-            for shard, worker in enumerate(workers):
-                if worker.poll() not in (None, 0):
-                    workers[shard] = start_worker(killable, plan, tmp_path, shard)
-            running = [worker for worker in workers if worker.poll() is None]
-            if not kills or not running:
-                if all(worker.poll() == 0 for worker in workers):
-                    break
-                continue
-            if kills.pop() == "postgres":
-                restarts.append(kill_postgres(killable))
-                assert killable.port == port, "the server came back on another port"
+        for what, kind in kills:
+            if what == "anywhere":
+                plan.kill_anywhere(chance)
             else:
-                chance.choice(running).kill()
-                killed += 1
-        for worker in workers:
-            assert worker.wait(600) == 0
-        answers = answers_of(tmp_path)
+                while not plan.hit[what, kind]:
+                    plan.kill_in_the_middle(what, kind, chance)
+        plan.wait()
+        answers = plan.answers()
         assert sorted(answers) == list(range(FACTS))
         assert [str(finding) for finding in verify(at=BEGIN + timedelta(seconds=FACTS))] == []
         expected = expected_points(answers)
-        owned = PointsAccount.objects.aggregate(points=Sum(F("available") + F("pending") + F("held") - F("debt")))[
-            "points"
-        ]
-        assert owned == expected
+        assert owned_points() == expected
         bought = sum(kind_of(number) == "buy" for number in range(FACTS))
         imported = sum(kind_of(number) == "import" for number in range(FACTS)) * IMPORTED
         assert Purchase.objects.count() == bought + imported
-        refused = sum(answer != "done" for answer in answers.values())
+        answered = Counter(answers.values())
         record_result(
             "kill -9 of workers and of PostgreSQL",
-            f"{FACTS:,} facts ({refused} refused by rules) from {SHARDS} workers, {killed} kills of a worker, {len(restarts)} of PostgreSQL: "
-            f"none lost, none doubled, {expected:,} points as reckoned; recovery at most {max(restarts):.1f} s.",
+            {
+                "facts, from two workers on twelve members": f"{FACTS:,}, {FACTS - answered['done'] - answered['known']} of them refused by rules",
+                "kinds of facts, each hit in the middle of its transaction by a kill of the worker and one of PostgreSQL": ", ".join(
+                    sorted(WRITING)
+                ),
+                "kills at any moment": RANDOM_KILLS,
+                "facts done whose answer was lost, found done by the retry": answered["known"],
+                "lost, doubled": "0, 0",
+                "points at the end, as reckoned from the answers": f"{expected:,}",
+                "findings of verify_ledger": 0,
+                "recovery of PostgreSQL": f"at most {max(plan.recoveries):.1f} s",
+            },
         )
 
-    def test_the_web_server_in_the_middle_of_requests(
-        self, killable: Cluster, record_result: Callable[[str, Figures], None]
+    def test_the_web_server_and_postgresql_in_the_middle_of_requests(
+        self, killable: Cluster, tmp_path: Path, record_result: Callable[[str, Figures], None]
     ) -> None:
-        """Two tills send orders and repeat each under its key until it is answered; the server is killed meanwhile."""
-        store, channel = make_store(), make_channel()
-        enrol_many(members=[NewMember(BEGIN, channel.pk) for _ in range(MEMBERS)], by=SYSTEM, at=BEGIN)
-        refs = [
-            public_ref(MEMBER, public_id)
-            for public_id in Member.objects.order_by("pk").values_list("public_id", flat=True)
-        ]
-        secret = make_till(store).secret
+        """Tills and members send orders, returns and redemptions, and repeat each under its key until it is answered."""
         port = free_port()
-        server = start_web(killable, port)
-        repeats: list[int] = []
-        tills = [
-            threading.Thread(target=sell, args=(port, secret, refs, range(first, ORDERS, 2), repeats))
-            for first in range(2)
-        ]
-        for till in tills:
-            till.start()
+        business = Business(port, MEMBERS)
+        web = start_web(killable, port, tmp_path)
         chance = random.Random(7)
-        kills = 0
-        while any(till.is_alive() for till in tills) and kills < WEB_KILLS:
-            time.sleep(chance.uniform(0.5, 2.0))
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-            kills += 1
-            server = start_web(killable, port)
-        for till in tills:
-            till.join(600)
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
-        assert not any(till.is_alive() for till in tills)
-        assert Purchase.objects.count() == ORDERS
-        assert LedgerTransaction.objects.filter(kind=LedgerTransaction.Kind.EARN).count() == ORDERS
-        owned = PointsAccount.objects.aggregate(points=Sum("available"))["points"]
-        assert owned == ORDERS * PAID
+        kills = ["web"] * WEB_KILLS + ["postgres"] * POSTGRES_KILLS
+        chance.shuffle(kills)
+        hit: Counter[str] = Counter()
+        recoveries = []
+        cut_short = 0
+        with business.open():
+            for what in kills:
+                business.wait_for_answers(20)
+                middle = web.stop_in_the_middle(chance=chance, skip=chance.randint(0, 20))
+                assert middle is not None, (tmp_path / "web.log").read_text()[-3_000:]
+                hit.update(business.in_hand())
+                if what == "web":
+                    web.kill()
+                    cut_short += was_cut_short(killable, middle)
+                    web = start_web(killable, port, tmp_path)
+                else:
+                    recoveries.append(kill_postgres(killable))
+                    cut_short += was_cut_short(killable, middle)
+                    web.go_on()
+        web.kill()
+        told = business.told
+        assert Purchase.objects.count() == told["order"]
+        assert PurchaseReturn.objects.count() == told["return"]
+        assert Redemption.objects.count() == told["redemption"]
+        kind = LedgerTransaction.Kind
+        posted = Counter(LedgerTransaction.objects.values_list("kind", flat=True))
+        assert posted == {kind.EARN: told["order"], kind.RETURN: told["return"], kind.REDEEM: told["redemption"]}
+        assert IdempotentAnswer.objects.filter(status=201).count() == IdempotentAnswer.objects.count() == told.total()
+        assert owned_points() == business.points
         assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
+        assert set(hit) == set(told), hit
+        assert cut_short > (WEB_KILLS + POSTGRES_KILLS) / 2
         record_result(
-            "kill -9 of the web server",
-            f"{ORDERS:,} orders from 2 tills, {kills} kills, {sum(repeats)} requests repeated: each order once, {owned:,} points.",
+            "kill -9 of the web server and of PostgreSQL under it",
+            {
+                "orders, returns, redemptions": f"{told['order']:,}, {told['return']:,}, {told['redemption']:,} (of {PRICE} points)",
+                "kills in the middle of a request's transaction": f"{WEB_KILLS} of the web server, {POSTGRES_KILLS} of PostgreSQL",
+                "of these, so that nothing was left of a transaction": cut_short,
+                "requests in hand at the kills": ", ".join(f"{name} {times}" for name, times in sorted(hit.items())),
+                "requests sent again": f"{business.repeats:,}",
+                "answers found kept by the retry": f"{business.replayed:,}",
+                "done twice, or not at all": "0, 0",
+                "points at the end, as reckoned from the answers": f"{business.points:,}",
+                "findings of verify_ledger": 0,
+                "recovery of PostgreSQL": f"at most {max(recoveries):.1f} s",
+            },
         )
 
 
-def start_worker(cluster: Cluster, plan: Path, folder: Path, shard: int) -> subprocess.Popen[bytes]:
-    """Start the worker of a shard."""
-    environment = os.environ | {"DATABASE_URL": cluster.url("proof"), "DJANGO_SETTINGS_MODULE": "config.settings.test"}
-    command = [
-        sys.executable, "-m", "tests.proofs.plan_worker", str(plan), str(folder / f"acks{shard}"), str(shard), str(SHARDS),
-    ]  # fmt: skip
-    with (folder / f"worker{shard}.log").open("ab") as log:
-        return subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
-
-
-def answers_of(folder: Path) -> dict[int, str]:
-    """Return the answer of each fact; a line that a kill cut short counts as none."""
-    found = {}
-    for shard in range(SHARDS):
-        for line in (folder / f"acks{shard}").read_text().splitlines():
-            if line.endswith("."):
-                number, answer = line.rstrip(".").split()
-                found[int(number)] = answer
-    return found
-
-
-def expected_points(answers: dict[int, str]) -> int:
-    """Return the points that members own after a plan, from the answers alone."""
-    gain = {"buy": PAID, "import": PAID * IMPORTED, "redeem": -7, "return": -PAID, "hold": -5}
-    return sum(gain.get(kind_of(number), 0) for number, answer in answers.items() if answer == "done")
-
-
-def start_web(cluster: Cluster, port: int) -> subprocess.Popen[bytes]:
+def start_web(cluster: Cluster, port: int, folder: Path) -> Victim:
     """Start the web server as ./run.sh does, in a process group of its own."""
-    environment = os.environ | {
-        "DATABASE_URL": cluster.url("proof"), "DATABASE_POOL": "1", "DJANGO_SETTINGS_MODULE": "config.settings.test",
-    }  # fmt: skip
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "2", "--blocking-threads", "1", "--no-ws",
     ]  # fmt: skip
-    return subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def sell(port: int, secret: str, refs: list[str], numbers: range, repeats: list[int]) -> None:
-    """Send each order until it is answered, always under the same key."""
-    for number in numbers:
-        body = json.dumps({
-            "external_order_no": f"W{number:06}", "ordered_at": datetime.now(UTC).isoformat(), "member_ref": refs[number % len(refs)],
-            "lines": [{"sku": "C-LAT", "quantity": "1", "unit_price": "60.00", "amount": "60.00"}],
-        })  # fmt: skip
-        repeats.append(_send_until_answered(port, secret, body, f"w{number}"))
-
-
-def _send_until_answered(port: int, secret: str, body: str, key: str) -> int:
-    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json", "Idempotency-Key": key}
-    for tries in range(2_000):
-        try:
-            server = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            server.request("POST", "/api/v1/pos/orders", body, headers)
-            answer = server.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException):
-            time.sleep(0.1)
-            continue
-        if answer.status < 300:
-            return tries
-        assert answer.status in (409, 503), content
-        time.sleep(0.1)
-    raise AssertionError(f"{key} was never answered")
+    url = cluster.url("proof")
+    return Victim(cluster, start(command, url=url, name="web", log=folder / "web.log"), "web")

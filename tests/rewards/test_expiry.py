@@ -1,10 +1,13 @@
 """Expiry and release: in chunks, repeatable, safe beside themselves and beside live traffic."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from psycopg import sql
 
 from members.actors import SYSTEM
 from members.models import Member, TimelineEntry
@@ -18,6 +21,7 @@ from rewards.services.verification import verify
 from tests.factories.catalogue import a_reward
 from tests.factories.histories import give_points, with_points
 from tests.factories.people import TILL, a_member
+from tests.harness.database import TestServer
 from tests.harness.dumps import dump
 from tests.harness.threads import together
 
@@ -204,3 +208,32 @@ class TestBesideRedemptions:
         except InsufficientPoints:
             return False
         return True
+
+
+class TestServerGone:
+    """A server that is gone …"""
+
+    @pytest.mark.parametrize("run", [expire_due_lots, release_pending_lots])
+    def test_ends_the_run_at_once(
+        self, committed_db: str, database_server: TestServer, run: Callable[..., object]
+    ) -> None:
+        for member in members_with_due_points(3):
+            pending(member, 7, days=3)
+        asked = []
+
+        def end(**_given: object) -> list[tuple[int, int, int, int]]:
+            asked.append(1)
+            with database_server.connect() as admin:
+                name = sql.Identifier(committed_db.rpartition("/")[2])
+                admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            return []
+
+        with (
+            patch("rewards.ledger.expire_accounts", end),
+            patch("rewards.ledger.release_account", end),
+            pytest.raises(OperationalError),
+        ):
+            run(at=DUE, by=SYSTEM)
+        assert len(asked) == 1
