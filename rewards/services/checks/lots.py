@@ -26,8 +26,10 @@ _LOTS = """
                     AND g.d_remaining = -l.amount)
              ELSE l.credit_id IS NOT NULL OR l.owner_id IS NOT NULL END AS is_unfounded
     FROM rewards_lot l
-    LEFT JOIN rewards_ledgertransaction t ON t.id = l.transaction_id
-    LEFT JOIN rewards_pointsaccount a ON a.id = l.account_id
+    LEFT JOIN LATERAL (
+        SELECT kind, happened_at, member_id, currency_id FROM rewards_ledgertransaction
+        WHERE id = l.transaction_id OFFSET 0) AS t ON true
+    LEFT JOIN LATERAL (SELECT member_id, currency_id FROM rewards_pointsaccount WHERE id = l.account_id OFFSET 0) AS a ON true
     LEFT JOIN (
         SELECT lot_id, sum(d_remaining) AS remaining, sum(d_held) AS held FROM rewards_lotmove
         WHERE lot_id BETWEEN %(first)s AND %(last)s GROUP BY lot_id) AS m ON m.lot_id = l.id

@@ -17,8 +17,10 @@ _ENTRIES = """
             OR t.kind NOT IN (11, 17) AND t.member_id <> e.member_id AS is_astray,
         e.xact IS NOT NULL AND t.trace IS NULL AND t.kind NOT IN (2, 5, 8) AS is_unexplained
     FROM rewards_ledgerentry e
-    LEFT JOIN rewards_ledgertransaction t ON t.id = e.transaction_id
-    LEFT JOIN rewards_pointsaccount a ON a.id = e.account_id
+    LEFT JOIN LATERAL (
+        SELECT kind, source, natural_key, member_id, currency_id, trace FROM rewards_ledgertransaction
+        WHERE id = e.transaction_id OFFSET 0) AS t ON true
+    LEFT JOIN LATERAL (SELECT member_id, currency_id FROM rewards_pointsaccount WHERE id = e.account_id OFFSET 0) AS a ON true
     WHERE e.id BETWEEN %(first)s AND %(last)s"""
 
 _MOVES = """
@@ -28,8 +30,8 @@ _MOVES = """
         SELECT m.entry_id, sum(m.d_remaining) AS d_remaining, sum(m.d_held) AS d_held,
             bool_or(l.account_id IS DISTINCT FROM o.account_id) AS is_astray
         FROM rewards_lotmove m
-        JOIN rewards_ledgerentry o ON o.id = m.entry_id
-        LEFT JOIN rewards_lot l ON l.id = m.lot_id
+        JOIN rewards_ledgerentry o ON o.id = m.entry_id AND o.id BETWEEN %(first)s AND %(last)s
+        LEFT JOIN LATERAL (SELECT account_id FROM rewards_lot WHERE id = m.lot_id OFFSET 0) AS l ON true
         WHERE m.entry_id BETWEEN %(first)s AND %(last)s GROUP BY m.entry_id) AS m ON m.entry_id = e.id
     WHERE e.id BETWEEN %(first)s AND %(last)s"""
 
@@ -45,7 +47,7 @@ _TRANSACTIONS = """
                 IS DISTINCT FROM (0, 0, 0, 0, 2) AS is_lost,
             sum(CASE WHEN o.kind = 17 THEN greatest(e.d_available + e.d_pending, 0)
                 WHEN o.kind IN (1, 10, 11, 14) THEN greatest(e.d_available + e.d_pending - e.d_debt, 0) ELSE 0 END) AS credited
-        FROM rewards_ledgerentry e JOIN rewards_ledgertransaction o ON o.id = e.transaction_id
+        FROM rewards_ledgerentry e JOIN rewards_ledgertransaction o ON o.id = e.transaction_id AND o.id BETWEEN %(first)s AND %(last)s
         WHERE e.transaction_id BETWEEN %(first)s AND %(last)s GROUP BY e.transaction_id) AS e ON e.transaction_id = t.id
     LEFT JOIN (
         SELECT transaction_id, sum(amount) AS amount FROM rewards_lot
@@ -63,7 +65,7 @@ _REVERSALS = """
         FROM rewards_ledgertransaction t LEFT JOIN rewards_ledgerentry e ON e.transaction_id = t.id
         WHERE t.reverses_id BETWEEN %(first)s AND %(last)s AND t.kind IN (4, 9, 15) GROUP BY t.reverses_id
     ) AS r
-    JOIN rewards_ledgertransaction o ON o.id = r.reverses_id
+    JOIN rewards_ledgertransaction o ON o.id = r.reverses_id AND o.id BETWEEN %(first)s AND %(last)s
     LEFT JOIN LATERAL (SELECT sum(amount) AS amount FROM rewards_lot WHERE transaction_id = o.id) AS l ON true
     LEFT JOIN LATERAL (
         SELECT sum(v.points) AS points FROM rewards_lot k JOIN rewards_lotevent v ON v.lot_id = k.id AND v.kind IN (3, 4)
@@ -80,7 +82,7 @@ _EXPIRIES = """
             OR to_timestamp(split_part(t.natural_key, ':', 2)::bigint) > t.happened_at + interval '1 second'
           ELSE true END AS is_other
     FROM rewards_ledgertransaction t
-    LEFT JOIN rewards_ledgerentry e ON e.transaction_id = t.id
+    LEFT JOIN rewards_ledgerentry e ON e.transaction_id = t.id AND e.transaction_id BETWEEN %(first)s AND %(last)s
     LEFT JOIN rewards_lotmove m ON m.entry_id = e.id
     WHERE t.id BETWEEN %(first)s AND %(last)s AND t.kind = 5"""
 

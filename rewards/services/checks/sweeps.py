@@ -30,7 +30,9 @@ class Sweep:
 
     `rows` selects rows with id, member_id and what the cases look at. Parameters: `first` and `last` of the range, `at`.
     Each range is one short statement, whose answer is of one moment, so that postings meanwhile are no findings.
-    Statements join grouped history by the ids of the range: neither work nor memory of a range grows with the ledger.
+    Neither work nor memory of a range may grow with the ledger: rows of the same range are joined within the range,
+    others are looked up one by one (LATERAL … OFFSET 0). Left to itself the planner reads all of the other table's index
+    for each range, which is cheapest for one and makes the whole quadratic.
     """
 
     name: str
