@@ -51,6 +51,7 @@ TITLES: Final[dict[str, Promise]] = {
     "closing_reason_unknown": _("Reason not offered"),
     "wrong_store": _("Another store"),
     "job_file_gone": _("File no longer kept"),
+    "wallet_pass_unavailable": _("No wallet passes here"),
     "activity_kind_unknown": _("Behaviour not recorded here"),
     "activity_conflict": _("Activity known with another content"),
     "activity_in_future": _("Activity dated later than now"),

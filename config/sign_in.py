@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import segno
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.views import LoginView
@@ -23,10 +22,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from config.network import address_of
 from members.models import Operator
 from members.refusals import Refusal
 from members.services import second_steps
-from members.services.sign_in_tries import Kind, count_try, forgive, take_back
+from members.services.sign_in_tries import count_sign_in, forgive_sign_in, know_place
 
 #: In the session of who has signed in with a second step.
 SECOND_STEP: Final = "second_step"
@@ -46,13 +46,11 @@ class SignInForm(AuthenticationForm):
         at = timezone.now()
         place = place_of(self.request)
         try:
-            count_try(kind=Kind.PLACE, key=place, at=at)
-            count_try(kind=Kind.ACCOUNT, key=name, at=at)
+            count_sign_in(name=name, place=place, at=at)
         except Refusal as refusal:
             raise ValidationError(refusal.sentence(), code=refusal.code) from refusal
         cleaned = super().clean()
-        forgive(kind=Kind.ACCOUNT, key=name)
-        take_back(kind=Kind.PLACE, key=place)
+        forgive_sign_in(name=name, place=place, at=at)
         return cleaned
 
 
@@ -72,11 +70,12 @@ class SignIn(LoginView):
     """The first step. It signs in whoever needs no second one, and leads the others on."""
 
     def form_valid(self, form: Any) -> HttpResponse:
-        operator = form.get_user()
+        operator, at = form.get_user(), timezone.now()
         has_step = second_steps.has_second_step(operator)
         if not has_step and not second_steps.is_required(operator):
+            _know_place(self.request, operator, at)
             return super().form_valid(form)
-        _half_sign_in(self.request, operator, self.get_success_url(), timezone.now())
+        _half_sign_in(self.request, operator, self.get_success_url(), at)
         return HttpResponseRedirect(reverse("admin:sign_in_digits" if has_step else "admin:second_step"))
 
 
@@ -96,6 +95,7 @@ def sign_in_digits(request: HttpRequest, context: dict[str, Any]) -> HttpRespons
             if was_recovery:
                 left = second_steps.codes_left(operator)
                 messages.warning(request, _("You used a recovery code; %(left)s are left.") % {"left": left})
+            _know_place(request, operator, at)
             return _sign_in(request, operator)
     return _page(request, "portal/sign_in/digits.html", {**context, "form": form, "title": _("Second step")})
 
@@ -120,6 +120,7 @@ def own_second_step(request: HttpRequest, context: dict[str, Any]) -> HttpRespon
             if codes is None:
                 messages.success(request, _("The second step is switched off."))
                 return HttpResponseRedirect(reverse("admin:second_step"))
+            _know_place(request, operator, at)
             _stay_signed_in(request, operator)
             return _page(request, "portal/sign_in/codes.html", {**shown, "codes": codes, "next": _next(request)})
     if second_steps.has_second_step(operator):
@@ -156,10 +157,7 @@ def half_signed_in(request: HttpRequest, at: datetime) -> Operator | None:
 
 def place_of(request: HttpRequest | None) -> str:
     """Return the network address that tries are counted under. Behind our proxy it is the one that the proxy saw last."""
-    given = request.META if request is not None else {}
-    text = str(given.get("REMOTE_ADDR", ""))
-    if getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
-        text = str(given.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip() or text
+    text = address_of(request)
     try:
         address = ip_address(text)
     except ValueError:
@@ -178,6 +176,11 @@ def _carry_out(request: HttpRequest, operator: Operator, digits: str, at: dateti
     if wish == "renew":
         return second_steps.renew_recovery_codes(operator=operator, digits=digits, at=at)
     return second_steps.confirm_enrolment(operator=operator, digits=digits, at=at)
+
+
+def _know_place(request: HttpRequest, operator: Operator, at: datetime) -> None:
+    """Remember where somebody is in, with all steps: guesses at the name from elsewhere do not lock them out there."""
+    know_place(name=operator.get_username(), place=place_of(request), at=at)
 
 
 def _half_sign_in(request: HttpRequest, operator: Operator, then: str, at: datetime) -> None:

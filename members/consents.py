@@ -44,6 +44,9 @@ ALLOWED_SQL: Final = f"""(
         WHERE s.member_id = m.id AND s.purpose = %(purpose)s AND s.channel = %(channel)s),
         %(purpose)s IN ({_UNTIL_NO})))"""  # noqa: S608 - constants
 
+#: Whether the member `m` has not switched off offers that are chosen by what one did: who has is left out of such a choice.
+LETS_CHOOSE_SQL: Final = "NOT EXISTS (SELECT 1 FROM members_consentstate s WHERE s.member_id = m.id AND s.purpose = 'personalisation' AND NOT s.is_given)"
+
 
 def params(purpose: str, channel: str, at: datetime) -> dict[str, Any]:
     """Return what fills `ALLOWED_SQL`. Raises ValueError where the purpose is not asked for in this channel."""
@@ -81,12 +84,14 @@ def is_allowed(member_id: int, purpose: str, channel: str = "", *, at: datetime)
 
 
 def reach(
-    member_ids_sql: str, sql_params: Mapping[str, Any], *, purpose: str, at: datetime, channels: Sequence[str] = ()
-) -> dict[str, int]:
+    member_ids_sql: str, sql_params: Mapping[str, Any], *, purpose: str, at: datetime, channels: Sequence[str] = (),
+    are_chosen: bool = False,
+) -> dict[str, int]:  # fmt: skip
     """Return for each channel of a purpose (or of those asked for) how many of a set of members allow it now.
 
     `member_ids_sql` is a SELECT of one column of member ids, without doubles, with named placeholders, of which
     `purpose`, `channel`, `at` and `zone` are ours. One statement; joins, so that a million members take about a second.
+    With `are_chosen` the set was picked by what its members are and did: who does not want that is left out.
     """
     wanted = list(channels) or list(channels_of(purpose))
     for channel in wanted:
@@ -102,6 +107,9 @@ def reach(
                 WHERE NOT (%(is_contacting)s AND EXISTS (
                         SELECT 1 FROM members_consentstate s
                         WHERE s.member_id = a.id AND s.purpose = 'contact' AND NOT s.is_given))
+                    AND NOT (%(are_chosen)s AND EXISTS (
+                        SELECT 1 FROM members_consentstate s
+                        WHERE s.member_id = a.id AND s.purpose = 'personalisation' AND NOT s.is_given))
                     AND NOT EXISTS (
                         SELECT 1 FROM members_privacyrequest w
                         WHERE w.member_id = a.id AND w.kind = 'erasure' AND w.state = 'waiting')
@@ -121,7 +129,7 @@ def reach(
             {
                 **sql_params,
                 "purpose": str(purpose), "channels": wanted, "at": at, "zone": programme().zone,
-                "is_contacting": purpose in CONTACTING,
+                "is_contacting": purpose in CONTACTING, "are_chosen": are_chosen,
             },
         )  # fmt: skip
         counted = dict(cursor.fetchall())

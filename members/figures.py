@@ -36,6 +36,11 @@ def unit_value(amount: Decimal, currency: str) -> str:
     return f"{_SYMBOLS.get(currency, currency + ' ')}{amount:,.{places}f}"
 
 
+def currency_sign(currency: str) -> str:
+    """Return the sign of a currency, or its code where it has none of its own: ¥, USD."""
+    return _SYMBOLS.get(currency, currency)
+
+
 def money(amount: Decimal, currency: str, *, short: bool = False) -> str:
     """Return an amount with its currency: ¥1,234.50, or shortened like other numbers."""
     sign = "−" if amount < 0 else ""

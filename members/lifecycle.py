@@ -5,7 +5,7 @@ transaction. Merging never rewrites history (rows keep their member; `Member.mer
 what is alive, and remembers what it moved, so that it can be given back.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.functional import Promise
 
 from members.actors import Actor
+from members.personal_words import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _erase_nothing(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
     return {}
 
 
-def _sweep_nothing(words: Collection[str]) -> dict[str, int]:
+def _sweep_nothing(traces: Traces) -> dict[str, int]:
     return {}
 
 
@@ -101,8 +102,9 @@ class Part:
     `merge` returns a memo of plain JSON values (ids and figures, nothing personal), which `unmerge` gets back.
     `erase` returns how many rows of which kind it erased. `export` returns sections of the copy of the member's data.
     `settle` tells what will be lost at an erasure (points, vouchers), as lines with only `kept` and `result` filled.
-    `sweep` deletes files and refused rows that name the person by one of the words (see `members.personal_words`). It is
-    the one call outside the transaction, and asked for twice: before the erasure and after it.
+    `sweep` deletes files and refused rows that name the person (see `members.personal_words`). It is the one call outside
+    the transaction, in short ones of its own, and asked for twice: once nothing stands in the way, and after the erasure.
+    It leaves alone what work that is still to be done needs.
     `erases` names the models (`app.Model`) with personal data that the part takes care of; a test finds forgotten ones.
     """
 
@@ -115,7 +117,7 @@ class Part:
     erase_obstacles: Callable[[int, datetime], list[Obstacle]] = _nothing_in_the_way
     settle: Callable[[int, datetime], list[PreviewLine]] = _nothing_lost
     erase: Callable[[int, Actor, datetime], dict[str, int]] = _erase_nothing
-    sweep: Callable[[Collection[str]], dict[str, int]] = _sweep_nothing
+    sweep: Callable[[Traces], dict[str, int]] = _sweep_nothing
     erases: tuple[str, ...] = ()
 
 

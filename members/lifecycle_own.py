@@ -26,7 +26,7 @@ from members.models import (
     PrivacyRequest,
     TimelineEntry,
 )
-from members.services import consents, erasing
+from members.services import consents, erasing, sweeping
 from members.services.personal_data import REASONS, VIEWED
 
 
@@ -38,7 +38,7 @@ def register() -> None:
             export=export,
             erase_obstacles=erasing.erase_obstacles,
             erase=erasing.erase,
-            sweep=erasing.sweep,
+            sweep=sweeping.sweep,
             erases=erasing.ERASES,
         )
     )

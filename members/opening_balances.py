@@ -27,6 +27,7 @@ class OpeningBalances:
     `post` posts them; one that was posted before changes nothing. `standing` returns those of the members who have
     a balance from this system already. `take_back` takes the balances under these keys back as far as they are left, and
     returns how many points could not be taken back. `worth` is what points cost in the programme's money (None: not known).
+    `told_as` is the kind of entry with which the timeline is told of a balance that was posted.
     """
 
     label: str | Promise
@@ -34,6 +35,7 @@ class OpeningBalances:
     standing: Callable[[str, Collection[int]], set[int]]
     take_back: Callable[[str, Collection[str], Actor, datetime, Proposal], int]
     worth: Callable[[int, datetime], Decimal | None]
+    told_as: str
 
 
 _registered: list[OpeningBalances] = []

@@ -4,13 +4,17 @@ import io
 import re
 import zipfile
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import phonenumbers
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from members.models import Card, Identity, MemberPerson
+from members.identifiers import MEMBER, public_ref
+from members.models import Card, Identity, Member, MemberPerson
 from members.refusals import MembersRefusal
 
 _SHORTEST: Final = 2  # characters of a name; one would be found everywhere
@@ -21,6 +25,7 @@ _MOST_UNPACKED: Final = 512 * 1024 * 1024
 _BLOCK: Final = 8 * 1024 * 1024
 _BETWEEN_DIGITS: Final = re.compile(r"(?<=[0-9])[ \u00a0()./-]+(?=[0-9])")
 _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+\.\w")
+_SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,5}")
 _LONG_NUMBER: Final = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])|\+[1-9][0-9]{7,14}(?![0-9])")
 
 
@@ -34,18 +39,69 @@ class WordsNamePerson(MembersRefusal):
     status = 422
 
 
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What leads to a person: names, which others may have as well; what is theirs alone; our own names of the membership.
+
+    In small letters. `at` is the moment of the search.
+    """
+
+    names: frozenset[str]
+    certain: frozenset[str]
+    references: frozenset[str]
+    at: datetime
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What says who the person is, to others also."""
+        return self.names | self.certain
+
+    def __or__(self, other: "Traces") -> "Traces":
+        """Return what leads to a person by either."""
+        return Traces(
+            self.names | other.names, self.certain | other.certain, self.references | other.references, other.at
+        )
+
+
+def traces_of(member_ids: Collection[int], at: datetime) -> Traces:
+    """Return what leads to these members now."""
+    names, certain = _words_of(member_ids)
+    references: set[str] = set()
+    for public_id, member_no in Member.objects.filter(pk__in=member_ids).values_list("public_id", "member_no"):
+        references |= {public_ref(MEMBER, public_id).lower(), member_no.lower()}
+    return Traces(names, certain, frozenset(references), at)
+
+
 def personal_words(member_ids: Collection[int]) -> frozenset[str]:
     """Return what names these members: name, phone in each way of writing, e-mail, identities, card numbers.
 
     In small letters, phone numbers as bare digits with and without the code of the country.
     """
-    words: set[str] = set()
+    names, certain = _words_of(member_ids)
+    return names | certain
+
+
+def lasting_file_name(file_name: str, moment: datetime) -> str:
+    """Return what a file is called where words are kept for ever: by the moment it was read; people name files after people."""
+    suffix = Path(file_name).suffix
+    return f"{moment:%Y-%m-%d %H:%M}{suffix.lower() if _SUFFIX.fullmatch(suffix) else ''}"
+
+
+def _words_of(member_ids: Collection[int]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of members, and what is theirs alone: phones, addresses, identities, card numbers."""
+    names: set[str] = set()
+    certain: set[str] = set()
     for person in MemberPerson.objects.filter(pk__in=member_ids):
-        words |= {"".join(person.full_name.split()), person.full_name, person.name_pinyin, person.email or ""}
+        names |= {"".join(person.full_name.split()), person.full_name, person.name_pinyin}
+        certain.add(person.email or "")
         if person.phone:
-            words |= {person.phone.removeprefix("+"), _national(person.phone)}
-    words |= set(Identity.objects.filter(member__in=member_ids).values_list("value", flat=True))
-    words |= set(Card.objects.filter(member__in=member_ids).values_list("number", flat=True))
+            certain |= {person.phone.removeprefix("+"), _national(person.phone)}
+    certain |= set(Identity.objects.filter(member__in=member_ids).values_list("value", flat=True))
+    certain |= set(Card.objects.filter(member__in=member_ids).values_list("number", flat=True))
+    return _long_enough(names), _long_enough(certain)
+
+
+def _long_enough(words: Collection[str]) -> frozenset[str]:
     return frozenset(word.lower() for word in words if len(word) >= (_SHORTEST_NUMBER if word.isascii() else _SHORTEST))
 
 

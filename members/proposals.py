@@ -21,8 +21,9 @@ from members.actors import SYSTEM, Actor
 from members.effects import Effect, ShownEffect, digest_of, shown_against, shown_as_stored, stored_effect
 from members.identifiers import NotFound
 from members.limits import POINTS, LimitNow, approvals_for, count_towards_limit, limit_for
-from members.models import Operator, OwnMembership, Proposal
+from members.models import Operator, Proposal
 from members.names import clean_name
+from members.own_accounts import refuse_own_account
 from members.personal_words import refuse_personal_words
 from members.refusals import MembersRefusal
 from members.timeline import NewEntry, nudge, record
@@ -75,14 +76,6 @@ class ApprovedAlready(MembersRefusal):
 
     code = "approved_already"
     text = _("You have approved this already; a second person has to approve it too.")
-
-
-class OwnAccount(MembersRefusal):
-    """Staff neither propose nor approve what concerns their own membership."""
-
-    code = "own_account"
-    text = _("This concerns your own member account; somebody else has to do it.")
-    status = 403
 
 
 class NotAllowed(MembersRefusal):
@@ -221,7 +214,7 @@ def propose(
             earlier = Proposal.objects.filter(maker=maker, request_id=request_id).first() if request_id else None
             if earlier is not None:
                 return _repeat(earlier, known, params)
-            _refuse_own_account(known, params, maker)
+            refuse_own_account(by, known.concerned(params))
             note = params.get("note")
             refuse_personal_words(words, note if isinstance(note, str) else "", member_ids=known.concerned(params))
             amount = known.amount(params)
@@ -356,12 +349,6 @@ def _operator(by: Actor, *permissions: str) -> Operator:
     return operator
 
 
-def _refuse_own_account(kind: ProposalKind, params: Mapping[str, Any], operator: Operator) -> None:
-    concerned = kind.concerned(params)
-    if concerned and OwnMembership.objects.filter(operator=operator, member__in=concerned).exists():
-        raise OwnAccount
-
-
 def _touched(kind: ProposalKind, params: Mapping[str, Any]) -> list[str]:
     """Return what a proposal touches; of very many things the first ones."""
     members = [f"member:{member_id}" for member_id in sorted(kind.concerned(params))]
@@ -398,7 +385,7 @@ def _to_decide(proposal_id: int, by: Actor, at: datetime) -> tuple[Proposal, Pro
     checker = _operator(by, APPROVE, kind.approve_permission or kind.permission)
     if checker.pk == proposal.maker_id:
         raise MakerCanNotDecide
-    _refuse_own_account(kind, proposal.params, checker)
+    refuse_own_account(by, kind.concerned(proposal.params))
     return proposal, kind, checker
 
 

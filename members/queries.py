@@ -118,7 +118,7 @@ def _survivor(member: Member | None) -> Member | None:
 def member_by_card(number: str) -> Member | None:
     """Return the member who has the card with this number in use, or None: lost and ended cards open nothing."""
     card = Card.objects.select_related("member__person").filter(number=number.strip(), state=Card.State.IN_USE).first()
-    return card.member if card else None
+    return _survivor(card.member) if card else None
 
 
 def member_by_ref(ref: str) -> Member:

@@ -91,8 +91,8 @@ class _Sums:
 
 
 def look(node: Node, *, at: datetime, channels: Sequence[str] = (), purpose: str = Purpose.MARKETING) -> Findings:
-    """Return about how many members meet a condition at a moment, how many of them allow the purpose in each channel,
-    and up to ten of them.
+    """Return about how many members meet a condition at a moment, how many of them allow the purpose in each channel (and
+    to be chosen for it), and up to ten of them.
 
     Everybody is asked where they are few; else a sample as large as the time allows.
     """
@@ -149,7 +149,7 @@ def _allowed(number: int) -> str:
     sql = consents.ALLOWED_SQL
     for name in ("purpose", "channel", "at", "zone"):
         sql = sql.replace(f"%({name})s", f"%(k{number}_{name})s")
-    return sql
+    return f"({sql} AND {consents.LETS_CHOOSE_SQL})"
 
 
 def _sampled(percent: float) -> str:

@@ -77,10 +77,9 @@ def book(*, title: str, notes: Sequence[str], header: Sequence[object], parts: I
             page.write(rows_part([[str(name) for name in header]], is_bold=True))
             for part in parts:
                 page.write(part)
-            footer = escape(" ".join(notes).replace("&", "&&"))[:250]
-            page.write(
-                f"</sheetData><headerFooter><oddFooter>&amp;L{footer}</oddFooter></headerFooter></worksheet>".encode()
-            )
+            footer = escape(" ".join(notes)[:200].replace("&", "&&"))  # Excel takes 255 characters
+            printed = f"<headerFooter><oddFooter>&amp;L{footer}</oddFooter></headerFooter>" if footer else ""
+            page.write(f"</sheetData>{printed}</worksheet>".encode())
     return stream.getvalue()
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from celery import Task, shared_task
+from django.db import Error as DatabaseTrouble
 from django.db import connection
 from django.utils import timezone
 
@@ -28,6 +29,7 @@ from members.services.imports import files
 _CHUNK = 5_000
 _MOST_CHUNKS = 200
 _MOST_ERASED = 50
+_MOST_TRIED = 1_000
 _COMPARED_CHUNKS = 20
 logger = logging.getLogger(__name__)
 
@@ -106,15 +108,22 @@ def find_duplicates() -> int:
 
 @shared_task(name="members.erase_due_persons")
 def erase_due_persons() -> int:
-    """Erase the persons whose days to think it over are up; return how many. What is hindered waits for the next time."""
+    """Erase the persons whose days to think it over are up; return how many. What is hindered waits for the next time.
+
+    Each stands by itself: what goes wrong with one keeps no other waiting.
+    """
     at = timezone.now()
     erased = 0
-    for request_id in privacy.due_erasures(at=at, limit=_MOST_ERASED):
+    for request_id in privacy.due_erasures(at=at, limit=_MOST_TRIED):
+        if erased >= _MOST_ERASED:
+            break
         try:
             privacy.erase_person(request_id=request_id, at=at)
             erased += 1
         except Refusal as refusal:
             logger.info("erasure %s waits: %s", request_id, refusal.code)
+        except DatabaseTrouble as trouble:  # what it says may name the person
+            logger.error("erasure %s failed: %s", request_id, type(trouble).__name__)
     return erased
 
 

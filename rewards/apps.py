@@ -41,6 +41,7 @@ class RewardsConfig(AppConfig):
             "adjustments",
             "corrections",
             "transfers",
+            "household_points",
             "donations",
             "conversions",
             "adjustment_batches",

@@ -128,9 +128,12 @@ def reward_redeemed(
     points: int,
     happened_at: datetime,
     by: Actor,
+    from_household: int = 0,
 ) -> NewEntry:
-    """A member redeemed points for a reward."""
+    """A member redeemed points for a reward; some of them may have come from others of the household."""
     payload = {"redemption": redemption_id, "reward": reward_id, "points": points, "voucher": voucher_id}
+    if from_household:
+        payload["from_household"] = from_household
     return _entry(
         "rewards.reward_redeemed.v1", member_id, happened_at, by, payload, subject=f"redemption:{redemption_id}"
     )

@@ -12,6 +12,7 @@ POINTS_CORRECTED = "rewards.points_corrected.v1"
 ARREARS_FORGIVEN = "rewards.arrears_forgiven.v1"
 POINTS_SENT = "rewards.points_sent.v1"
 POINTS_RECEIVED = "rewards.points_received.v1"
+HOUSEHOLD_POINTS_GIVEN = "rewards.household_points_given.v1"
 POINTS_DONATED = "rewards.points_donated.v1"
 POINTS_CONVERTED = "rewards.points_converted.v1"
 OPENING_POSTED = "rewards.opening_balance_posted.v1"
@@ -63,6 +64,21 @@ def points_transferred(
         NewEntry(POINTS_SENT, sender_id, happened_at, by, payload | {"receiver": receiver_id}, subject),
         NewEntry(POINTS_RECEIVED, receiver_id, happened_at, by, payload | {"sender": sender_id}, subject),
     ]
+
+
+def household_points_given(
+    *,
+    redemption_id: int,
+    reward_id: int,
+    giver_id: int,
+    receiver_id: int,
+    points: int,
+    happened_at: datetime,
+    by: Actor,
+) -> NewEntry:
+    """A member paid what another one of the household lacked for a reward: who gave is told."""
+    payload = {"redemption": redemption_id, "reward": reward_id, "receiver": receiver_id, "points": points}
+    return NewEntry(HOUSEHOLD_POINTS_GIVEN, giver_id, happened_at, by, payload, f"redemption:{redemption_id}")
 
 
 def points_donated(

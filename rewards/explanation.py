@@ -137,7 +137,11 @@ def _return_note(trace: dict[str, Any]) -> list[str]:
 
 
 def _redemption_note(trace: dict[str, Any]) -> list[str]:
-    return [_("Redeemed for %(name)s.") % {"name": in_active_language(trace["label"])}]
+    said = [_("Redeemed for %(name)s.") % {"name": in_active_language(trace["label"])}]
+    if trace.get("household"):
+        figures = {"points": points_words(trace["household"])}
+        said.append(_("What was missing came from others of the household: %(points)s.") % figures)
+    return said
 
 
 def _hold_note(_trace: dict[str, Any]) -> list[str]:

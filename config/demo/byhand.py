@@ -3,17 +3,13 @@
 Each scene happens at its moment, through the services that the portal's pages call, by the accounts that can sign in.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from random import Random
-from zoneinfo import ZoneInfo
 
 from config.demo.business import Names, texts
+from config.demo.scenes import Scene, Scenes
 from members import proposals
-from members.actors import Actor
-from members.models import Member, Operator
 from members.services.jobs import run_job
 from rewards.models import (
     Adjustment,
@@ -59,43 +55,12 @@ ADJUSTMENTS = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Something that staff do at a moment."""
+class PointsByHand(Scenes):
+    """The scenes of the last weeks in which staff move points."""
 
-    at: datetime
-    play: Callable[[datetime], None]
-
-
-class PointsByHand:
-    """The scenes of the last weeks, played in order of time as the story reaches them."""
-
-    def __init__(self, *, now: datetime, tz: ZoneInfo, random: Random) -> None:
-        self.now = now
-        self.tz = tz
-        self.random = random
-        self.staff: dict[str, Actor] = {}
-        self.scenes: list[Scene] = sorted([*self._decided(), *self._moved(), *self._waiting()], key=lambda one: one.at)
-
-    def play(self, end: datetime) -> None:
-        """Play the scenes before `end` that were not played yet."""
-        if not self.staff:
-            self.staff = {row.username: Actor("operator", row.pk) for row in Operator.objects.all()}
-        while self.scenes and self.scenes[0].at < end:
-            scene = self.scenes.pop(0)
-            scene.play(scene.at)
-
-    def _when(self, days: int, hour: int, minute: int = 12) -> datetime:
-        day = self.now.astimezone(self.tz) - timedelta(days=days)
-        return day.replace(hour=hour, minute=minute, second=0, microsecond=0)
-
-    def _buyers(self, at: datetime, count: int, *, points: int = 0) -> list[Member]:
-        """Return members who bought lately and have at least so many points, chosen by chance."""
-        rich = PointsAccount.objects.filter(currency__code="points", available__gte=points).values("member_id")
-        lately = Purchase.objects.filter(ordered_at__lt=at, ordered_at__gt=at - timedelta(days=60), member__in=rich)
-        ids = list(dict.fromkeys(lately.order_by("-ordered_at", "pk").values_list("member_id", flat=True)[:400]))
-        members = Member.objects.filter(pk__in=ids, status=Member.Status.ACTIVE).order_by("pk")
-        return self.random.sample(list(members), min(count, len(members)))
+    def planned(self) -> list[Scene]:
+        """Return what was decided, what was moved, and what waits."""
+        return [*self._decided(), *self._moved(), *self._waiting()]
 
     # --- Decided ------------------------------------------------------------------------------------------------------
     def _decided(self) -> list[Scene]:

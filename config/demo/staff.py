@@ -1,6 +1,6 @@
 """The demo's staff: accounts for each role, and a key for a till. They exist in demo mode only.
 
-Customer service has two agents and two supervisors, so that what one asks for another can approve.
+There are two administrators, two agents and two supervisors of customer service, so that what one asks for another can approve.
 """
 
 from datetime import datetime
@@ -14,6 +14,7 @@ from members.services.keys import SCOPES, issue_key
 # role (group), user name, name shown, store
 ACCOUNTS = [
     ("administrator", "admin", "陈思远", None),
+    ("administrator", "admin2", "何静", None),
     ("marketing", "marketing", "林晓雨", None),
     ("service", "service", "周佳怡", None),
     ("service", "service2", "沈梦琪", None),

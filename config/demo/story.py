@@ -13,12 +13,17 @@ from decimal import Decimal
 from heapq import heappop, heappush
 from random import Random
 
+from config.demo.alike import make_alike
 from config.demo.behaviours import behave
 from config.demo.books import bring_up_to_date, lock_past_months
 from config.demo.business import Business, open_business
 from config.demo.byhand import PointsByHand
+from config.demo.cases import Cases
+from config.demo.consents import agree, publish_words
 from config.demo.counter import pay_with_points, serve
+from config.demo.desk import MembersByHand
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
+from config.demo.places import Recruiting, open_regions
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
 from loyalty.queries import forget_ladder_book
 from loyalty.services.standing import review_all_due
@@ -71,6 +76,7 @@ class Story:
             first = (first - timedelta(days=1)).replace(day=1)
         self.start = first.astimezone(UTC)
         self.business: Business = open_business(start=self.start, today=today.astimezone(UTC), members=members)
+        open_regions()
         forget_programme()
         forget_ladder_book()
         self.history_from = open_points(start=self.start, today=today.astimezone(UTC), by=by)
@@ -79,6 +85,7 @@ class Story:
         self.people: list[Person] = make_people(
             members, self.start, now, self.business.store_weights, self.random, self.tz
         )
+        make_alike(self.people)
         self.joined = 0
         self.orders = 0
         self.wallets: list[_Wallet] = []
@@ -87,10 +94,15 @@ class Story:
         self.beside = Random(SEED + 1)  # noqa: S311
         self.payers = Random(SEED + 3)  # noqa: S311
         self.by_hand = PointsByHand(now=now, tz=self.tz, random=Random(SEED + 2))  # noqa: S311
+        self.recruiting = Recruiting(Random(SEED + 4))  # noqa: S311
+        self.agreeing = Random(SEED + 5)  # noqa: S311
+        self.desk = MembersByHand(now=now, tz=self.tz, random=Random(SEED + 6))  # noqa: S311
+        self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
 
     def tell(self, progress: Callable[[int], object]) -> None:
         """Tell the whole story; `progress` is told the days done. The accounts of staff and the till's key must be there."""
         self.finance = Actor("operator", Operator.objects.get(username="finance").pk)
+        publish_words(now=self.now, by=Actor("operator", Operator.objects.get(username="admin").pk))
         start = self.start
         while start < self.now:
             if start == self._month_of(start):
@@ -102,6 +114,8 @@ class Story:
             progress(max(1, (end - start).days))
             start = end
         serve(now=self.now, business=self.business, random=self.beside)
+        self.cases.people = self.people
+        self.cases.play(self.now)
         bring_up_to_date(now=self.now, finance=self.finance, system=self.by)
 
     def _month_of(self, moment: datetime) -> datetime:
@@ -142,6 +156,7 @@ class Story:
                 orders=[order for order in orders if order.external_order_no not in coming_back], by=self.by, random=self.payers
             )  # fmt: skip
             self.by_hand.play(end)
+            self.desk.play(end)
             while timeline.relay(at=end):
                 pass  # activities are rewarded by whoever reads the timeline
 
@@ -149,6 +164,7 @@ class Story:
         new: list[Person] = []
         while self.joined + len(new) < len(self.people) and self.people[self.joined + len(new)].joined_at < end:
             new.append(self.people[self.joined + len(new)])
+        came = [self.recruiting.of_next(self.people[: self.joined]) for _person in new]
         ids = enrol_many(
             members=[
                 NewMember(
@@ -160,14 +176,17 @@ class Story:
                     email=f"member{person.index:06}@example.com" if person.index % ONE_IN_SO_MANY else None,
                     birthday=person.birthday,
                     language=person.language,
+                    recruiting_source_id=source,
+                    inviter_id=inviter,
                 )
-                for person in new
+                for person, (source, inviter) in zip(new, came, strict=True)
             ],
             by=self.by,
             at=end,
         )
         for person, member_id in zip(new, ids, strict=True):
             person.member_id = member_id
+        agree(new, self.agreeing)
         self.joined += len(new)
 
     def _orders_of(self, person: Person, start: datetime, end: datetime) -> list[Order]:

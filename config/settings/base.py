@@ -20,6 +20,14 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 CODE_SECRET = env("CODE_SECRET", default="")
 # Signs the daily anchors of the ledger. To change it, put the new key before the old one, with a comma between them.
 LEDGER_ANCHOR_KEY = env("LEDGER_ANCHOR_KEY", default="")
+# Who signs cards for the wallet of the phone: paths of certificate, key and intermediate certificate (PEM or DER), and the
+# names of the kind of pass and of the team. All of them or none; the password only for a key that has one.
+WALLET_PASS_CERTIFICATE = env("WALLET_PASS_CERTIFICATE", default="")
+WALLET_PASS_KEY = env("WALLET_PASS_KEY", default="")
+WALLET_PASS_KEY_PASSWORD = env("WALLET_PASS_KEY_PASSWORD", default="")
+WALLET_PASS_INTERMEDIATE = env("WALLET_PASS_INTERMEDIATE", default="")
+WALLET_PASS_TYPE = env("WALLET_PASS_TYPE", default="")
+WALLET_PASS_TEAM = env("WALLET_PASS_TEAM", default="")
 DEBUG = False
 DEMO = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
@@ -59,6 +67,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestIdMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "config.network.StaffNetworkMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.middleware.LanguageTagMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -171,6 +180,8 @@ SESSION_COOKIE_AGE = 60 * 60 * 10  # one working day
 CSRF_COOKIE_SAMESITE = "Lax"
 # Where staff sign in; an installation may choose its own.
 ADMIN_PATH = env("ADMIN_PATH", default="admin/")
+# The networks from which staff may work, such as 10.20.0.0/16; empty: from anywhere.
+STAFF_NETWORKS: list[str] = env.list("STAFF_NETWORKS", default=[])
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # for who opens the sign-in page itself
 # The admin theme runs inline scripts and Alpine expressions; nothing may come from another host.
@@ -219,7 +230,9 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Perennial <no-reply@exam
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "config.logs.MaskingFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"()": "config.logs.MaskingFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

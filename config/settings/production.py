@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *
-from config.settings.base import ALLOWED_HOSTS, CODE_SECRET, LEDGER_ANCHOR_KEY, SECRET_KEY, env
+from config.settings.base import ALLOWED_HOSTS, CODE_SECRET, EMAIL_CONFIG, LEDGER_ANCHOR_KEY, SECRET_KEY, env
 
 # Without EMAIL_URL letters to members would go to the log.
 _REQUIRED = {
@@ -18,6 +18,14 @@ _REQUIRED = {
 for _name, _value in _REQUIRED.items():
     if not _value:
         raise ImproperlyConfigured(f"Set {_name} in the environment (README, Configuration).")
+
+# Where data may go. The mail server is the only host outside of the installation that the portal itself talks to.
+if env.bool("DATA_STAYS_IN_REGION", default=False):
+    _outside = {EMAIL_CONFIG.get("EMAIL_HOST") or ""} - {"", "localhost", *env.list("OUTBOUND_HOSTS", default=[])}
+    if _outside:
+        raise ImproperlyConfigured(
+            f"DATA_STAYS_IN_REGION is set, and EMAIL_URL names {', '.join(_outside)}, which OUTBOUND_HOSTS does not list."
+        )
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None

@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from loyalty.admin.badges import tier_badge
 from loyalty.models import Tier, TierChange, TierStanding
-from loyalty.queries import progress_of
+from loyalty.queries import progress_of, tiers
 from loyalty.refusals import NoLadder
 from loyalty.sentences import change_sentence, keep_sentence, rise_sentence
 from members.admin import panels
@@ -57,8 +57,8 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
 def _column(member_ids: Sequence[int]) -> Mapping[int, SafeString]:
     held = TierStanding.objects.filter(member_id__in=member_ids).select_related("tier")
     badges = {standing.member_id: tier_badge(standing.tier) for standing in held}
-    lowest = Tier.objects.order_by("rank").first()
-    start = tier_badge(lowest) if lowest else SafeString()
+    ladder = tiers()
+    start = tier_badge(ladder[0]) if ladder else SafeString()
     return {member_id: badges.get(member_id, start) for member_id in member_ids}
 
 
@@ -69,7 +69,7 @@ class TierFilter(DropdownFilter):
     parameter_name = "tier"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(tier.code, tier.name) for tier in Tier.objects.order_by("rank")]
+        return [(tier.code, tier.name) for tier in tiers()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Member]) -> QuerySet[Member]:
         tier = Tier.objects.filter(code=self.value()).first() if self.value() else None

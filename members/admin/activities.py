@@ -46,8 +46,8 @@ class ActivityAdmin(FactAdmin):
     """What members did besides buying, newest first."""
 
     is_nameless = True
-    list_display = ("happened_at", "behaviour", "member_page", "figure", "store", "source")
-    list_select_related = ("member", "store")
+    list_display = ("happened_at", "behaviour", "member_page", "figure", "store", "where_from")
+    list_select_related = ("member", "store", "channel")
     list_filter = (("happened_at", DayRangeFilter),)
     list_display_links = ("happened_at",)
     ordering = ("-happened_at", "-id")
@@ -70,6 +70,10 @@ class ActivityAdmin(FactAdmin):
     @display(description=_("member"))
     def member_page(self, activity: Activity) -> SafeString:
         return member_link(activity.member)
+
+    @display(description=_("source"))
+    def where_from(self, activity: Activity) -> str:
+        return activity.channel.name if activity.channel else activity.source
 
     @display(description=_("figure"))
     def figure(self, activity: Activity) -> str:

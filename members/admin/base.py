@@ -5,10 +5,13 @@ from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.db.models import Field, Model, QuerySet
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, Field, Model, OuterRef, Q, QuerySet
 from django.forms import Field as FormField
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -36,10 +39,21 @@ def store_scope(request: HttpRequest) -> frozenset[int] | None:
     known: dict[str, frozenset[int] | None] = vars(request)
     if "store_scope" not in known:
         operator = cast(Operator, request.user)
-        stores = frozenset(operator.stores.values_list("pk", flat=True))
-        has_other_roles = operator.is_superuser or operator.groups.exclude(name=roles.STORE).exists()
+        others = Group.objects.filter(user=OuterRef("pk")).exclude(name=roles.STORE)
+        rows = Operator.objects.filter(pk=operator.pk).order_by().values_list("stores", Exists(others))
+        stores = frozenset(store for store, _has_others in rows if store is not None)
+        has_other_roles = operator.is_superuser or any(has_others for _store, has_others in rows)
         known["store_scope"] = None if has_other_roles and not stores else stores
     return known["store_scope"]
+
+
+def in_store_scope(request: HttpRequest, path: str) -> Q:
+    """Return `store_scope` as a condition on the store at `path`, without a query of its own: for what stands on every page."""
+    operator = cast(Operator, request.user)
+    stores = Operator.stores.through.objects.filter(operator=operator.pk)
+    others = Group.objects.filter(user=operator.pk).exclude(name=roles.STORE)
+    is_free = ~Exists(stores) if operator.is_superuser else ~Exists(stores) & Exists(others)
+    return Q(is_free) | Q(**{f"{path}__in": stores.values("store")})
 
 
 def say_refusal(request: HttpRequest, refusal: Refusal) -> None:
@@ -80,6 +94,23 @@ class StaffAdmin(ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PortalChangeList]:
         return PortalChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list. What is typed into its search box is posted, and looked up under what may stand in an address."""
+        if request.method != "POST" or SEARCH_VAR not in request.POST:
+            return super().changelist_view(request, extra_context)
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        asked = request.POST.copy()
+        text = str(asked.pop(SEARCH_VAR)[-1]).strip()
+        asked.pop("csrfmiddlewaretoken", None)
+        if text:
+            asked[SEARCH_VAR] = self.for_address(text)
+        return HttpResponseRedirect(f"{request.path}?{asked.urlencode()}" if asked else request.path)
+
+    def for_address(self, text: str) -> str:
+        """Return what stands in the address for what was typed: nothing by which a person is reached."""
+        return text
 
     def load_columns(self, rows: Sequence[Model]) -> None:
         """Load, in a bounded number of queries, what the columns of these rows need beyond the list's own query."""

@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 from members.actors import Actor
 from members.admin import panels
 from members.admin.standing_dialogs import Wish, wish_dialog
+from members.electronic_card import electronic_card_of
 from members.models import Card, Identity, Member
 from members.services.cards import bind_card, replace_card, report_lost, take_card_back
 from members.services.identities import link_identity, unlink_identity
@@ -203,6 +204,10 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     identities = Identity.objects.filter(member=member).order_by("kind", "issuer", "pk")
     cards = list(Card.objects.filter(member=member).select_related("batch").order_by("-bound_at", "-pk")[:_MOST_CARDS])
     return {
+        "electronic": None if member.status == Member.Status.CLOSED else electronic_card_of(member),
+        "handouts": [
+            {"key": one.key, "label": one.label, "missing": one.missing(at)} for one in panels.handouts(request)
+        ],
         "identities": [
             {"kind": one.get_kind_display(), "issuer": one.issuer, "value": masked(one.value), "since": one.linked_at}
             for one in identities

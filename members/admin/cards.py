@@ -135,4 +135,4 @@ class CardAdmin(HistoryAdmin):
 
     @display(description=_("member"))
     def member_shown(self, card: Card) -> SafeString:
-        return member_link(card.member)
+        return member_link(card.member) or SafeString("–")

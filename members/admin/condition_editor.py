@@ -36,6 +36,7 @@ from members.admin.condition_chips import (
 )
 from members.conditions import OPERATOR_WORDS, OPERATORS
 from members.facts import Fact, FactParam, facts
+from members.figures import currency_sign
 from members.queries import programme
 
 _FLOORS: Final = ("members", "loyalty", "rewards", "campaigns", "analytics")
@@ -115,7 +116,7 @@ def _input(known: Fact, chip: Chip) -> dict[str, Any]:
     """Return which sort of input takes the value, and what stands in it."""
     values = [*chip.values, "", ""]
     if chip.op in NUMBER_OPS:
-        unit = programme().currency if known.kind == "money" else known.unit
+        unit = currency_sign(programme().currency) if known.kind == "money" else known.unit
         return {"input": "numbers", "numbers": values[: 2 if chip.op == "between" else 1], "unit": unit}
     if chip.op in DAY_OPS:
         return {"input": "numbers", "numbers": values[:1], "unit": _("days")}

@@ -14,6 +14,8 @@ from django.contrib.admin.widgets import AdminDateWidget
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
+from members.wording import enumerated
+
 
 class VersionedForm(forms.Form):
     """A form that knows which version of a thing it shows, and what it showed: subclasses call `complete` at the end."""
@@ -107,4 +109,4 @@ def _side(field: forms.Field, value: Any) -> Side:
     if isinstance(field, forms.ChoiceField):
         offered: Any = field.choices  # groups of choices are not used in these forms
         labels = {str(code): str(label) for code, label in offered}
-    return Side(values, ", ".join(labels.get(one, one) for one in values) or FieldInConflict.no_value)
+    return Side(values, enumerated(labels.get(one, one) for one in values) or FieldInConflict.no_value)

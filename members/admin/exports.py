@@ -45,6 +45,7 @@ from members.services.exports import (
     count_export,
     propose_export,
 )
+from members.wording import enumerated
 
 SEE = "members.view_memberexport"
 _DAYS = 30
@@ -129,7 +130,7 @@ class MemberExportAdmin(HistoryAdmin):
         "rows_shown",
         "masking",
         "state_badge",
-        "taken",
+        "fetched",
     )
     list_display_links = ("created_at",)
     list_select_related = ("operator", "api_key", "member", "proposal", "job")
@@ -176,7 +177,7 @@ class MemberExportAdmin(HistoryAdmin):
         return state_of(export)
 
     @display(description=_("taken"))
-    def taken(self, export: Any) -> str:
+    def fetched(self, export: Any) -> str:
         if not export.takings:
             return "–"
         last = export.takings[-1]
@@ -276,7 +277,7 @@ def whom_of(export: MemberExport) -> str:
 def fields_of(export: MemberExport) -> str:
     """Return what an export holds of each member."""
     known = export_fields()
-    return ", ".join(str(known[key].label) if key in known else key for key in export.fields)
+    return enumerated(known[key].label if key in known else key for key in export.fields)
 
 
 def masking_of(export: MemberExport) -> Badge:

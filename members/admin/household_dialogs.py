@@ -17,7 +17,7 @@ from members.admin.search import member_named
 from members.admin.standing_dialogs import Wish, wish_dialog
 from members.models import Household, HouseholdMember, Member
 from members.queries import MemberNotFound
-from members.services.households import join_household, leave_household, share_in_household
+from members.services.households import join_household, leave_household, share_in_household, share_points
 
 
 class JoinDialog(BaseDialogForm):
@@ -55,6 +55,22 @@ class SharingDialog(BaseDialogForm):
             self.fields["vouchers"].initial = household.shares_vouchers
 
 
+class PointsDialog(BaseDialogForm):
+    """Whether the member pays for the others with points."""
+
+    agrees = forms.BooleanField(
+        label=_("The member agreed to pay for the others"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Asked of this member alone; the moment is kept. Switched off, it is taken back at once."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = HouseholdMember.objects.filter(member_id=self.object_id, left_at__isnull=True).first()
+        self.fields["agrees"].initial = own is not None and own.points_shared_at is not None
+
+
 def household_of(member_id: Any) -> Household | None:
     """Return the household that a member belongs to."""
     return Household.objects.filter(people__member_id=member_id, people__left_at__isnull=True).first()
@@ -85,7 +101,9 @@ HOUSEHOLD_WISHES: Final[Mapping[str, Wish]] = {
     "join": Wish(
         "members.change_member",
         _("Who belongs to the household?"),
-        _("Each keeps their own points. What is shared besides is said for the whole household."),
+        _(
+            "Each keeps their own points. What is shared besides is said for the whole household, and each says whether they pay for the others."
+        ),
         _("Let them join"),
         _("They are one household now."),
         JoinDialog,
@@ -105,7 +123,7 @@ HOUSEHOLD_WISHES: Final[Mapping[str, Wish]] = {
     "sharing": Wish(
         "members.change_member",
         _("What does the household share?"),
-        _("Points are never shared."),
+        _("Each says for themselves whether they pay for the others with points."),
         _("Save"),
         _("It is noted what the household shares."),
         SharingDialog,
@@ -115,6 +133,19 @@ HOUSEHOLD_WISHES: Final[Mapping[str, Wish]] = {
             vouchers=form.cleaned_data["vouchers"],
             by=by,
             at=at,
+        ),
+    ),
+    "points": Wish(
+        "members.change_member",
+        _("Does this member pay for the others with points?"),
+        _(
+            "When another one of the household lacks points for a reward, and the policy of the points allows it, what is missing is taken from whoever agreed. The others then see how much the household would add."
+        ),
+        _("Save"),
+        _("It is noted whether this member pays for the others."),
+        PointsDialog,
+        lambda member_id, form, by, at: share_points(
+            member_id=member_id, agrees=form.cleaned_data["agrees"], by=by, at=at
         ),
     ),
 }

@@ -27,6 +27,7 @@ from members.jobs import MILESTONES, UndoPreview, kind_of, title_of, words_of
 from members.models import Job, JobFile, Operator, TimelineEntry
 from members.refusals import Refusal
 from members.services.jobs import REFUSED, cancel_job, continue_job, take_file, undo_job, undo_preview
+from members.services.refused_rows import MOST_ROWS
 from members.wording import together
 
 STATE_COLOURS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "cancelled": "info"}
@@ -260,11 +261,13 @@ class JobPage:
             "state": Badge(job.state, job.get_state_display()),
             "message": words_of(job.message, job.message_params),
             "may_stop": may_act and job.is_active and job.cancel_asked_at is None,
-            "may_go_on": may_act and job.state in (Job.State.CANCELLED, Job.State.FAILED) and undone_by is None,
+            "may_go_on": may_act and _is_stopped(job, at) and undone_by is None,
             "may_take_back": preview is not None and preview.is_possible,
             "undone_by": undone_by,
             "has_result": ended and _may_take(request, job, JobFile.Role.RESULT) and _has(job, JobFile.Role.RESULT),
-            "has_refused": job.failed > 0 and _may_take(request, job, REFUSED) and _has(job, REFUSED),
+            "refused_rows": min(job.failed, MOST_ROWS),
+            "most_refused_rows": MOST_ROWS if job.failed > MOST_ROWS else 0,
+            "has_refused": ended and job.failed > 0 and _may_take(request, job, REFUSED) and _has(job, REFUSED),
         }
 
     def _require_view(self, request: HttpRequest) -> None:
@@ -287,6 +290,10 @@ def _undo_preview(request: HttpRequest, job: Job, at: datetime) -> UndoPreview |
         return undo_preview(job=job, at=at)
     except Refusal:
         return None
+
+
+def _is_stopped(job: Job, at: datetime) -> bool:
+    return job.state in (Job.State.CANCELLED, Job.State.FAILED) and job.files_expire_at > at
 
 
 def _has(job: Job, role: str) -> bool:

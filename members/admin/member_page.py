@@ -143,6 +143,22 @@ class MemberPage:
         self.require(request, CARD_WISHES[wish].permission)
         return card_dialog(request, self.member(member_id), wish)
 
+    def handout(self, request: HttpRequest, member_id: int, key: str) -> HttpResponse:
+        """A file to hand to the member, as the floor that knows it makes it."""
+        self.require(request, SEE)
+        handout = next((handout for handout in panels.handouts(request) if handout.key == key), None)
+        if handout is None:
+            raise Http404
+        member = self.member(member_id)
+        try:
+            content = handout.make(member, timezone.now())
+        except Refusal as refusal:
+            say_refusal(request, refusal)
+            return HttpResponseRedirect(f"{_address(member_id)}?tab=identities")
+        answer = HttpResponse(content, content_type=handout.content_type)
+        answer["Content-Disposition"] = f'attachment; filename="card-{member.member_no}.{handout.suffix}"'
+        return answer
+
     def household(self, request: HttpRequest, member_id: int, wish: str) -> HttpResponse:
         """A dialog about the member's household."""
         if wish not in HOUSEHOLD_WISHES:

@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -46,10 +47,11 @@ from members.services.merging import (
     refuse_unmerge,
     unmerge_members,
 )
+from members.wording import enumerated
 
 MAY_MERGE: Final = "members.merge_members"
 _LABELS: Final[dict[str, str | Promise]] = {
-    "full_name": _("Name"),
+    "full_name": capfirst(_("name")),
     "phone": _("Phone"),
     "email": _("E-mail"),
     "birthday": _("Birthday"),
@@ -131,7 +133,7 @@ class DuplicatePairAdmin(HistoryAdmin):
     list_display = ("score_badge", "one", "other", "what_speaks", "found_at", "state_badge")
     list_select_related = ("first__person", "second__person")
     list_filter = (("state", ChoicesDropdownFilter), ("found_at", DayRangeFilter))
-    list_display_links = ("score_badge",)
+    list_display_links = ("score_badge", "one", "other")
     ordering = ("-score", "-id")
     is_nameless = True
     empty_sentence = _(
@@ -293,7 +295,7 @@ class MergeAdmin(FactAdmin):
             **self._context(request, _now("Merge of two members")),
             "merge": merge,
             "by": ActorNames.of([merge]).name(merge),
-            "taken": [_LABELS[name] for name in merge.taken],
+            "taken": enumerated(_LABELS[name] for name in merge.taken),
             "in_the_way": _in_the_way(merge),
             "may_merge": request.user.has_perm(MAY_MERGE),
         }

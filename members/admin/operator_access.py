@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +15,7 @@ from members.admin.days import local_moment
 from members.admin.dialogs import ReasonDialog, carry_out
 from members.models import Operator
 from members.services import second_steps
-from members.services.sign_in_tries import Kind, forgive, locked_until
+from members.services.sign_in_tries import account_locked_until, lift_account
 
 
 def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
@@ -37,13 +36,10 @@ class AccessActions(StaffAdmin):
 
     @display(description=_("lock-out"))
     def lock_state(self, operator: Operator) -> str:
-        at = timezone.now()
-        ends = [
-            until for kind, key in _keys_of(operator) if (until := locked_until(kind=kind, key=key, at=at)) is not None
-        ]
-        if not ends:
+        until = account_locked_until(name=operator.get_username(), operator_id=operator.pk, at=timezone.now())
+        if until is None:
             return _now("none")
-        return _now("after too many failed tries, until %(time)s") % {"time": local_moment(max(ends))}
+        return _now("after too many failed tries, until %(time)s") % {"time": local_moment(until)}
 
     @action(
         description=_("Sign out everywhere"),
@@ -105,9 +101,4 @@ class AccessActions(StaffAdmin):
 
 
 def _lift(operator: Operator) -> None:
-    for kind, key in _keys_of(operator):
-        forgive(kind=kind, key=key)
-
-
-def _keys_of(operator: AbstractBaseUser) -> list[tuple[str, str]]:
-    return [(Kind.ACCOUNT, operator.get_username()), (Kind.DIGITS, str(operator.pk))]
+    lift_account(name=operator.get_username(), operator_id=operator.pk)

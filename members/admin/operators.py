@@ -48,13 +48,26 @@ class OperatorForm(forms.ModelForm):
 
 
 class OwnMembershipInline(TabularInline):
-    """The operator's own member accounts, which colleagues see to."""
+    """The operator's own member accounts, which colleagues see to: nobody says, or unsays, which are their own."""
 
     model = OwnMembership
     verbose_name_plural = _("Own member accounts (nobody proposes or approves changes of the own account)")
     autocomplete_fields = ("member",)
     extra = 0
     show_title = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Operator | None = None) -> bool:
+        return not _is_self(request, obj) and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Operator | None = None) -> bool:
+        return not _is_self(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Operator | None = None) -> bool:
+        return not _is_self(request, obj) and super().has_delete_permission(request, obj)
+
+
+def _is_self(request: HttpRequest, operator: Operator | None) -> bool:
+    return operator is not None and operator.pk == request.user.pk
 
 
 @admin.register(Operator)

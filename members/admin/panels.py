@@ -20,6 +20,10 @@ TabContext = Callable[[Member, HttpRequest, datetime], dict[str, Any]]
 HeaderContext = Callable[[Member, datetime], dict[str, Any]]
 # Ids of the members on the page → what to show for each; a member that is missing shows a dash.
 ColumnLoader = Callable[[Sequence[int]], Mapping[int, Any]]
+# The file for a member at a moment. May raise refusals.
+HandoutMaker = Callable[[Member, datetime], bytes]
+# Why it can not be had by anybody at a moment, in a sentence; empty when it can.
+HandoutMissing = Callable[[datetime], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,25 @@ class ListColumn:
     load: ColumnLoader
 
 
+@dataclass(frozen=True, slots=True)
+class Handout:
+    """A file that staff may hand to a member beside the electronic card."""
+
+    key: str
+    label: Text
+    order: int
+    content_type: str
+    suffix: str
+    make: HandoutMaker
+    missing: HandoutMissing
+    permission: str
+
+
 _tabs: dict[str, Tab] = {}
 _header: dict[str, HeaderPart] = {}
 _columns: dict[str, ListColumn] = {}
 _filters: list[type[ListFilter]] = []
+_handouts: dict[str, Handout] = {}
 
 
 def register_tab(
@@ -85,6 +104,21 @@ def register_list_filter(list_filter: type[ListFilter]) -> None:
     _filters.append(list_filter)
 
 
+def register_handout(
+    key: str,
+    *,
+    label: Text,
+    order: int,
+    content_type: str,
+    suffix: str,
+    make: HandoutMaker,
+    missing: HandoutMissing,
+    permission: str = "members.view_member",
+) -> None:
+    """Add a file to what can be handed to a member, for those who hold the permission."""
+    _handouts[key] = Handout(key, label, order, content_type, suffix, make, missing, permission)
+
+
 def tabs(request: HttpRequest) -> list[Tab]:
     """Return the tabs that the operator may open, in order."""
     allowed = [tab for tab in _tabs.values() if request.user.has_perm(tab.permission)]
@@ -95,6 +129,12 @@ def header_parts(request: HttpRequest) -> list[HeaderPart]:
     """Return the parts of the header that the operator may see, in order."""
     allowed = [part for part in _header.values() if request.user.has_perm(part.permission)]
     return sorted(allowed, key=lambda part: part.order)
+
+
+def handouts(request: HttpRequest) -> list[Handout]:
+    """Return the files that the operator may hand out, in order."""
+    allowed = [handout for handout in _handouts.values() if request.user.has_perm(handout.permission)]
+    return sorted(allowed, key=lambda handout: handout.order)
 
 
 def list_columns() -> list[ListColumn]:

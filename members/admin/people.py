@@ -19,6 +19,7 @@ from members.admin.enrol_form import enrol_page
 from members.admin.filters import DayRangeFilter
 from members.admin.find import find_view
 from members.admin.member_page import MemberPage
+from members.admin.search import HIDDEN, without_contact
 from members.models import Member, MemberPerson
 from members.names import mask_name
 from members.phones import mask_phone
@@ -73,12 +74,17 @@ class MemberAdmin(HistoryAdmin):
         for row in rows:
             row.panel_values = {key: values.get(row.pk) for key, values in loaded.items()}  # type: ignore[attr-defined]
 
+    def for_address(self, text: str) -> str:
+        return without_contact(text)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         text = search_term.strip()
         if not text:
             return queryset, False
+        if text.startswith(HIDDEN):
+            return queryset.none(), False
         if len(re.sub(r"[\s()+-]", "", text)) < _SHORTEST_DIGITS and re.fullmatch(r"[\d\s()+-]+", text):
             messages.info(request, _("Type at least four digits of a phone or member number."))
             return queryset.none(), False
@@ -109,6 +115,7 @@ class MemberAdmin(HistoryAdmin):
             path("<int:member_id>/standing/<slug:wish>/", view(page.standing), name="members_member_standing"),
             path("<int:member_id>/household/<slug:wish>/", view(page.household), name="members_member_household"),
             path("<int:member_id>/privacy/<slug:wish>/", view(page.privacy), name="members_member_privacy"),
+            path("<int:member_id>/handout/<slug:key>/", view(page.handout), name="members_member_handout"),
             path("<int:member_id>/cards/<slug:wish>/", view(page.cards), name="members_member_cards"),
         ]
         return own + super().get_urls()

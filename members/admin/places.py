@@ -13,6 +13,8 @@ from members.admin.base import Badge, TranslatedAdmin
 from members.models import Brand, Channel, RecruitingSource, Region, Store
 from members.profiles import regions_within
 
+_LEVELS_SHOWN = 3  # regions above one, in the list
+
 
 @admin.register(Brand)
 class BrandAdmin(TranslatedAdmin):
@@ -53,12 +55,21 @@ class RegionAdmin(TranslatedAdmin):
     """Regions of the business, as a tree."""
 
     form = RegionForm
-    list_display = ("name", "code", "parent")
-    list_select_related = ("parent",)
+    list_display = ("name", "code", "within")
+    list_select_related = ("parent__parent__parent",)
     list_filter = (("parent", RelatedDropdownFilter),)
     search_fields = ("code", "name")
     fields = ("code", "name", "parent")
     empty_sentence = _("No region yet. Regions group stores and members; one may be part of another.")
+
+    @display(description=_("part of"))
+    def within(self, region: Region) -> str:
+        above: list[str] = []
+        parent = region.parent
+        while parent is not None and len(above) < _LEVELS_SHOWN:
+            above.append(parent.name)
+            parent = parent.parent
+        return " › ".join(reversed(above)) or "–"
 
 
 @admin.register(RecruitingSource)

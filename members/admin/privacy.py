@@ -11,11 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from modeltranslation.utils import build_localized_fieldname
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
@@ -23,14 +25,15 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from members.admin.base import Badge, HistoryAdmin, actor_of, say_refusal
 from members.admin.links import member_link
 from members.admin.privacy_dialogs import HANDLE
-from members.admin.timeline import Names, register_sentence
-from members.certificate import CONTENT_TYPE, certificate_of
+from members.admin.timeline import ActorNames, Names, register_sentence
+from members.certificate import CONTENT_TYPE, certificate_of, erased_words
 from members.models import ConsentText, ContactChannel, PrivacyRequest, Purpose
 from members.refusals import Refusal
 from members.services.consents import publish_text, text_in_force
 from members.services.privacy import take_copy
 
 Payload = Mapping[str, Any]
+_NAMES: Final[Mapping[str, str | Promise]] = dict(settings.LANGUAGES)
 PUBLISH: Final = "members.publish_consenttext"
 STATE_COLOURS = {"waiting": "warning", "done": "success", "withdrawn": "info", "failed": "danger"}
 
@@ -47,12 +50,25 @@ class PrivacyRequestAdmin(HistoryAdmin):
         "state_badge",
         "asked_at",
         "due_at",
-        "ended_at",
         "certificate",
     )
     list_select_related = ("member",)
     list_filter = (("kind", ChoicesDropdownFilter), ("state", ChoicesDropdownFilter))
     ordering = ("-asked_at", "-id")
+    fields = (
+        "number_shown",
+        "kind",
+        "member_number",
+        "state_badge",
+        "asked_by",
+        "asked_at",
+        "due_at",
+        "ended_at",
+        "link_until",
+        "erased",
+        "certificate",
+    )
+    readonly_fields = fields
     empty_sentence = gettext_lazy(
         "Nobody has asked for a copy of their data or to be erased. Open a member, then the tab of personal data."
     )
@@ -65,6 +81,25 @@ class PrivacyRequestAdmin(HistoryAdmin):
             address,
             wish.number,
         )
+
+    def get_fields(self, request: HttpRequest, obj: PrivacyRequest | None = None) -> tuple[str, ...]:
+        of_other_kind = (
+            ("link_until",) if obj and obj.kind == PrivacyRequest.Kind.ERASURE else ("due_at", "erased", "certificate")
+        )
+        return tuple(name for name in self.fields if name not in of_other_kind)
+
+    @display(description=gettext_lazy("asked for by"))
+    def asked_by(self, wish: PrivacyRequest) -> str:
+        return f"{ActorNames.of([wish]).name(wish)} · {wish.get_way_display()}"
+
+    @display(description=gettext_lazy("what was erased"))
+    def erased(self, wish: PrivacyRequest) -> str:
+        words = (f"{label}: {number}" for label, number in erased_words(wish))
+        return _("; ").join(words) or "–"
+
+    @display(description=gettext_lazy("number"))
+    def number_shown(self, wish: PrivacyRequest) -> str:
+        return wish.number
 
     @display(description=gettext_lazy("member"))
     def member_number(self, wish: PrivacyRequest) -> SafeString:
@@ -126,6 +161,10 @@ class PrivacyRequestAdmin(HistoryAdmin):
         return answer
 
 
+def _in_language(text: ConsentText, tag: str) -> str:
+    return getattr(text, build_localized_fieldname("body", tag)) or "–"
+
+
 class ConsentTextForm(forms.Form):
     """A new version: new words, in every language."""
 
@@ -153,8 +192,22 @@ class ConsentTextAdmin(HistoryAdmin):
     list_display = ("purpose", "version", "beginning", "valid_from")
     list_filter = (("purpose", ChoicesDropdownFilter),)
     ordering = ("purpose", "-version")
+    fields = ("purpose", "version", "words_zh_hans", "words_zh_hant", "words_en", "valid_from")
+    readonly_fields = fields
     actions_list = ("publish",)
     empty_sentence = gettext_lazy("No text yet. Nobody can agree to a purpose before it has one.")
+
+    @display(description=_NAMES["zh-hans"])
+    def words_zh_hans(self, text: ConsentText) -> str:
+        return _in_language(text, "zh-hans")
+
+    @display(description=_NAMES["zh-hant"])
+    def words_zh_hant(self, text: ConsentText) -> str:
+        return _in_language(text, "zh-hant")
+
+    @display(description=_NAMES["en"])
+    def words_en(self, text: ConsentText) -> str:
+        return _in_language(text, "en")
 
     @display(description=gettext_lazy("text"))
     def beginning(self, text: ConsentText) -> str:

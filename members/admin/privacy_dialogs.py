@@ -53,13 +53,13 @@ class AnswerDialog(WayDialog):
         widget=UnfoldAdminRadioSelectWidget,
     )
     purpose = forms.ChoiceField(
-        label=_("to"),
+        label=_("Purpose"),
         choices=[(purpose.value, purpose.label) for purpose in Purpose if purpose != Purpose.CONTACT],
         initial=Purpose.MARKETING.value,
         widget=UnfoldAdminSelectWidget,
     )
     channels = forms.MultipleChoiceField(
-        label=_("by"),
+        label=_("Channel"),
         choices=ContactChannel.choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,

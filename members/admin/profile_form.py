@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -44,7 +45,9 @@ _YES_NO = [("", "–"), ("yes", _("yes")), ("no", _("no"))]
 class PersonForm(VersionedForm):
     """Who a member is."""
 
-    full_name = forms.CharField(label=_("Name"), max_length=80, required=False, widget=UnfoldAdminTextInputWidget)
+    full_name = forms.CharField(
+        label=capfirst(_("name")), max_length=80, required=False, widget=UnfoldAdminTextInputWidget
+    )
     phone = forms.CharField(
         label=_("Phone"),
         max_length=40,

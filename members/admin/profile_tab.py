@@ -40,7 +40,7 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
         "invitees": invitees,
         "most_invitees": _MOST_INVITEES,
         "household": household,
-        "people": [(part.get_role_display(), member_link(part.member)) for part in people],
+        "people": [(part.get_role_display(), member_link(part.member), part.points_shared_at) for part in people],
         "tasks": tasks_of(member, at),
     }
 

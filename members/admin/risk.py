@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from members.actors import Actor
-from members.admin.base import Badge, StaffAdmin, store_scope
+from members.admin.base import Badge, StaffAdmin, in_store_scope
 from members.admin.dialogs import ReasonDialog
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
@@ -53,10 +53,7 @@ def label_of(rule: str) -> str:
 
 def waiting_badge(request: HttpRequest) -> str:
     """Return how many reviews wait, for the menu; nothing where there is none."""
-    waiting = RiskReview.objects.filter(state=RiskReview.State.WAITING)
-    scope = store_scope(request)
-    if scope is not None:
-        waiting = waiting.filter(member__home_store__in=scope)
+    waiting = RiskReview.objects.filter(in_store_scope(request, "member__home_store"), state=RiskReview.State.WAITING)
     number = len(waiting.order_by("opened_at", "pk").values_list("pk", flat=True)[: _MOST_COUNTED + 1])
     return "" if not number else f"{_MOST_COUNTED}+" if number > _MOST_COUNTED else str(number)
 
@@ -162,7 +159,7 @@ class RiskReviewAdmin(FactAdmin):
 class RiskRuleAdmin(StaffAdmin):
     """The rules and their limits. What a rule asks is in its sentence."""
 
-    list_display = ("name", "sentence", "most", "is_on")
+    list_display = ("name", "sentence", "is_on")  # the sentence has the limit, with its unit
     list_display_links = ("name",)
     ordering = ("code",)
     fields = ("sentence", "most", "is_on")

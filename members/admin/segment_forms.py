@@ -39,9 +39,12 @@ class SegmentForm(forms.Form):
         help_text=_("Kept up to date: members come and go by themselves. Fixed list: those of the moment, for ever."),
     )
 
-    def __init__(self, data: Any = None, *, address: str, initial: dict[str, Any], is_new: bool) -> None:
+    def __init__(
+        self, data: Any = None, *, address: str, initial: dict[str, Any], is_new: bool, has_condition: bool = True
+    ) -> None:
         super().__init__(data, initial=initial)
-        self.fields["condition"] = ConditionField(address=address, label=_("Who belongs to it"))
+        if has_condition:
+            self.fields["condition"] = ConditionField(address=address, label=_("Who belongs to it"))
         if not is_new:
             del self.fields["kind"]
 

@@ -142,10 +142,14 @@ class SegmentAdmin(StaffAdmin):
         if segment.is_kept_up:
             _require(request, PUBLISH)  # another condition holds at once
         initial = {"name": segment.name, "note": segment.note, "condition": segment.condition}
-        form = SegmentForm(request.POST or None, address=str(_CONDITION), initial=initial, is_new=False)
+        is_list = segment.kind == Segment.Kind.STATIC and segment.state != Segment.State.DRAFT
+        form = SegmentForm(
+            request.POST or None, address=str(_CONDITION), initial=initial, is_new=False, has_condition=not is_list
+        )
         if request.method == "POST" and form.is_valid():
+            wanted = {"condition": segment.condition, **form.cleaned_data}
             try:
-                job = write_segment(segment_id=segment_id, **form.cleaned_data, by=actor_of(request), at=timezone.now())
+                job = write_segment(segment_id=segment_id, **wanted, by=actor_of(request), at=timezone.now())
             except Refusal as refusal:
                 form.add_error(None, refusal.sentence())
             else:
@@ -295,7 +299,7 @@ class SegmentAdmin(StaffAdmin):
         segment = self._segment(segment_id)
         reached = consents.reach(
             "SELECT member_id FROM members_segmentspan WHERE segment_id = %(segment)s AND left_at IS NULL",
-            {"segment": segment.pk}, purpose=Purpose.MARKETING, at=timezone.now(), channels=REACHED,
+            {"segment": segment.pk}, purpose=Purpose.MARKETING, at=timezone.now(), channels=REACHED, are_chosen=True,
         )  # fmt: skip
         rows = [(ContactChannel(channel).label, grouped(number)) for channel, number in reached.items()]
         context = {"reach": rows, "members": segment.members_count}

@@ -57,7 +57,7 @@ def _profile_changed(payload: Payload, names: Names) -> str:
 
 
 def _preferences_changed(payload: Payload, names: Names) -> str:
-    fields = ", ".join(str(_FIELDS.get(field, field)) for field in payload.get("fields", []))
+    fields = enumerated(_FIELDS.get(field, field) for field in payload.get("fields", []))
     return _("The preferences were changed: %(fields)s.") % {"fields": fields}
 
 
@@ -66,7 +66,7 @@ def _frozen(payload: Payload, names: Names) -> str:
         return _("Frozen: %(reason)s") % {"reason": payload.get("reason", "")}
     labels = dict(Member.Act.choices)
     figures = {
-        "acts": ", ".join(str(labels.get(act, act)) for act in payload.get("acts", [])),
+        "acts": enumerated(labels.get(act, act) for act in payload.get("acts", [])),
         "day": last_day(datetime.fromisoformat(payload["until"])),
         "reason": payload.get("reason", ""),
     }
@@ -134,6 +134,12 @@ def _household_left(payload: Payload, names: Names) -> str:
     return _("Has left the household: %(reason)s") % {"reason": payload.get("reason", "")}
 
 
+def _household_points_shared(payload: Payload, names: Names) -> str:
+    if payload.get("agrees"):
+        return _("Agreed to pay for the others of the household with points.")
+    return _("Does not pay for the others of the household with points any more.")
+
+
 def _household_sharing_changed(payload: Payload, names: Names) -> str:
     if payload.get("benefits") and payload.get("vouchers"):
         return _("The household shares benefits and vouchers.")
@@ -179,6 +185,7 @@ for _kind, _sentence, _icon in (
     ("members.closed.v1", _closed, "door_front"),
 ):
     register_sentence(_kind, _sentence, icon=_icon, names={"reason": closing_reason_names})
+register_sentence("members.household_points_shared.v1", _household_points_shared, icon="family_restroom")
 register_sentence("members.household_joined.v1", _household_joined, icon="group_add")
 register_sentence("members.household_left.v1", _household_left, icon="group_remove")
 register_sentence("members.household_sharing_changed.v1", _household_sharing_changed, icon="handshake")

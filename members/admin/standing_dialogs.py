@@ -26,7 +26,8 @@ from members.actors import Actor
 from members.admin.base import actor_of
 from members.admin.days import last_day, local_day
 from members.admin.dialogs import ConfirmDialog, ReasonDialog, carry_out
-from members.models import Closure, Member, MemberFreeze
+from members.freeze_words import words_of_freeze
+from members.models import Closure, Member, MemberFreeze, PrivacyRequest
 from members.queries import programme
 from members.services.closing import ask_to_leave, reasons_for, reopen_member, stay_after_all, what_is_lost
 from members.services.status import LONGEST_FREEZE, freeze_member, unfreeze_member
@@ -35,7 +36,9 @@ _USUAL_FREEZE = timedelta(days=30)
 
 
 class FreezeDialog(BaseDialogForm):
-    """What is frozen, until when, and why."""
+    """What is frozen, until when, and why. Shows what the member will read, anew with each change."""
+
+    form_after_template = "portal/member/freeze_words.html"
 
     acts = forms.MultipleChoiceField(
         label=_("The member can not"),
@@ -70,10 +73,24 @@ class FreezeDialog(BaseDialogForm):
             raise forms.ValidationError(message)
         return day
 
+    def get_after_template_context(self, request: HttpRequest, object_id: int | str | None = None) -> dict[str, Any]:
+        """What the member would read of what is chosen now; nothing of a choice that is no freeze."""
+        if self.is_bound:
+            self.full_clean()
+            chosen = self.cleaned_data
+        else:
+            chosen = {name: self.fields[name].initial for name in ("acts", "last_day")}
+        acts, day = chosen.get("acts"), chosen.get("last_day")
+        words = words_of_freeze([Member.Act(act) for act in acts], _midnight_after(day)) if acts and day else ""
+        return {"words": words, "address": request.path}
+
     def release_at(self) -> datetime:
         """Return the midnight at which the chosen day ends."""
-        day: date = self.cleaned_data["last_day"]
-        return datetime.combine(day + timedelta(days=1), time(), tzinfo=programme().tz)
+        return _midnight_after(self.cleaned_data["last_day"])
+
+
+def _midnight_after(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=programme().tz)
 
 
 class LeaveDialog(BaseDialogForm):
@@ -197,7 +214,7 @@ def standing_dialog(request: HttpRequest, member: Member, wish: str) -> HttpResp
 def wish_dialog(request: HttpRequest, member: Member, wish: Wish, then: str) -> HttpResponse:
     """Show the dialog of a wish, or carry it out and lead on to `then`."""
     form = wish.form(request, member.pk, request.POST or None)
-    if not form.is_valid():
+    if "is_preview" in request.POST or not form.is_valid():
         dialog = {"title": wish.title, "description": wish.description, "form_submit_text": wish.submit}
         context = {"dialog": dialog, "form": form, "form_submit_text": wish.submit}
         return render(request, "unfold/helpers/dialog.html", context)
@@ -229,6 +246,12 @@ def standing_of(member: Member, at: datetime) -> dict[str, Any]:
         words = _now("Left on %(day)s: %(reason)s")
         day = local_day(closure.closed_at or closure.effective_at)
         found["sentences"].append(words % {"day": day, "reason": closure.reason.name})
+    wish = PrivacyRequest.objects.filter(
+        member=member, kind=PrivacyRequest.Kind.ERASURE, state=PrivacyRequest.State.WAITING
+    ).first()
+    if wish is not None and wish.due_at is not None:
+        words = _now("Wants to be erased (%(number)s): takes place from %(when)s.")
+        found["sentences"].append(words % {"number": wish.number, "when": local_day(wish.due_at)})
     return found
 
 

@@ -36,7 +36,7 @@ class TagListForm(forms.Form):
 
     request_id = forms.CharField(max_length=40, widget=forms.HiddenInput)
     segment: Any = _SegmentChoice(
-        label=_("Segment or list"), queryset=Segment.objects.none(), widget=UnfoldAdminSelectWidget,
+        label=_("Segment or list"), queryset=Segment.objects.none(), widget=UnfoldAdminSelectWidget, empty_label="–",
         help_text=_("A list out of a file is read under segments, as a fixed list."),
     )  # fmt: skip
     reason = forms.CharField(

@@ -20,8 +20,9 @@ from members.api.fields import Instant, Ref, Text
 from members.api.permissions import IsMember
 from members.api.preconditions import IF_MATCH, PreconditionRequired, version_asked, with_etag
 from members.api.serializers import StoreSerializer
+from members.freeze_words import freeze_of, words_of_freeze
 from members.identifiers import MEMBER, STORE
-from members.models import ContactChannel, Member, MemberAttribute, MemberPreference, Store
+from members.models import ContactChannel, Member, MemberAttribute, MemberFreeze, MemberPreference, Store
 from members.profiles import Completeness, Detail, completeness_of, details_of
 from members.services.details import ConsentRequired, DetailInvalid, DetailUnknown
 from members.services.enrolment import EmailInUse, InvalidBirthday, InvalidEmail
@@ -38,6 +39,7 @@ MOST_DETAILS: Final = 100
 #: Named in the published description (config/settings/api.py).
 CHANNELS: Final = ContactChannel.values
 DETAIL_KINDS: Final = MemberAttribute.Kind.values
+ACTS: Final = Member.Act.values
 _LANGUAGES = [code for code, _name in settings.LANGUAGES]
 
 
@@ -88,6 +90,17 @@ class RegionSerializer(serializers.Serializer):
     name = serializers.CharField()
 
 
+class FreezeSerializer(serializers.Serializer):
+    """What is frozen of a membership, and what the member reads about it."""
+
+    acts = serializers.ListField(child=serializers.ChoiceField(choices=ACTS), help_text="What the member can not do.")
+    until = Instant(source="release_at", help_text="When it ends by itself.")
+    text = serializers.SerializerMethodField(help_text="For the member to read, in the asked language.")
+
+    def get_text(self, freeze: MemberFreeze) -> str:
+        return words_of_freeze(freeze.acts, freeze.release_at)
+
+
 class ProfileSerializer(serializers.Serializer):
     """A member's profile, to themself."""
 
@@ -106,6 +119,7 @@ class ProfileSerializer(serializers.Serializer):
     home_region = RegionSerializer(allow_null=True)
     details = DetailSerializer(many=True)
     completeness = CompletenessSerializer()
+    freeze = FreezeSerializer(allow_null=True, help_text="Null for a membership of which nothing is frozen.")
 
     def get_birthday_locked_until(self, member: Member) -> str | None:
         day = birthday_locked_until(getattr(member, "person", None))
@@ -258,6 +272,7 @@ def profile_answer(member_id: int, at: datetime) -> Response:
     details = details_of(member.pk)
     completeness: Completeness = completeness_of(member, details)
     member.details, member.completeness = details, completeness  # type: ignore[attr-defined]
+    member.freeze = freeze_of(member)  # type: ignore[attr-defined]
     data = ProfileSerializer(member, context={"at": at}).data
     return with_etag(data, member.profile_version)
 

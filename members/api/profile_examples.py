@@ -33,6 +33,7 @@ PROFILE: Final[dict[str, Any]] = {
         }
     ],
     "completeness": {"percent": 100, "missing": []},
+    "freeze": None,
 }
 _PREFERENCES: Final = {
     "language": "zh-hans",

@@ -106,8 +106,8 @@ class SegmentMembersView(ApiView):
         summary="Who is in a segment",
         description=(
             "Members of a segment in use, in the order in which they came in. By default each is named by the hash of their "
-            "phone number, and only those are named who have a number and have agreed to being passed on to partners; so "
-            "a page may hold fewer items than asked for, or none. `ids=ref` names everybody by `mem_…`, for systems of "
+            "phone number, and only those are named who have a number, have agreed to being passed on to partners and have "
+            "not switched off offers chosen for them; so a page may hold fewer items than asked for, or none. `ids=ref` names everybody by `mem_…`, for systems of "
             "the business itself; it needs the scope `members.read` too. Every call is written down as an export."
         ),
         tags=["Integration"],
@@ -162,8 +162,9 @@ def _refs(spans: Sequence[SegmentSpan]) -> list[dict[str, Any]]:
 
 
 def _hashes(spans: Sequence[SegmentSpan], at: Any) -> list[dict[str, Any]]:
-    """Return the hashes of those who agreed to being passed on and have a number."""
+    """Return the hashes of those who agreed to being passed on, let offers be chosen for them, and have a number."""
     agreed = consents.allowed([span.member_id for span in spans], Purpose.SHARING, "", at)
+    agreed = consents.allowed(agreed, Purpose.PERSONALISATION, "", at)
     phones = dict(MemberPerson.objects.filter(pk__in=agreed, phone__isnull=False).values_list("member_id", "phone"))
     return [
         {"phone_sha256": hashlib.sha256(str(phones[span.member_id]).encode()).hexdigest(), "since": span.entered_at}

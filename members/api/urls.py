@@ -4,6 +4,7 @@ from django.conf import settings
 from django.urls import URLPattern, path, register_converter
 
 from members.api.activities import ActivitiesView, EventsView
+from members.api.card import CardView
 from members.api.closing import ClosureView
 from members.api.consents import ConsentsView, ConsentView, DataCopyView
 from members.api.integration import ShopMemberView
@@ -47,6 +48,7 @@ def routes(*, demo: bool) -> list[URLPattern]:
 urlpatterns = [
     *routes(demo=settings.DEMO),
     path("me", MeView.as_view(), name="me"),
+    path("me/card", CardView.as_view(), name="my_card"),
     path("me/onboarding", OnboardingView.as_view(), name="my_onboarding"),
     path("me/preferences", PreferencesView.as_view(), name="my_preferences"),
     path("me/consents", ConsentsView.as_view(), name="my_consents"),

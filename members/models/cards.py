@@ -75,7 +75,9 @@ class Card(models.Model):
         REPLACED = "replaced", pgettext_lazy("card", "replaced")
         RETURNED = "returned", pgettext_lazy("card", "given back")
 
-    batch = models.ForeignKey(CardBatch, on_delete=models.PROTECT, related_name="cards", verbose_name=_("batch"))
+    batch = models.ForeignKey(
+        CardBatch, on_delete=models.PROTECT, related_name="cards", verbose_name=pgettext_lazy("card", "batch")
+    )
     number = models.CharField(_("card number"), max_length=17, unique=True)
     state = models.CharField(
         _("state"), max_length=10, choices=State, default=State.IN_STOCK, db_default=State.IN_STOCK.value

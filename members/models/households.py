@@ -13,7 +13,7 @@ from members.models.people import Member
 class Household(models.Model):
     """Members who belong together, and which of their entitlements they share. It ends when the last one leaves.
 
-    Each keeps an account of their own: points are not pooled.
+    Each keeps an account of their own. Whether they pay for one another is each one's own word, not the household's.
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
@@ -42,7 +42,11 @@ class Household(models.Model):
 
 
 class HouseholdMember(models.Model):
-    """One member's part in a household, with the moment they agreed to it. Kept after they left."""
+    """One member's part in a household, with the moment they agreed to it. Kept after they left.
+
+    `points_shared_at` is the moment of another yes: to pay for the others with points. Taken back, it is empty again; both
+    moments stay on the timeline.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
@@ -57,6 +61,7 @@ class HouseholdMember(models.Model):
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="households", verbose_name=_("member"))
     role = models.CharField(_("role"), max_length=8, choices=Role)
     agreed_at = models.DateTimeField(_("agreed at"))
+    points_shared_at = models.DateTimeField(_("agreed to pay for the others at"), null=True)
     left_at = models.DateTimeField(_("left at"), null=True)
     actor_kind = models.CharField(_("kind of actor"), max_length=12)
     actor_id = models.BigIntegerField(_("actor"), null=True)
@@ -73,6 +78,11 @@ class HouseholdMember(models.Model):
                 fields=["household"],
                 condition=Q(left_at__isnull=True, role="head"),
                 name="household_has_one_head",
+            ),
+            models.CheckConstraint(
+                condition=Q(points_shared_at__isnull=True)
+                | Q(points_shared_at__gte=F("agreed_at"), role__in=["head", "adult"]),
+                name="points_are_shared_by_grown_ups_who_agreed",
             ),
         ]
 

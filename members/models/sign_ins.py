@@ -57,9 +57,11 @@ class RecoveryCode(models.Model):
 
 
 class SignInTries(models.Model):
-    """How often a sign-in was tried lately under one name, from one address, or with digits of one account.
+    """How often a sign-in was tried lately: under one name from one address, under the name from anywhere, from one
+    address, or with digits of one account. A row may also say, with no try, that an account has signed in from an address.
 
-    What was typed and where from stand here as keyed hashes only. A task deletes rows a day after the last try.
+    What was typed and where from stand here as keyed hashes only. A task deletes what counts tries after a day, the rest
+    after thirty.
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ()

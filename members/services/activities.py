@@ -96,24 +96,34 @@ def _refusal(member_id: int, kind: str) -> tuple[MembersRefusal | None, int]:
 
     And the member to whom it counts: of one who was merged, the survivor, whose status is asked.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT {status_sql(Member.Act.EARN, alias="m")}, EXISTS (SELECT 1 FROM members_activitykind k WHERE k.code = %s AND k.is_on AND k.kept_days IS NULL), m.id
-            FROM members_member told JOIN members_member m ON m.id = coalesce(told.merged_into_id, told.id)
-            WHERE told.id = %s FOR SHARE
-            """,  # noqa: S608
-            [kind, member_id],
-        )
-        found = cursor.fetchone()
+    found = _held(member_id, kind)
+    if found is not None and found[2] is not None:
+        found = _held(
+            found[2], kind
+        )  # one after the other: a merge that we wait for may change to whom the first leads
     if found is None:
         return NotFound(), member_id
-    status, is_recorded, bearer_id = found
+    status, is_recorded, _merged_into, bearer_id = found
     if status == Member.Status.FROZEN:
         return MemberIsFrozen(), bearer_id
     if status == Member.Status.CLOSED:
         return MemberIsClosed(), bearer_id
     return None if is_recorded else ActivityKindUnknown(kind=kind), bearer_id
+
+
+def _held(member_id: int, kind: str) -> tuple[str, bool, int | None, int] | None:
+    """Return a member's status, whether the kind is recorded, into whom the member was merged, and the id; keep it so."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {status_sql(Member.Act.EARN, alias="m")},
+                EXISTS (SELECT 1 FROM members_activitykind k WHERE k.code = %s AND k.is_on AND k.kept_days IS NULL),
+                m.merged_into_id, m.id
+            FROM members_member m WHERE m.id = %s FOR SHARE
+            """,  # noqa: S608
+            [kind, member_id],
+        )
+        return cursor.fetchone()
 
 
 def _insert(

@@ -26,6 +26,8 @@ class NewMember:
     birthday: date | None = None
     language: str = "zh-hans"
     identity: tuple[str, str] | None = None
+    recruiting_source_id: int | None = None
+    inviter_id: int | None = None
 
 
 @transaction.atomic
@@ -45,7 +47,7 @@ def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime, quiet: 
     stores = {new.home_store_id for new in members if new.home_store_id is not None}
     regions: dict[int | None, int | None] = dict(Store.objects.filter(pk__in=stores).values_list("pk", "region_id"))
     copy_rows(
-        "members_member (id, joined_at, channel_id, home_store_id, joined_store_id, home_region_id, language)",
+        "members_member (id, joined_at, channel_id, home_store_id, joined_store_id, home_region_id, language, recruiting_source_id, inviter_id)",
         (
             (
                 pk,
@@ -55,6 +57,8 @@ def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime, quiet: 
                 new.home_store_id,
                 regions.get(new.home_store_id),
                 new.language,
+                new.recruiting_source_id,
+                new.inviter_id,
             )
             for pk, new in pairs
         ),
@@ -68,16 +72,19 @@ def enrol_many(*, members: Sequence[NewMember], by: Actor, at: datetime, quiet: 
         ((pk, "external", *new.identity, at) for pk, new in pairs if new.identity is not None),
     )
     timeline.record_many(
-        timeline.NewEntry(
-            "members.enrolled.v1",
-            pk,
-            new.joined_at,
-            by,
-            {"channel": new.channel_id, "store": new.home_store_id, "quiet": quiet},
-        )
-        for pk, new in pairs
+        timeline.NewEntry("members.enrolled.v1", pk, new.joined_at, by, _told(new, quiet=quiet)) for pk, new in pairs
     )
     return ids
+
+
+def _told(new: NewMember, *, quiet: bool) -> dict[str, int | bool | None]:
+    """Return what the timeline is told of a member who was made."""
+    payload: dict[str, int | bool | None] = {"channel": new.channel_id, "store": new.home_store_id, "quiet": quiet}
+    if new.recruiting_source_id is not None:
+        payload["source"] = new.recruiting_source_id
+    if new.inviter_id is not None:
+        payload["inviter"] = new.inviter_id
+    return payload
 
 
 def _person(pk: int, new: NewMember) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from members.identifiers import NotFound
 from members.models import Card, CardBatch, Member
 from members.models.cards import MOST_CARDS, RUNNING_DIGITS
 from members.names import clean_name
+from members.own_accounts import refuse_own_account
 from members.refusals import MembersRefusal
 from members.services.enrolment import broken_constraint
 from members.services.status import words_of_reason
@@ -113,10 +114,11 @@ def make_batch(
 def bind_card(*, member_id: int, number: str, by: Actor, at: datetime) -> Card:
     """Give a card in stock to a member. The same card again is no fault.
 
-    Raises `CardUnknown`, `CardNotInStock`, `HasCard`, `MemberIsClosed`, `NotFound`.
+    Raises `OwnAccount`, `CardUnknown`, `CardNotInStock`, `HasCard`, `MemberIsClosed`, `NotFound`.
     """
     with transaction.atomic():
         member = _locked(member_id)
+        refuse_own_account(by, [member.pk])
         card = _card(number)
         if card.state == Card.State.IN_USE and card.member_id == member.pk:
             return card
@@ -142,11 +144,13 @@ def take_card_back(*, member_id: int, number: str, reason: str, by: Actor, at: d
 def replace_card(*, member_id: int, old_number: str, new_number: str, reason: str, by: Actor, at: datetime) -> Card:
     """Give a member a card in stock for one that is in use or was lost; return the new one.
 
-    Raises `CardUnknown`, `CardNotInStock`, `CardNotInUse`, `HasCard`, `MemberIsClosed`, `ReasonMissing`, `NotFound`.
+    Raises `OwnAccount`, `CardUnknown`, `CardNotInStock`, `CardNotInUse`, `HasCard`, `MemberIsClosed`, `ReasonMissing`,
+    `NotFound`.
     """
     words = words_of_reason(reason)
     with transaction.atomic():
         member = _locked(member_id)
+        refuse_own_account(by, [member.pk])
         # In the order of their numbers, so that two who swap cards do not wait for each other.
         both = {number: _card(number) for number in sorted({old_number.strip(), new_number.strip()})}
         old, new = both[old_number.strip()], both[new_number.strip()]

@@ -12,6 +12,7 @@ from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
 from members.models import ClosingReason, Closure, Member, MemberFreeze, MemberToken
 from members.names import clean_name
+from members.own_accounts import refuse_own_account
 from members.queries import programme
 from members.refusals import MembersRefusal
 from members.services.privacy import refuse_erased
@@ -97,13 +98,14 @@ def stay_after_all(*, member_id: int, by: Actor, at: datetime) -> None:
 def reopen_member(*, member_id: int, reason: str, by: Actor, at: datetime) -> None:
     """Open a closed membership again. What is left of points and vouchers can be used; sign-ins stay ended.
 
-    Raises `NotLeaving` (the member is not closed), `PersonErased`, `ReasonMissing`, `NotFound`.
+    Raises `NotLeaving` (the member is not closed), `OwnAccount`, `PersonErased`, `ReasonMissing`, `NotFound`.
     """
     words = words_of_reason(reason)
     with transaction.atomic():
         member = _locked(member_id)
         if member.status != Member.Status.CLOSED or member.merged_into_id is not None:
             raise NotLeaving
+        refuse_own_account(by, [member.pk])
         refuse_erased(member.pk)
         Closure.objects.filter(member=member, state=Closure.State.CLOSED).update(
             state=Closure.State.TAKEN_BACK, taken_back_at=at

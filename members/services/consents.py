@@ -103,9 +103,9 @@ def give_consent(
     Raises `PurposeUnknown`, `ConsentChannelUnknown`, `ConsentTextMissing`, `ConsentTextOutdated`, `GuardianNeeded`,
     `NotFound`.
     """
-    wanted = _channels(purpose, channels)
+    wanted = checked_channels(purpose, channels)
     with transaction.atomic():
-        _lock(member_id)
+        member_id = _lock(member_id)
         text = text_in_force(purpose, at)
         if text is None:
             raise ConsentTextMissing
@@ -124,9 +124,9 @@ def withdraw_consent(
 
     Raises `PurposeUnknown`, `ConsentChannelUnknown`, `NotFound`.
     """
-    wanted = _channels(purpose, channels)
+    wanted = checked_channels(purpose, channels)
     with transaction.atomic():
-        _lock(member_id)
+        member_id = _lock(member_id)
         said = _Said(purpose, Decision.WITHDRAWN, text_in_force(purpose, at), way, False, by, at)
         return _write(member_id, wanted, said)
 
@@ -189,7 +189,8 @@ class _Said:
     at: datetime
 
 
-def _channels(purpose: str, channels: Iterable[str]) -> tuple[str, ...]:
+def checked_channels(purpose: str, channels: Iterable[str]) -> tuple[str, ...]:
+    """Return the channels meant: those named, or all of the purpose. Raises `PurposeUnknown`, `ConsentChannelUnknown`."""
     if purpose not in Purpose.values:
         raise PurposeUnknown(purpose=purpose)
     known = channels_of(purpose)
@@ -199,28 +200,31 @@ def _channels(purpose: str, channels: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _lock(member_id: int) -> Member:
-    """Lock the member, so that two answers of one member come one after the other."""
+def _lock(member_id: int) -> int:
+    """Lock the member, so that two answers of one member come one after the other; return whose answer it is.
+
+    Of a member who was merged it is the survivor's: nobody is written to under the old name.
+    """
     member = Member.objects.select_for_update(no_key=True).filter(pk=member_id).first()
     if member is None:
         raise NotFound
-    return member
+    return member.pk if member.merged_into_id is None else _lock(member.merged_into_id)
 
 
 def _write(member_id: int, channels: Sequence[str], said: _Said) -> Changed:
     """Write an entry for each channel where something is different now, and what is in force after it."""
     given = said.decision == Decision.GIVEN
     known = {state.channel: state for state in ConsentState.objects.filter(member_id=member_id, purpose=said.purpose)}
-    seen = dict(
-        ConsentEntry.objects.filter(pk__in=[state.entry_id for state in known.values()]).values_list("pk", "text_id")
-    )
+    last = ConsentEntry.objects.in_bulk([state.entry_id for state in known.values()])
     changed = [
         channel
         for channel in channels
         if channel not in known
         or known[channel].is_given != given
         or (given and known[channel].by_guardian != said.by_guardian)
-        or (given and said.text is not None and seen.get(known[channel].entry_id) != said.text.pk)
+        or (given and said.text is not None and last[known[channel].entry_id].text_id != said.text.pk)
+        # A no that came with a merge goes with it; the member's own no stays.
+        or (not given and last[known[channel].entry_id].way == Way.MERGE != said.way)
     ]
     entries = ConsentEntry.objects.bulk_create([
         ConsentEntry(

@@ -1,18 +1,23 @@
-"""What the ground floor erases of a person: every row that says who it was, and every file and refused row that names them."""
+"""What the ground floor erases of a person: every row that says who it was. Files and refused rows: see `sweeping`."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from members.actors import Actor
-from members.identifiers import MEMBER, public_ref
 from members.lifecycle import Obstacle
-from members.models import Job, JobFile, Member, PrivacyRequest
-from members.personal_words import mentions_in_file, personal_words
+from members.models import Job, JobFile, MemberImport, PrivacyRequest
+from members.services.data_copy import COPY_JOB
+from members.services.exports import EXPORT
+from members.services.imports.checking import CHECK
+from members.services.imports.deciding import IMPORT
+from members.services.imports.forgetting import lock_open_imports, refuse_rows_of
+from members.services.segment_jobs import LIST
+from members.services.sweeping import CHECKED_WITHIN
 
 # What is deleted, and the column that names the member.
 _DELETED: Final = (
@@ -36,22 +41,8 @@ _BLANKED: Final = (
     ("members_merge", "unmerged_reason", "kept_id"),
     ("members_merge", "unmerged_reason", "merged_id"),
 )
-# Refused rows and texts in which a person may stand, and what is done where they do.
-_SEARCHED: Final = (
-    ("members_joberrorrow", ("cells", "reason_params"), "DELETE FROM members_joberrorrow r"),
-    ("members_parkedentry", ("error",), "UPDATE members_parkedentry r SET error = '…'"),
-    ("members_job", ("message_params",), "UPDATE members_job r SET message_params = '{}', message = ''"),
-    (
-        "members_memberimportrow",
-        ("external_id", "full_name", "phone", "email", "cells", "before"),
-        "UPDATE members_memberimportrow r SET external_id = NULL, full_name = '', phone = NULL, email = NULL, "
-        "birthday = NULL, cells = '[]', before = NULL",
-    ),
-    ("members_memberimport", ("columns", "file_name"), "UPDATE members_memberimport r SET columns = '[]', file_name = '…'"),
-)  # fmt: skip
-# Files in pieces: their table, and what the pieces of one file have in common.
-_PIECES: Final = (("members_memberexportpart", "member_export_id"), ("members_memberimportpart", "member_import_id"))
-_MOST_FILES: Final = 2_000
+#: The jobs that write into files or refused rows who somebody is.
+WRITES_PERSONS: Final = (EXPORT, CHECK, IMPORT, COPY_JOB, LIST)
 
 #: The models of the ground floor with personal data of members, all of which the lines above take care of.
 ERASES: Final = (
@@ -70,22 +61,46 @@ ERASES: Final = (
 
 
 def erase_obstacles(member_id: int, at: datetime) -> list[Obstacle]:
-    """Return what keeps the erasure waiting: work under way that may be writing the person into a file."""
-    active = Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING])
-    if active.filter(kind__in=("members.export", "members.check_import", "members.import", "members.data_copy")).exists():
-        return [
-            Obstacle("file_being_made", _("An export or an import is under way; it goes on as soon as that has ended."))
-        ]
-    return []
+    """Return what keeps the erasure waiting: work under way that may be writing the person into a file or bringing one in."""
+    return [*work_in_the_way(WRITES_PERSONS), *_files_to_be_checked(at)]
+
+
+def hold_work() -> None:
+    """Keep work on files and imports from beginning until the end of the transaction.
+
+    Imports that are still to be loaded first, then jobs: as whoever approves an import locks them.
+    """
+    lock_open_imports()
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE members_job IN SHARE ROW EXCLUSIVE MODE")
+
+
+def work_in_the_way(kinds: Collection[str]) -> list[Obstacle]:
+    """Return the obstacle that jobs of these kinds are while one of them waits or is worked at."""
+    if not Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING], kind__in=kinds).exists():
+        return []
+    return [
+        Obstacle("file_being_made", _("An export or an import is under way; it goes on as soon as that has ended."))
+    ]
+
+
+def _files_to_be_checked(at: datetime) -> list[Obstacle]:
+    """Return the obstacle that a file is which was read and not checked yet; one that is left lying is searched."""
+    lately = MemberImport.objects.filter(created_at__gt=at - CHECKED_WITHIN, checked_at__isnull=True)
+    if not lately.filter(parts__isnull=False).exists():
+        return []
+    words = _("A file of members waits to be checked; it goes on as soon as that is done, after a day in any case.")
+    return [Obstacle("file_to_be_checked", words)]
 
 
 def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
     """Delete who the member is, and give the row that stays new names; return how many rows of which kind went."""
     counts: Counter[str] = Counter()
-    words = personal_words([member_id])
-    member = Member.objects.get(pk=member_id)
+    counts["memberimportrow"] = refuse_rows_of(member_id)
     with connection.cursor() as cursor:
-        counts["answers"] = _forget_answers(cursor, member, words)
+        # What was answered to the member; answers to others that name the member are searched for.
+        cursor.execute("DELETE FROM members_idempotentanswer WHERE principal = %s", [f"member:{member_id}"])
+        counts["answers"] = cursor.rowcount
         for table, column in _DELETED:
             cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [member_id])  # noqa: S608 - constants
             counts[table.removeprefix("members_")] += cursor.rowcount
@@ -103,43 +118,6 @@ def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
         counts["memberimportrow"] += cursor.rowcount
         _end_membership(cursor, member_id, at)
     return dict(counts)
-
-
-def sweep(words: Collection[str]) -> dict[str, int]:
-    """Delete files and refused rows that name a person by one of the words; return how many. Outside any transaction.
-
-    One short statement for each table, and one file in memory at a time.
-    """
-    counts: Counter[str] = Counter()
-    for table, columns, change in _SEARCHED:
-        counts[table.removeprefix("members_")] += change_where_named(table, columns, change, words)
-    counts["files"] += _sweep_job_files(words)
-    for table, owner in _PIECES:
-        counts["files"] += _sweep_pieces(table, owner, words)
-    return dict(counts)
-
-
-def change_where_named(table: str, columns: Sequence[str], change: str, words: Collection[str]) -> int:
-    """Run a DELETE or UPDATE of rows `r` of a table that name one of the words in these columns; return how many rows.
-
-    Digits are compared without what stands between them, letters without regard to capitals.
-    """
-    text = " || ' ' || ".join(f"coalesce(r.{column}::text, '')" for column in columns)
-    plain = rf"regexp_replace(lower({text}), '([0-9])[ ()./-]+(?=[0-9])', '\1', 'g')"
-    named = f"EXISTS (SELECT 1 FROM unnest(%s::text[]) w WHERE position(w IN {plain}) > 0)"  # noqa: S608 - constants
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"{change} WHERE {named}", [sorted(words)])
-        return cursor.rowcount
-
-
-def _forget_answers(cursor: Any, member: Member, words: Collection[str]) -> int:
-    """Delete kept answers to the member, and those to tills that name the member. What was done keeps its own number."""
-    cursor.execute(
-        "DELETE FROM members_idempotentanswer a WHERE a.principal = %s OR EXISTS ("
-        "SELECT 1 FROM unnest(%s::text[]) w WHERE position(w IN lower(a.answer::text || ' ' || a.key)) > 0)",
-        [f"member:{member.pk}", [*sorted(words), public_ref(MEMBER, member.public_id), member.member_no]],
-    )
-    return int(cursor.rowcount)
 
 
 def _end_membership(cursor: Any, member_id: int, at: datetime) -> None:
@@ -161,28 +139,3 @@ def _end_membership(cursor: Any, member_id: int, at: datetime) -> None:
     # Copies of the member's own data, whatever stands in them.
     copies = PrivacyRequest.objects.filter(member=member_id, kind=PrivacyRequest.Kind.COPY, job__isnull=False)
     JobFile.objects.filter(job__in=copies.values("job")).delete()
-
-
-def _sweep_job_files(words: Collection[str]) -> int:
-    gone = 0
-    ids = JobFile.objects.order_by("pk").values_list("pk", flat=True)[:_MOST_FILES]
-    for pk in list(ids):
-        file = JobFile.objects.filter(pk=pk).first()
-        if file is None:
-            continue
-        if mentions_in_file(file.name.encode(), words) or mentions_in_file(bytes(file.content), words):
-            gone += JobFile.objects.filter(pk=pk).delete()[0]
-    return gone
-
-
-def _sweep_pieces(table: str, owner: str, words: Collection[str]) -> int:
-    """Put the pieces of each file together, and delete them where the file names somebody."""
-    gone = 0
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT DISTINCT {owner} FROM {table} ORDER BY 1 LIMIT %s", [_MOST_FILES])  # noqa: S608
-        for (file_id,) in cursor.fetchall():
-            cursor.execute(f"SELECT content FROM {table} WHERE {owner} = %s ORDER BY number", [file_id])  # noqa: S608
-            if mentions_in_file(b"".join(bytes(row[0]) for row in cursor.fetchall()), words):
-                cursor.execute(f"DELETE FROM {table} WHERE {owner} = %s", [file_id])  # noqa: S608
-                gone += 1
-    return gone

@@ -1,19 +1,21 @@
 """Lists of members taken out of the portal: for a purpose, masked unless a second person approved otherwise, by a job.
 
 Whatever leaves is kept as a `MemberExport`: who, for what, whom, which fields, how many, and who took the file when.
+
+What is approved is what is written: the version of the segment, and the number of members, counted again when a list is
+approved. Time goes on between the count and the file, so that a list may hold 1 % more (at least 10 members), and no more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
-from django.utils.translation import get_language, gettext_lazy, ngettext, override
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
 from members import conditions, jobs, proposals
@@ -22,12 +24,14 @@ from members.effects import Effect, EffectLine
 from members.export_fields import PHONE, ExportField, export_fields, fact_sql, shown
 from members.figures import grouped
 from members.limits import business_day
-from members.models import MemberExport, MemberExportPart, Operator, Proposal, Segment
+from members.models import MemberExport, MemberExportPart, Operator, Proposal
 from members.names import clean_name
 from members.personal_words import refuse_personal_words
 from members.queries import programme
 from members.refusals import MembersRefusal
+from members.services.export_whom import bound, condition_of, count, in_languages, in_words, margin, segment_number
 from members.sheet_parts import book, rows_part
+from members.wording import enumerated
 
 EXPORT: Final = "members.export"
 SMALL: Final = "members.export_small"
@@ -78,6 +82,30 @@ class TooManyToExport(MembersRefusal):
     text = gettext_lazy("%(rows)s members are in this list; one file holds at most %(most)s.")
 
 
+class ExportHasGrown(MembersRefusal):
+    """More members are in the list than were approved."""
+
+    code = "export_has_grown"
+    text = gettext_lazy(
+        "%(approved)s members were approved for this list; by now it holds more than %(most)s. Please ask for it anew."
+    )
+
+
+class ExportSegmentChanged(MembersRefusal):
+    """The segment means others than when the list was approved."""
+
+    code = "export_segment_changed"
+    text = gettext_lazy("The segment was changed after this list was approved. Please ask for it anew.")
+
+
+class ExportPartsGone(MembersRefusal):
+    """What was read of the list is no longer kept."""
+
+    code = "export_parts_gone"
+    status = 410
+    text = gettext_lazy("Parts of this list are no longer kept. Please ask for it anew.")
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A list that somebody wants: whom (all who are in the programme, unless narrowed), which fields, and for what."""
@@ -102,9 +130,9 @@ class Counted:
 def count_export(*, wanted: Wanted, by: Actor, at: datetime) -> Counted:
     """Return what a list would be, before it is asked for. Raises as `propose_export` does for a wrong wish."""
     _checked(wanted)
-    rows = _count(wanted, at)
+    rows = count(wanted, at)
     left = _rows_left_alone(by.id or 0, at)
-    return Counted(rows, _who(wanted), wanted.is_unmasked or rows > left, left)
+    return Counted(rows, in_words(wanted), wanted.is_unmasked or rows > left, left)
 
 
 def propose_export(
@@ -116,7 +144,7 @@ def propose_export(
     `TooManyToExport`, `WordsNamePerson`, `ConditionInvalid`, and as `members.proposals.propose` does.
     """
     purpose = _checked(wanted)
-    rows = _count(wanted, at)
+    rows = count(wanted, at)
     if not rows:
         raise NobodyToExport
     if rows > MOST_ROWS:
@@ -136,7 +164,7 @@ def propose_export(
                 return earlier, known
         is_small = rows <= _rows_left_alone(operator.pk, at)
         export = MemberExport.objects.create(
-            operator=operator, purpose=purpose, condition=wanted.condition, segment_id=wanted.segment_id, sentence=_in_languages(wanted),
+            operator=operator, purpose=purpose, condition=wanted.condition, segment_id=wanted.segment_id, sentence=in_languages(wanted),
             fields=list(wanted.fields), is_unmasked=wanted.is_unmasked,
             holds_phones=wanted.is_unmasked and PHONE in wanted.fields, rows=rows, created_at=at,
         )  # fmt: skip
@@ -190,78 +218,64 @@ def _rows_left_alone(operator_id: int, at: datetime) -> int:
     return max(ALONE_ROWS - (alone.aggregate(rows=Sum("rows"))["rows"] or 0), 0)
 
 
-# --- Whom ---------------------------------------------------------------------------------------------------------------
-def _where(wanted: Wanted, at: datetime) -> tuple[str, dict[str, Any]]:
-    """Return who is in a list as SQL over m, with its parameters: nobody who has left or was merged into another."""
-    asked = conditions.compile(conditions.parse(wanted.condition or {"all": []}), at=at)
-    parts = ["m.status <> 'closed'", "m.merged_into_id IS NULL", asked.sql]
-    params = dict(asked.params)
-    if wanted.segment_id is not None:
-        parts.append(
-            "EXISTS (SELECT 1 FROM members_segmentspan g WHERE g.segment_id = %(segment)s AND g.member_id = m.id AND g.left_at IS NULL)"
-        )
-        params["segment"] = wanted.segment_id
-    return " AND ".join(parts), params
-
-
-def _count(wanted: Wanted, at: datetime) -> int:
-    where, params = _where(wanted, at)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM members_member m WHERE {where}", params)  # noqa: S608 - compiled
-        return cursor.fetchone()[0]
-
-
-def _who(wanted: Wanted) -> str:
-    """Return in words of the active language who is in a list."""
-    asked = conditions.parse(wanted.condition) if wanted.condition else None
-    who = conditions.sentence(asked) if asked is not None and conditions.tests_of(asked) else _("all members")
-    if wanted.segment_id is None:
-        return who
-    name = Segment.objects.values_list("name", flat=True).get(pk=wanted.segment_id)
-    if asked is None:
-        return _("members of the segment “%(segment)s”") % {"segment": name}
-    return _("members of the segment “%(segment)s”: %(who)s") % {"segment": name, "who": who}
-
-
-def _in_languages(wanted: Wanted) -> dict[str, str]:
-    sentences = {}
-    for language, _name in settings.LANGUAGES:
-        with override(language):
-            sentences[language] = _who(wanted)
-    return sentences
+def _count_now(export: MemberExport, params: Params, at: datetime) -> int:
+    """Return how many members an export holds at a moment; at that of the wish they are counted already."""
+    return params["rows"] if at == export.created_at else count(export, at)
 
 
 # --- The job ------------------------------------------------------------------------------------------------------------
 def run_export(run: jobs.JobRun) -> None:
-    """Read the members some thousand ids at a time, keep each step's finished rows, and put the file together at the end."""
+    """Read the members some thousand ids at a time, keep each step's finished rows, and put the file together at the end.
+
+    Raises `ExportSegmentChanged`, `ExportHasGrown`, `ExportPartsGone`, `FileTooLarge`.
+    """
     export = MemberExport.objects.select_related("operator").get(pk=run.params["export"])
-    wanted = Wanted(export.purpose, export.fields, export.condition, export.segment_id, export.is_unmasked)
     known = export_fields()
     fields = [known[key] for key in export.fields if key in known]
     began = run.job.created_at  # one moment for the whole list, however long it takes
     last_id = _last_member_id()
     while (after := run.cursor.get("member", 0)) < last_id:
         with run.chunk():
-            rows = _rows(wanted, fields, after, began)
+            rows = _rows(export, fields, after, began)
+            _refuse_others(run, export, run.job.done + len(rows))
             if rows:
                 MemberExportPart.objects.create(
                     member_export=export, number=run.cursor.get("part", 0) + 1, content=rows_part(rows)
                 )
-            if run.total and run.job.done + len(rows) > run.total:
-                run.set_total(run.job.done + len(rows))
+            if run.job.done + len(rows) > run.total:
+                run.set_total(run.job.done + len(rows))  # within the margin: a bar ends at what is written
             run.advance(
                 ok=len(rows), cursor={"member": after + _IDS_AT_ONCE, "part": run.cursor.get("part", 0) + bool(rows)}
             )
-    parts = MemberExportPart.objects.filter(member_export=export).order_by("number")
     content = book(
         title=_("Members"), notes=_notes(export, run.job.done, began), header=[str(field.label) for field in fields],
-        parts=(bytes(content) for content in parts.values_list("content", flat=True).iterator(chunk_size=1)),
+        parts=_parts(export, run.cursor.get("part", 0)),
     )  # fmt: skip
     with run.chunk() as at:
+        _refuse_others(run, export, run.job.done)
         run.save_result(name=_("members-%(number)s.xlsx") % {"number": export.pk}, content=content, at=at)
         run.set_total(run.job.done)
         MemberExport.objects.filter(pk=export.pk).update(rows=run.job.done)
-        parts.delete()
+        MemberExportPart.objects.filter(member_export=export).delete()
+
+
+def _refuse_others(run: jobs.JobRun, export: MemberExport, rows: int) -> None:
+    """Raise `ExportSegmentChanged` or `ExportHasGrown` where so many rows are not what was approved."""
+    approved = run.params["rows"]
+    most = min(approved + margin(approved), MOST_ROWS)
+    if segment_number(export.segment_id) != run.params["segment_number"]:
+        raise ExportSegmentChanged
+    if rows > most:
+        raise ExportHasGrown(approved=grouped(approved), most=grouped(most))
+
+
+def _parts(export: MemberExport, last: int) -> Iterator[bytes]:
+    """Yield the finished rows of all steps, one step at a time in memory. Raises `ExportPartsGone`."""
+    for number in range(1, last + 1):
+        part = MemberExportPart.objects.filter(member_export=export, number=number).first()
+        if part is None:
+            raise ExportPartsGone
+        yield bytes(part.content)
 
 
 def _last_member_id() -> int:
@@ -270,8 +284,8 @@ def _last_member_id() -> int:
         return cursor.fetchone()[0]
 
 
-def _rows(wanted: Wanted, fields: Sequence[ExportField], after: int, at: datetime) -> list[list[Any]]:
-    where, params = _where(wanted, at)
+def _rows(export: MemberExport, fields: Sequence[ExportField], after: int, at: datetime) -> list[list[Any]]:
+    where, params = condition_of(export, at)
     columns = ", ".join(fact_sql(field) for field in fields)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -284,7 +298,7 @@ def _rows(wanted: Wanted, fields: Sequence[ExportField], after: int, at: datetim
             {**params, "after": after, "upto": after + _IDS_AT_ONCE},
         )
         found = cursor.fetchall()
-    return [shown(fields, values, is_unmasked=wanted.is_unmasked) for values in found]
+    return [shown(fields, values, is_unmasked=export.is_unmasked) for values in found]
 
 
 def _notes(export: MemberExport, rows: int, at: datetime) -> list[str]:
@@ -306,9 +320,13 @@ def _notes(export: MemberExport, rows: int, at: datetime) -> list[str]:
 def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> str:
     export = MemberExport.objects.select_for_update(no_key=True).get(pk=params["export"])
     maker = Actor("operator", proposal.maker_id)  # the file is for who asked, not for who approved
-    job = jobs.start_job(
-        kind=EXPORT, title_params=dict(params), params={"export": export.pk}, total=params["rows"], by=maker, at=at
-    )
+    rows = _count_now(export, params, at)
+    if not rows:
+        raise NobodyToExport
+    if rows > MOST_ROWS:
+        raise TooManyToExport(rows=grouped(rows), most=grouped(MOST_ROWS))
+    approved = {"export": export.pk, "rows": rows, "segment_number": segment_number(export.segment_id)}
+    job = jobs.start_job(kind=EXPORT, title_params=dict(params), params=approved, total=rows, by=maker, at=at)
     MemberExport.objects.filter(pk=export.pk).update(job=job, proposal=proposal)
     return _("A job makes the file; it can be taken for 24 hours once it is done.")
 
@@ -335,11 +353,18 @@ def _effect(params: Params, at: datetime) -> Effect:
     known = export_fields()
     labels = [str(known[key].label) for key in export.fields if key in known]
     yes, no = _("yes"), _("no")
-    lines = (
-        EffectLine(_("Members in the file"), "–", params["rows"], is_compared=False),
-        EffectLine(_("Fields"), "–", ", ".join(labels)),
+    try:
+        rows = _count_now(export, params, at)
+    except conditions.ConditionInvalid:  # what it asks for is no longer there: carrying it out says so
+        rows = None
+    lines = [
+        EffectLine(_("Members in the file"), "–", rows, is_compared=False),
+        EffectLine(_("Fewer members than"), "–", None if rows is None else bound(params["rows"], rows)),
+        EffectLine(_("Fields"), "–", enumerated(labels)),
         EffectLine(_("Phone numbers in full"), "–", yes if export.holds_phones else no),
-    )
+    ]
+    if export.segment_id is not None:
+        lines.append(EffectLine(_("Version of the segment"), "–", segment_number(export.segment_id)))
     return Effect(lines)
 
 

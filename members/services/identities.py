@@ -11,6 +11,7 @@ from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import Identity, Member
 from members.names import clean_name
+from members.own_accounts import refuse_own_account
 from members.refusals import MembersRefusal
 from members.services.enrolment import IDENTITY_IS_TAKEN, broken_constraint
 from members.services.status import words_of_reason
@@ -48,8 +49,8 @@ def link_identity(
 ) -> tuple[Identity, bool]:
     """Let a member be known under a name; return it, and whether it was known as theirs before.
 
-    The caller has made sure that the name is the member's. Raises `IdentityInUse`, `InvalidIdentity`,
-    `TooManyIdentities`, `MemberIsClosed`, `NotFound`.
+    The caller has made sure that the name is the member's. What is told in it is worth points to whoever has it. Raises
+    `OwnAccount`, `IdentityInUse`, `InvalidIdentity`, `TooManyIdentities`, `MemberIsClosed`, `NotFound`.
     """
     issuer, value = clean_name(issuer), value.strip()
     check_identity(kind, issuer, value)
@@ -58,6 +59,7 @@ def link_identity(
             member = Member.objects.select_for_update(no_key=True).filter(pk=member_id).first()
             if member is None:
                 raise NotFound
+            refuse_own_account(by, [member.pk])
             if member.status == Member.Status.CLOSED:
                 raise MemberIsClosed
             known = list(Identity.objects.filter(member=member))

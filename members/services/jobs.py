@@ -30,12 +30,12 @@ from members.jobs import (
     send_to_worker,
     start_undo,
     tell,
-    words_of,
 )
 from members.models import FileTaken, Job, JobErrorRow, JobFile
 from members.queries import programme
 from members.refusals import MembersRefusal, Refusal
-from members.sheets import CONTENT_TYPE, sheet
+from members.services import refused_rows
+from members.sheets import CONTENT_TYPE
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,19 @@ class JobFileGone(MembersRefusal):
     code = "job_file_gone"
     text = _("This file was kept until %(until)s and can not be taken any more.")
     status = 410
+
+
+class JobCanNotGoOn(JobFileGone):
+    """What the work needs is no longer kept, so that it can not go on."""
+
+    text = _("What this work needs to go on was kept until %(until)s. Please begin anew.")
+
+
+class JobIsActive(MembersRefusal):
+    """The rows that it refuses are told when it has ended."""
+
+    code = "job_is_active"
+    text = _("This work has not ended yet. Its refused rows can be taken then.")
 
 
 class JobIsOver(MembersRefusal):
@@ -221,13 +234,18 @@ def cancel_job(*, job_id: int, by: Actor, at: datetime) -> None:
 
 
 def continue_job(*, job_id: int, by: Actor, at: datetime) -> None:
-    """Let a job that was stopped or failed go on from where it stood. Raises `JobIsNotStopped`, `JobIsUndone`, `NotFound`."""
+    """Let a job that was stopped or failed go on from where it stood, as long as its files are kept.
+
+    Raises `JobIsNotStopped`, `JobIsUndone`, `JobCanNotGoOn`, `NotFound`.
+    """
     with transaction.atomic():
         job = _locked(job_id)
         if job.state not in (Job.State.CANCELLED, Job.State.FAILED):
             raise JobIsNotStopped
         if Job.objects.filter(undoes=job).exists():
             raise JobIsUndone
+        if job.files_expire_at <= at:
+            raise JobCanNotGoOn(until=_moment(job.files_expire_at))
         Job.objects.filter(pk=job.pk).update(
             state=Job.State.QUEUED, finished_at=None, cancel_asked_at=None, stalls=0, message="", message_params={}
         )
@@ -283,20 +301,39 @@ def forget_job_files(*, at: datetime, limit: int = 200) -> int:
 def take_file(*, job_id: int, role: str, by: Actor, at: datetime, ip_address: str | None = None) -> TakenFile:
     """Return a file of a job, after writing down who took it: `result`, or `refused`, the rows that were refused.
 
-    Refused rows come as a sheet with the reason of each in the active language. Raises `NotFound`, and `JobFileGone` once
-    the files are no longer kept, whether they are deleted yet or not.
+    Refused rows come as a sheet with the reason of each in the active language; it is made after the job is let go of.
+    Raises `NotFound`, `JobIsActive` for refused rows that may still become more, and `JobFileGone` once the files are no
+    longer kept, whether they are deleted yet or not.
     """
     with transaction.atomic():
         job = _locked(job_id)
         if not job.is_active and job.files_expire_at <= at:
-            raise JobFileGone(until=date_format(localtime(job.files_expire_at, programme().tz), "DATETIME_FORMAT"))
-        taken = _refused_rows(job) if role == REFUSED else _kept_file(job, role)
+            raise JobFileGone(until=_moment(job.files_expire_at))
+        kept = None if role == REFUSED else _kept_file(job, role)
+        if kept is None:
+            _refuse_without_rows(job)
         is_staff = by.kind == "operator"  # a member's own address would outlive the member here
         FileTaken.objects.create(
             job=job, role=role, operator_id=by.id if is_staff else None, ip_address=ip_address if is_staff else None, taken_at=at
         )  # fmt: skip
         tell(job, "file_taken", by=by, at=at)
-    return taken
+    if kept is not None:
+        return kept
+    return TakenFile(
+        gettext("refused-rows-%(job)s.xlsx") % {"job": job.pk}, CONTENT_TYPE, refused_rows.as_sheet(job.pk)
+    )
+
+
+def _moment(moment: datetime) -> str:
+    return date_format(localtime(moment, programme().tz), "DATETIME_FORMAT")
+
+
+def _refuse_without_rows(job: Job) -> None:
+    """Raise `JobIsActive`, or `NotFound` where no row was refused."""
+    if job.is_active:
+        raise JobIsActive
+    if not JobErrorRow.objects.filter(job=job).exists():
+        raise NotFound
 
 
 def _kept_file(job: Job, role: str) -> TakenFile:
@@ -305,24 +342,6 @@ def _kept_file(job: Job, role: str) -> TakenFile:
         raise NotFound
     content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     return TakenFile(file.name, content_type, bytes(file.content))
-
-
-def _refused_rows(job: Job) -> TakenFile:
-    rows = JobErrorRow.objects.filter(job=job).order_by("number")
-    columns: dict[str, None] = {}
-    for cells in rows.values_list("cells", flat=True).iterator(chunk_size=2_000):
-        columns.update(dict.fromkeys(name for name, _value in cells))
-    if not rows.exists():
-        raise NotFound
-    content = sheet(
-        title=gettext("Refused rows"),
-        header=[gettext("Row"), *columns, gettext("Reason")],
-        rows=(
-            [row.number, *(dict(row.cells).get(name) for name in columns), words_of(row.reason, row.reason_params)]
-            for row in rows.iterator(chunk_size=2_000)
-        ),
-    )
-    return TakenFile(gettext("refused-rows-%(job)s.xlsx") % {"job": job.pk}, CONTENT_TYPE, content)
 
 
 def _locked(job_id: int) -> Job:

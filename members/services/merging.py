@@ -17,11 +17,12 @@ from members import lifecycle
 from members.actors import Actor
 from members.identifiers import NotFound
 from members.lifecycle import Obstacle, PreviewLine
-from members.models import DuplicatePair, Member, Merge, OwnMembership
+from members.models import DuplicatePair, Member, Merge
 from members.names import clean_name
-from members.proposals import OwnAccount
+from members.own_accounts import refuse_own_account
+from members.personal_words import refuse_personal_words
 from members.refusals import MembersRefusal
-from members.services.privacy import refuse_erased
+from members.services.privacy import erasure_waits, refuse_erased
 from members.timeline import NewEntry, nudge, record
 
 #: How long a merge can be taken apart.
@@ -99,7 +100,7 @@ def merge_members(
     """Merge a member into another and return the merge. `take` names the details that the survivor takes from the other.
 
     The merged member is closed and signed out; its number, phone and ids lead to the survivor. Raises `MergeOfOne`,
-    `MergeInTheWay`, `MergeReasonMissing`, `OwnAccount`, `NotFound`; ValueError for a detail that can not be taken.
+    `MergeInTheWay`, `MergeReasonMissing`, `WordsNamePerson`, `OwnAccount`, `NotFound`; ValueError for a detail that can not be taken.
     """
     words = _words(reason)
     if kept_id == merged_id:
@@ -107,13 +108,13 @@ def merge_members(
     taken = sorted(set(take))
     if set(taken) - set(FIELDS):
         raise ValueError(f"{taken} can not be taken over")
+    refuse_personal_words(words, member_ids=[kept_id, merged_id])  # of either: it is told for ever
     with transaction.atomic():
-        _lock([kept_id, merged_id])
-        _refuse_own(by, [kept_id, merged_id])
+        along = _lock_with_those_merged_before(kept_id, merged_id)
+        refuse_own_account(by, [kept_id, merged_id])
         for part in lifecycle.parts():
             for obstacle in part.merge_obstacles(kept_id, merged_id, at):
                 raise MergeInTheWay(obstacle=str(obstacle.text))
-        along = list(Member.objects.filter(merged_into_id=merged_id).order_by("pk").values_list("pk", flat=True))
         merge = Merge.objects.create(
             kept_id=kept_id, merged_id=merged_id, side_ids=[merged_id, *along], taken=taken, reason=words, merged_at=at,
             unmerge_until=at + UNMERGE_WITHIN, actor_kind=by.kind, actor_id=by.id,
@@ -143,10 +144,11 @@ def unmerge_members(*, merge_id: int, reason: str, by: Actor, at: datetime) -> N
         merge = Merge.objects.select_for_update(no_key=True).filter(pk=merge_id).first()
         if merge is None:
             raise NotFound
-        # As an order told in the merged member's name locks them: first that one, then the survivor.
-        _lock([merge.merged_id])
+        refuse_personal_words(words, member_ids=[merge.kept_id, merge.merged_id])
+        # As an order told in a merged member's name locks them: first that one, then the survivor.
+        _lock(merge.side_ids)
         _lock([merge.kept_id])
-        _refuse_own(by, [merge.kept_id, merge.merged_id])
+        refuse_own_account(by, [merge.kept_id, merge.merged_id])
         refuse_unmerge(merge, at)
         context = lifecycle.Merge(merge.pk, merge.kept_id, merge.merged_id, by, at)
         for part in reversed(lifecycle.parts()):
@@ -168,12 +170,19 @@ def refuse_unmerge(merge: Merge, at: datetime) -> None:
     if merge.unmerged_at is not None:
         raise MergeIsUndone
     refuse_erased(merge.kept_id)
+    if erasure_waits(merge.kept_id):
+        raise UnmergeInTheWay(obstacle=str(_("the member kept asked to be erased; that is taken back first.")))
     if at > merge.unmerge_until:
         raise UnmergeTooLate(days=UNMERGE_WITHIN.days)
-    later = Merge.objects.filter(merged_id=merge.kept_id, unmerged_at__isnull=True).first()
-    if later is not None:
+    standing = Merge.objects.filter(unmerged_at__isnull=True)
+    if standing.filter(merged_id=merge.kept_id).exists():
         raise UnmergeInTheWay(
             obstacle=str(_("the member kept was merged into another one since; that comes apart first."))
+        )
+    # What the later one exchanged and moved was of both by then.
+    if standing.filter(kept_id=merge.kept_id, pk__gt=merge.pk).exists():
+        raise UnmergeInTheWay(
+            obstacle=str(_("somebody else was merged into the member kept since; that comes apart first."))
         )
 
 
@@ -194,13 +203,18 @@ def _lock(member_ids: Collection[int]) -> None:
         raise NotFound
 
 
-def _refuse_own(by: Actor, member_ids: Collection[int]) -> None:
-    if (
-        by.kind == "operator"
-        and by.id is not None
-        and OwnMembership.objects.filter(operator_id=by.id, member_id__in=member_ids).exists()
-    ):
-        raise OwnAccount
+def _lock_with_those_merged_before(kept_id: int, merged_id: int) -> list[int]:
+    """Lock two members, and before them those who were merged into the second one; return the ids of these.
+
+    What is told in the name of one of these locks it first and its survivor then. Raises `NotFound`, `MergeInTheWay`.
+    """
+    before = Member.objects.filter(merged_into_id=merged_id).order_by("pk").values_list("pk", flat=True)
+    found = list(before)
+    _lock(found)
+    _lock([kept_id, merged_id])
+    if list(before.all()) != found:
+        raise MergeInTheWay(obstacle=str(_("somebody was merged into it at this moment; please look again.")))
+    return found
 
 
 def _close_pair(kept_id: int, merged_id: int, reason: str, by: Actor, at: datetime) -> None:

@@ -5,12 +5,12 @@ leads from them to the person. Everything else that said who it was is gone.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
@@ -19,16 +19,18 @@ from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
 from members.jobs import start_job
 from members.models import JobFile, Member, PrivacyRequest
-from members.personal_words import personal_words
+from members.personal_words import Traces, traces_of
 from members.queries import family_ids, programme
 from members.refusals import MembersRefusal
 from members.services.data_copy import COPY_JOB, LINK_LIVES
+from members.services.erasing import hold_work
 from members.services.jobs import TakenFile, take_file
 from members.timeline import NewEntry, nudge, record
 
 Kind = PrivacyRequest.Kind
 State = PrivacyRequest.State
 _COMPARED_IN: Final = "en"
+_MOST_TRIES: Final = 3
 
 
 class ErasureAsked(MembersRefusal):
@@ -167,10 +169,8 @@ def take_back_erasure(*, member_id: int, by: Actor, at: datetime) -> None:
 def checklist(*, member_id: int, at: datetime) -> Checklist:
     """Return what an erasure of this member would meet now, in words of the active language."""
     family = family_ids(member_id)
-    parts = lifecycle.parts()
     return Checklist(
-        [obstacle for part in parts for one in family for obstacle in part.erase_obstacles(one, at)],
-        [line for part in parts for one in family for line in part.settle(one, at)],
+        _obstacles(family, at), [line for part in lifecycle.parts() for one in family for line in part.settle(one, at)]
     )
 
 
@@ -183,33 +183,47 @@ def due_erasures(*, at: datetime, limit: int) -> list[int]:
 def erase_person(*, request_id: int, by: Actor = SYSTEM, at: datetime) -> PrivacyRequest:
     """Carry an erasure out, for the member and all records merged into it; return the wish with its counts.
 
-    Files that name the person go first and, once more, last (an export may have been written meanwhile); everything else
-    is one transaction. Raises `ErasureNotWaiting`, `ErasureNotDue`, `ErasureHindered`, `NotFound`.
+    Nothing is touched while something is in the way. Then files that name the person go first and, once more, last (an
+    export may have been written meanwhile); everything else is one transaction. Raises `ErasureNotWaiting`,
+    `ErasureNotDue`, `ErasureHindered`, `NotFound`.
     """
-    wish = _waiting(request_id, at)
-    family = sorted(family_ids(wish.member_id))
-    words = personal_words(family)
-    swept = _sweep(words)
-    with transaction.atomic():
-        _lock_all(family)
+    for _try in range(_MOST_TRIES):
         wish = _waiting(request_id, at)
-        found = checklist(member_id=wish.member_id, at=at)
-        if found.obstacles:
-            raise ErasureHindered(obstacles=" ".join(str(obstacle.text) for obstacle in found.obstacles))
-        with override(_COMPARED_IN):
-            settled = [[str(line.label), line.kept] for line in checklist(member_id=wish.member_id, at=at).losses]
-        words |= personal_words(family)  # what was changed while files were looked through
-        counts: Counter[str] = Counter(swept)
-        for part in reversed(lifecycle.parts()):  # what hangs on the person is settled before the person goes
-            for member_id in family:
-                counts.update(part.erase(member_id, by, at))
-        wish.state, wish.ended_at, wish.settled = State.DONE, at, settled
-        wish.counts = {kind: number for kind, number in sorted(counts.items()) if number}
-        wish.save(update_fields=["state", "ended_at", "counts", "settled"])
-        record([NewEntry("members.erased.v1", wish.member_id, at, by, {"request": wish.pk})])
-        nudge()
-    _sweep(words)
-    return wish
+        family = family_ids(wish.member_id)
+        _refuse_hindered(family, at)
+        traces = traces_of(family, at)
+        swept = _sweep(traces)
+        with transaction.atomic():
+            _lock_all(wish.member_id, family)
+            wish = _waiting(request_id, at)
+            if family_ids(wish.member_id) != family:
+                continue  # merged or taken apart while files were looked through: begin again, for those it is now
+            hold_work()
+            _refuse_hindered(family, at)
+            traces |= traces_of(family, at)  # what was changed while files were looked through
+            _erase_all(wish, family, Counter(swept), by, at)
+        _sweep_last(traces)
+        return wish
+    raise ErasureHindered(obstacles=str(_("The records of the member are being merged or taken apart.")))
+
+
+def _erase_all(wish: PrivacyRequest, family: Sequence[int], counts: Counter[str], by: Actor, at: datetime) -> None:
+    """Erase the members, which are locked, and end the wish with what was given up and how many rows of which kind went."""
+    with override(_COMPARED_IN):
+        settled = [[str(line.label), line.kept] for line in checklist(member_id=wish.member_id, at=at).losses]
+    for part in reversed(lifecycle.parts()):  # what hangs on the person is settled before the person goes
+        for member_id in sorted(family):
+            counts.update(part.erase(member_id, by, at))
+    wish.state, wish.ended_at, wish.settled = State.DONE, at, settled
+    wish.counts = {kind: number for kind, number in sorted(counts.items()) if number}
+    wish.save(update_fields=["state", "ended_at", "counts", "settled"])
+    record([NewEntry("members.erased.v1", wish.member_id, at, by, {"request": wish.pk})])
+    nudge()
+
+
+def erasure_waits(member_id: int) -> bool:
+    """Return whether a member asked to be erased and can still take that back."""
+    return PrivacyRequest.objects.filter(member=member_id, kind=Kind.ERASURE, state=State.WAITING).exists()
 
 
 def is_erased(member_id: int) -> bool:
@@ -223,13 +237,32 @@ def refuse_erased(member_id: int) -> None:
         raise PersonErased
 
 
-def _sweep(words: Iterable[str]) -> dict[str, int]:
-    wanted = frozenset(words)
+def _obstacles(family: Sequence[int], at: datetime) -> list[lifecycle.Obstacle]:
+    return [obstacle for part in lifecycle.parts() for one in family for obstacle in part.erase_obstacles(one, at)]
+
+
+def _refuse_hindered(family: Sequence[int], at: datetime) -> None:
+    sentences = [str(obstacle.text) for obstacle in _obstacles(family, at)]
+    if sentences:
+        raise ErasureHindered(obstacles=" ".join(dict.fromkeys(sentences)))
+
+
+def _sweep(traces: Traces) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    if wanted:
-        for part in lifecycle.parts():
-            counts.update(part.sweep(wanted))
+    for part in lifecycle.parts():
+        counts.update(part.sweep(traces))
     return dict(counts)
+
+
+def _sweep_last(traces: Traces) -> None:
+    """Sweep once the person is gone. Nobody knows the words afterwards, so a lock that is held for long is met again."""
+    for left in reversed(range(_MOST_TRIES)):
+        try:
+            _sweep(traces)
+            return
+        except DatabaseError:
+            if not left:
+                raise
 
 
 def _waiting(request_id: int, at: datetime) -> PrivacyRequest:
@@ -243,8 +276,11 @@ def _waiting(request_id: int, at: datetime) -> PrivacyRequest:
     return wish
 
 
-def _lock_all(member_ids: Sequence[int]) -> None:
-    list(Member.objects.select_for_update(no_key=True).filter(pk__in=member_ids).order_by("pk").values_list("pk"))
+def _lock_all(member_id: int, family: Sequence[int]) -> None:
+    """Lock those who were merged into a member first, then the member: as whatever is told in their names locks them."""
+    members = Member.objects.select_for_update(no_key=True).order_by("pk")
+    list(members.filter(pk__in=family).exclude(pk=member_id).values_list("pk"))
+    list(members.filter(pk=member_id).values_list("pk"))
 
 
 def _locked(member_id: int) -> Member:

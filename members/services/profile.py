@@ -13,6 +13,7 @@ from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import Member, MemberPerson
 from members.names import clean_name, search_keys
+from members.own_accounts import refuse_own_account
 from members.phones import parse_phone
 from members.queries import programme, region
 from members.refusals import MembersRefusal
@@ -74,8 +75,9 @@ def change_profile(
 
     The timeline is told which fields changed, never the values. A birthday that was told once can be changed once a
     year, unless the caller `may_correct_birthday`. With `expected_version` nothing is changed when another version of
-    the profile is there. Raises `NotFound`, `ProfileChanged`, `PhoneInUse`, `EmailInUse`, `InvalidPhone`,
-    `InvalidEmail`, `InvalidBirthday`, `BirthdayLocked`, `DetailUnknown`, `DetailInvalid`, `ConsentRequired`.
+    the profile is there. Staff do not change by what they are known, or when they are given something, themselves. Raises
+    `NotFound`, `ProfileChanged`, `OwnAccount`, `PhoneInUse`, `EmailInUse`, `InvalidPhone`, `InvalidEmail`,
+    `InvalidBirthday`, `BirthdayLocked`, `DetailUnknown`, `DetailInvalid`, `ConsentRequired`.
     """
     wanted_person, wanted_member = _wanted(change, at)
     try:
@@ -88,8 +90,11 @@ def change_profile(
             if member.status == Member.Status.CLOSED and not MemberPerson.objects.filter(member=member).exists():
                 raise NotFound  # nothing personal is written again of who was erased
             person, _made = MemberPerson.objects.get_or_create(member=member)
+            if any(name in wanted_person and getattr(person, name) != wanted_person[name] for name in _WORTH_POINTS):
+                refuse_own_account(by, [member.pk])
             if "birthday" in wanted_person:
                 wanted_person |= _birthday_change(person, wanted_person["birthday"], may_correct_birthday, at)
+            _take_from_merged(person, wanted_person)
             changed = _apply(person, wanted_person) + _apply(member, wanted_member)
             details = write_details(member_id=member.pk, given=change.details, agreed=change.agreed, by=by, at=at)
             shown = sorted(name for name in changed if name not in _SILENT) + (["details"] if details else [])
@@ -103,6 +108,14 @@ def change_profile(
         raise_if_taken(error)
         raise
     return shown
+
+
+def _take_from_merged(person: MemberPerson, wanted: Mapping[str, Any]) -> None:
+    """A phone or e-mail that somebody merged into the member still has is the member's own: it is taken off there."""
+    for name in ("phone", "email"):
+        if wanted.get(name) and wanted[name] != getattr(person, name):
+            own = MemberPerson.objects.filter(member__merged_into_id=person.pk, **{name: wanted[name]})
+            own.update(**{name: None})
 
 
 def birthday_locked_until(person: MemberPerson | None) -> date | None:
@@ -123,6 +136,8 @@ def known_language(language: str) -> str:
     return language
 
 
+#: Orders are told by phone or e-mail, and birthdays are rewarded.
+_WORTH_POINTS: Final = ("phone", "email", "birthday")
 _SILENT = frozenset({"name_pinyin", "name_initials", "birthday_changed_at"})
 
 

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
-from members.models import Member, OwnMembership, RiskReview, RiskRule
+from members.models import Member, RiskReview, RiskRule
+from members.own_accounts import refuse_own_account
 from members.queries import survivors_of
 from members.refusals import MembersRefusal
 from members.risk import Found, Question, signals
@@ -49,14 +50,6 @@ class ReviewIsDecided(MembersRefusal):
 
     code = "review_is_decided"
     text = _("A colleague has decided this review already.")
-
-
-class OwnAccountUnderReview(MembersRefusal):
-    """Nobody decides about themselves."""
-
-    code = "own_account_under_review"
-    text = _("This is your own member account. A colleague has to decide.")
-    status = 403
 
 
 def run_rules(*, at: datetime, member_ids: Collection[int] | None = None) -> int:
@@ -102,7 +95,7 @@ def open_reviews(*, rule: str, found: Sequence[Found], by: Actor, at: datetime) 
 
 
 def release_review(*, review_id: int, reason: str, by: Actor, at: datetime) -> None:
-    """Find nothing wrong. Raises `ReviewIsDecided`, `OwnAccountUnderReview`, `ReasonMissing`, `WordsNamePerson`, `NotFound`."""
+    """Find nothing wrong. Raises `ReviewIsDecided`, `OwnAccount`, `ReasonMissing`, `WordsNamePerson`, `NotFound`."""
     words = words_of_reason(reason)
     with transaction.atomic():
         review = _locked(review_id, by)
@@ -122,7 +115,7 @@ def freeze_under_review(
 ) -> None:
     """Freeze the member until a moment, and close the review with it.
 
-    Raises what `freeze_member` raises (`AlreadyFrozen`, …), `ReviewIsDecided`, `OwnAccountUnderReview`, `NotFound`.
+    Raises what `freeze_member` raises (`AlreadyFrozen`, …), `ReviewIsDecided`, `OwnAccount`, `NotFound`.
     """
     words = words_of_reason(reason)
     with transaction.atomic():
@@ -139,8 +132,7 @@ def _locked(review_id: int, by: Actor) -> RiskReview:
         raise NotFound
     if review.state != RiskReview.State.WAITING:
         raise ReviewIsDecided
-    if by.kind == "operator" and OwnMembership.objects.filter(operator=by.id, member=review.member_id).exists():
-        raise OwnAccountUnderReview
+    refuse_own_account(by, [review.member_id])
     return review
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db import connection
 from django.db.models import F
-from django.utils.translation import gettext as translated
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 from phonenumbers import country_code_for_region
@@ -42,11 +42,11 @@ def register() -> None:
 
 
 def _fill_title(params: Mapping[str, Any]) -> str:
-    return translated("Fill the segment “%(name)s”") % params
+    return _now("Fill the segment “%(name)s”") % params
 
 
 def _count_title(params: Mapping[str, Any]) -> str:
-    return translated("Count the members of the segment “%(name)s”") % params
+    return _now("Count the members of the segment “%(name)s”") % params
 
 
 # --- By condition ------------------------------------------------------------------------------------------------------
@@ -62,7 +62,12 @@ def fill_segment(run: JobRun) -> None:
                 continue
             if segment.kind == Segment.Kind.LIVE:
                 last, members = compare_range(
-                    segment_ids=[segment_id], after=after, limit=_FILLED_AT_ONCE, cause=BY_FILLING, at=at
+                    segment_ids=[segment_id],
+                    after=after,
+                    limit=_FILLED_AT_ONCE,
+                    cause=BY_FILLING,
+                    at=at,
+                    version=number,
                 )
             else:
                 last, members = _take_range(segment, after, at)
@@ -70,7 +75,9 @@ def fill_segment(run: JobRun) -> None:
             run.advance(done=members, ok=members, cursor={"after": last, "is_over": is_over})
             if is_over:
                 run.set_total(run.job.done + members)
-                Segment.objects.filter(pk=segment_id).update(state=Segment.State.READY, compared_at=at)
+                # Not when it was written anew meanwhile: the job of that version asks everybody again.
+                ours = Segment.objects.filter(pk=segment_id, number=number, state=Segment.State.FILLING)
+                ours.update(state=Segment.State.READY, compared_at=at)
 
 
 _TAKE: Final = """
@@ -164,7 +171,7 @@ def fill_list(run: JobRun) -> None:
             found = _members_named(part)
             refused = [number for number, line in enumerate(part) if line not in found]
             for number in refused:
-                run.error_row({translated("Entry"): part[number]}, _NOBODY, number=start + number + 1)
+                run.error_row({_now("Entry"): part[number]}, _NOBODY, number=start + number + 1)
             put_on_list(segment_id=segment_id, member_ids=sorted(set(found.values())), cause=BY_LIST, at=at)
             is_over = start + len(part) >= len(lines)
             run.advance(

@@ -121,12 +121,20 @@ def follow_time(*, at: datetime, limit: int = MEMBERS_AT_ONCE) -> int:
 
 
 def compare_range(
-    *, segment_ids: Sequence[int], after: int, limit: int, cause: str, at: datetime, is_quiet: bool = True
+    *,
+    segment_ids: Sequence[int],
+    after: int,
+    limit: int,
+    cause: str,
+    at: datetime,
+    version: int | None = None,
+    is_quiet: bool = True,
 ) -> tuple[int, int]:
     """Ask about the next `limit` members after an id, in these segments; return the last id and how many they were.
 
     Both are 0 when there are none. For filling a segment, and for comparing one with the truth. In the caller's
-    transaction. `is_quiet`: nobody is written to for a tag that comes or goes.
+    transaction. With `version`, a segment that was written anew, perhaps while we waited for the lock, is not asked.
+    `is_quiet`: nobody is written to for a tag that comes or goes.
     """
     moment = _set_clock(at)
     with connection.cursor() as cursor:
@@ -135,7 +143,7 @@ def compare_range(
             [after, limit],
         )
         last, number = cursor.fetchone()
-    segments = [one for one in live_segments() if one.id in set(segment_ids)]
+    segments = [one for one in live_segments() if one.id in set(segment_ids) and version in (None, one.number)]
     if last is None:
         return 0, 0
     if segments:

@@ -11,6 +11,7 @@ from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
 from members.models import Member, MemberFreeze
 from members.names import clean_name
+from members.own_accounts import refuse_own_account
 from members.refusals import MembersRefusal
 from members.services.tokens import MemberIsClosed, revoke_tokens_of
 from members.timeline import NewEntry, nudge, record
@@ -107,10 +108,14 @@ def freeze_member(
 
 
 def unfreeze_member(*, member_id: int, reason: str, by: Actor, at: datetime) -> None:
-    """Make a frozen member active again; tokens stay revoked. Raises `NotFrozen`, `MemberIsClosed`, `ReasonMissing`, `NotFound`."""
+    """Make a frozen member active again; tokens stay revoked.
+
+    Raises `OwnAccount`, `NotFrozen`, `MemberIsClosed`, `ReasonMissing`, `NotFound`.
+    """
     words = words_of_reason(reason)
     with transaction.atomic():
         member = _locked(member_id)
+        refuse_own_account(by, [member.pk])
         if member.status != Member.Status.FROZEN:
             raise NotFrozen
         MemberFreeze.objects.filter(member=member, released_at__isnull=True).update(released_at=at)

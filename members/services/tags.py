@@ -75,15 +75,15 @@ def make_tag(
     Raises `TagCodeTaken`, `TagRuleAsksForTags`, `ConditionInvalid`, `TooManyLiveSegments`.
     """
     tag = Tag(code=code, name=clean_name(name)[:40], note=clean_name(note)[:200], colour=colour, keep_days=keep_days)
-    try:
-        with transaction.atomic():
-            tag.save(force_insert=True)
-    except IntegrityError as error:
-        if broken_constraint(error).startswith(_CODE_IS_TAKEN):
-            raise TagCodeTaken(tag=code) from error
-        raise
-    if condition:
-        with transaction.atomic():
+    with transaction.atomic():  # a tag whose rule is refused is not left behind as one by hand
+        try:
+            with transaction.atomic():
+                tag.save(force_insert=True)
+        except IntegrityError as error:
+            if broken_constraint(error).startswith(_CODE_IS_TAKEN):
+                raise TagCodeTaken(tag=code) from error
+            raise
+        if condition:
             rule = make_segment(name=tag.name, condition=condition, is_of_tag=True, by=by, at=at)
             Tag.objects.filter(pk=tag.pk).update(rule=rule)
             tag.rule = rule

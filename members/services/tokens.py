@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from members.freeze_words import TellsFreeze, freeze_of
 from members.models import Member, MemberToken
 from members.refusals import MembersRefusal
 
@@ -18,7 +19,7 @@ LIFETIME: Final = timedelta(hours=2)
 _SECRET_BYTES = 32
 
 
-class MemberIsFrozen(MembersRefusal):
+class MemberIsFrozen(TellsFreeze, MembersRefusal):
     """A member whose sign-in or earning is frozen can not sign in, or have that recorded which earns."""
 
     code = "member_frozen"
@@ -95,7 +96,7 @@ def refuse_inactive(member: Member) -> None:
     """Raise `MemberIsFrozen` or `MemberIsClosed` unless the member may sign in."""
     status = member.status_to(Member.Act.SIGN_IN)
     if status == Member.Status.FROZEN:
-        raise MemberIsFrozen
+        raise MemberIsFrozen().by(freeze_of(member))
     if status == Member.Status.CLOSED:
         raise MemberIsClosed
 

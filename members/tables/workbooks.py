@@ -18,7 +18,8 @@ MAX_CELLS = 20_000_000
 """Rows times columns up to the last cell: the reader keeps one place for each, also for the empty ones."""
 
 _CHUNK_BYTES = 1024 * 1024
-_PLACE = re.compile(rb"<(?:\w+:)?(?:c|row)\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Za-z]{0,3})([0-9]{1,7})[\"']")
+# Neither "<" nor ">" within a tag: each byte is looked at for one tag only, however many are never closed.
+_PLACE = re.compile(rb"<(?:\w+:)?(?:c|row)\s(?:[^<>]*?\s)?r\s*=\s*[\"']([A-Za-z]{0,3})([0-9]{1,7})[\"']")
 _EXACT_IN_A_FLOAT = 10**15
 
 

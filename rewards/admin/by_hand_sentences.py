@@ -9,7 +9,7 @@ from members.admin.timeline import Names, register_sentence
 from members.figures import grouped
 from members.models import Member
 from rewards import events_adjustments as events
-from rewards.admin.sentences import other_currency_names, points_told
+from rewards.admin.sentences import other_currency_names, points_told, reward_names
 from rewards.models import CharityProject, Partner, PartnerConversion, ReasonCode
 
 Payload = Mapping[str, Any]
@@ -81,6 +81,14 @@ def _received(payload: Payload, names: Names) -> str:
     }
 
 
+def _given_in_household(payload: Payload, names: Names) -> str:
+    return _("Paid %(points)s for member %(member)s of the household, for %(reward)s.") % {
+        "points": points_told(payload, names),
+        "member": names["receiver"],
+        "reward": names["reward"],
+    }
+
+
 def _donated(payload: Payload, names: Names) -> str:
     return _("Gave %(points)s to “%(project)s”.") % {
         "points": points_told(payload, names),
@@ -108,6 +116,12 @@ register_sentence(events.ARREARS_FORGIVEN, _forgiven, icon="money_off", names=_C
 register_sentence(events.POINTS_SENT, _sent, icon="send", names={"receiver": member_numbers, **_CURRENCY})
 register_sentence(
     events.POINTS_RECEIVED, _received, icon="call_received", names={"sender": member_numbers, **_CURRENCY}
+)
+register_sentence(
+    events.HOUSEHOLD_POINTS_GIVEN,
+    _given_in_household,
+    icon="family_restroom",
+    names={"receiver": member_numbers, "reward": reward_names, **_CURRENCY},
 )
 register_sentence(
     events.POINTS_DONATED, _donated, icon="volunteer_activism", names={"project": project_names, **_CURRENCY}

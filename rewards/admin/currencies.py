@@ -59,9 +59,13 @@ def policy_sentence(currency: PointsCurrency) -> str:
         "Points set aside come back by themselves after %(minutes)s minutes.",
         currency.hold_minutes,
     ) % {"minutes": currency.hold_minutes}  # fmt: skip
-    return _now("%(points)s: %(first)s %(second)s %(third)s %(fourth)s") % {
+    said = _now("%(points)s: %(first)s %(second)s %(third)s %(fourth)s") % {
         **names, "first": first, "second": second, "third": third, "fourth": fourth,
     }  # fmt: skip
+    if not currency.household_pays:
+        return said
+    last = _now("What a member lacks for a reward comes from those in the household who agreed to it.")
+    return _now("%(sentences)s %(last)s") % {"sentences": said, "last": last}
 
 
 class ArrearsLimitInline(TabularInline):
@@ -81,7 +85,7 @@ class PointsCurrencyAdmin(TranslatedAdmin):
     inlines = (ArrearsLimitInline,)
     fields = (
         "sentence", "code", "name", "exponent", "arrears_policy", "arrears_limit_points", "takes_other_lots", "restored_days_min",
-        "hold_minutes",
+        "hold_minutes", "household_pays",
     )  # fmt: skip
     conditional_fields = {"arrears_limit_points": "arrears_policy == 'limit'"}  # as unfold declares it
     empty_sentence = _("No points currency yet.")

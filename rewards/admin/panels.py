@@ -15,10 +15,12 @@ from members.admin.keyset import page_of
 from members.figures import grouped
 from members.models import Member
 from members.queries import family_ids
+from members.wallet.credentials import what_is_missing
+from members.wallet.files import CONTENT_TYPE
 from rewards.admin.corrections import RIGHT as CORRECT
 from rewards.explanation import explain
 from rewards.ledger import currency_id
-from rewards.models import PointsAccount, PurchaseLine, PurchaseReturn, ReturnLine, VoucherEvent
+from rewards.models import PointsAccount, PointsCurrency, PurchaseLine, PurchaseReturn, ReturnLine, VoucherEvent
 from rewards.queries import (
     accounts_of,
     balance_of,
@@ -31,6 +33,8 @@ from rewards.queries import (
     vouchers_of,
 )
 from rewards.services.corrections import may_be_corrected, taken_back_at
+from rewards.services.household_points import household_would_add, is_possible
+from rewards.wallet_pass import wallet_pass_of
 
 SOON = timedelta(days=30)
 _MOST_LOTS = 500
@@ -70,7 +74,15 @@ def _points_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str,
         "entries": entries,
         "lots": _lots_by_end(member.pk, at) if page.is_first else [],
         "holds": list(open_holds_of(member.pk)[:_MOST_HOLDS]) if page.is_first else [],
+        "household": _from_household(member.pk, at) if page.is_first else None,
     }
+
+
+def _from_household(member_id: int, at: datetime) -> int | None:
+    """Return what the household would add to a reward, in points; None where there is nobody who could."""
+    if not PointsCurrency.objects.filter(is_possible(member_id, currency_id())).exists():
+        return None
+    return household_would_add(member_id=member_id, currency_id=currency_id(), at=at)
 
 
 def _lots_by_end(member_id: int, at: datetime) -> list[dict[str, Any]]:
@@ -154,5 +166,14 @@ panels.register_tab(
     template="portal/member/orders.html",
     context=_orders_tab,
     permission="rewards.view_purchase",
+)
+panels.register_handout(
+    "wallet-pass",
+    label=_("Card for Apple Wallet"),
+    order=10,
+    content_type=CONTENT_TYPE,
+    suffix="pkpass",
+    make=wallet_pass_of,
+    missing=what_is_missing,
 )
 panels.register_list_column("points", label=_("available points"), order=20, load=_column)

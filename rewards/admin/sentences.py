@@ -133,7 +133,11 @@ def _given_back(payload: Payload, names: Names) -> str:
 
 
 def _redeemed(payload: Payload, names: Names) -> str:
-    return _("Redeemed %(points)s for %(reward)s.") % {"points": _points(payload["points"]), "reward": names["reward"]}
+    figures = {"points": _points(payload["points"]), "reward": names["reward"]}
+    if payload.get("from_household"):
+        figures["given"] = _points(payload["from_household"])
+        return _("Redeemed %(points)s for %(reward)s, %(given)s of them from others of the household.") % figures
+    return _("Redeemed %(points)s for %(reward)s.") % figures
 
 
 def _voucher_used(payload: Payload, names: Names) -> str:

@@ -17,6 +17,7 @@ from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import IsMember
 from members.api.queries import BadQuery
+from members.freeze_words import freeze_of
 from members.identifiers import ENTRY, REDEMPTION, VOUCHER, NotFound, parse_ref
 from members.queries import family_ids
 from members.services.idempotency import Answer, fingerprint_of
@@ -38,6 +39,7 @@ from rewards.explanation import explain
 from rewards.ledger import InsufficientPoints
 from rewards.models import LedgerTransaction, LotMove, PointsCurrency, Redemption, Reward, Voucher
 from rewards.queries import accounts_of, balance_of, entries_of, vouchers_of
+from rewards.services.household_points import household_would_add
 from rewards.services.purchases import MemberClosed, MemberFrozen
 from rewards.services.redemptions import OutOfStock, RewardLimitReached, RewardNotAvailable, redeem_reward
 from rewards.services.vouchers import voucher_code
@@ -107,7 +109,7 @@ class PointsView(ApiView):
     @extend_schema(
         operation_id="get_my_points",
         summary="My points",
-        description="Available, pending, held and owed points, and what expires when.",
+        description="Available, pending, held and owed points, what expires when, and what the household would add.",
         tags=["Me"],
         parameters=[CURRENCY],
         responses=PointsSerializer,
@@ -116,7 +118,10 @@ class PointsView(ApiView):
         at, member, currency = timezone.now(), caller_member(request), _currency(request)
         balance = balance_of(member.pk, at, currency=currency.pk)
         others = accounts_of(member.pk).exclude(currency=currency)
-        return Response(PointsSerializer(balance, context={"at": at, "currency": currency, "others": others}).data)
+        context = {"at": at, "currency": currency, "others": others}
+        if currency.household_pays:
+            context["household"] = household_would_add(member_id=member.pk, currency_id=currency.pk, at=at)
+        return Response(PointsSerializer(balance, context=context).data)
 
 
 class EntriesView(ApiView):
@@ -218,9 +223,13 @@ class RedemptionsView(ApiView):
         request_id = f"api:{member.pk}:{fingerprint_of(key).hex()[:40]}"
 
         def redeem() -> Answer:
-            receipt = redeem_reward(
-                member_id=member.pk, reward_id=reward, request_id=request_id, by=caller_of(request).actor, at=at
-            )
+            try:
+                receipt = redeem_reward(
+                    member_id=member.pk, reward_id=reward, request_id=request_id, by=caller_of(request).actor, at=at
+                )
+            except MemberFrozen as refusal:
+                refusal.by(freeze_of(member))  # in words for whom it concerns
+                raise
             body = plain(RedemptionReceiptSerializer(receipt, context={"at": at}).data)
             return Answer(200 if receipt.already_recorded else 201, body)
 

@@ -52,6 +52,21 @@ class OtherPointsSerializer(serializers.Serializer):
     available = serializers.IntegerField(help_text="As booked; ask with `currency` for what expires.")
 
 
+class HouseholdField(serializers.IntegerField):
+    """What the household would add; left out where these points are paid by nobody else."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            help_text="What others of the household would add to a reward, now. Only where the policy of these points lets them.",
+        )
+
+    def get_attribute(self, instance: object) -> int:
+        if (points := self.context.get("household")) is None:
+            raise serializers.SkipField
+        return int(points)
+
+
 class PointsSerializer(serializers.Serializer):
     """A balance. What is past its expiry is not counted as available."""
 
@@ -66,6 +81,7 @@ class PointsSerializer(serializers.Serializer):
     arrears = serializers.IntegerField(
         source="debt", help_text="Owed after returns; the next points earned pay them first."
     )
+    household_available = HouseholdField()
     expiring = ExpiringSerializer(many=True, help_text="Available points that expire, soonest first.")
     as_of = serializers.SerializerMethodField()
 

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from rewards.api import catalog, me, pos
+from rewards.api import catalog, me, pos, wallet
 
 urlpatterns = [
     path("rewards", catalog.RewardsView.as_view(), name="rewards"),
     path("rewards/<ref:reward_id>", catalog.RewardView.as_view(), name="reward"),
     path("me/summary", me.SummaryView.as_view(), name="my_summary"),
+    path("me/card/wallet-pass", wallet.WalletPassView.as_view(), name="my_wallet_pass"),
     path("me/points", me.PointsView.as_view(), name="my_points"),
     path("me/points/entries", me.EntriesView.as_view(), name="my_entries"),
     path("me/points/entries/<ref:entry_id>", me.EntryView.as_view(), name="my_entry"),

@@ -64,6 +64,14 @@ class PointsCurrency(models.Model):
         db_default=15,
         help_text=_("Points set aside while an order is paid come back by themselves after this time."),
     )
+    household_pays = models.BooleanField(
+        _("members of one household may pay for one another"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "What a member lacks for a reward is taken from those in the household who agreed to it, the points that expire first before others."
+        ),
+    )
 
     class Meta:
         verbose_name = _("points currency")

@@ -17,7 +17,8 @@ from members.effects import Effect, EffectLine
 from members.figures import grouped
 from members.identifiers import NotFound
 from members.models import Job, Member, OwnMembership, Proposal
-from members.queries import status_sql
+from members.personal_words import lasting_file_name
+from members.queries import programme, status_sql
 from members.refusals import Refusal
 from rewards import ledger
 from rewards.ending import money_per_point, worth
@@ -63,8 +64,10 @@ def propose_batch(
             raise BatchIsProposed
         if not batch.rows_good:
             raise BatchHasNoRows
+        # The name of a file may be a person's; what is proposed is kept for ever.
+        file = lasting_file_name(batch.file_name, batch.created_at.astimezone(programme().tz))
         params = {
-            "batch": batch.pk, "file": batch.file_name, "rows": batch.rows_good, "given": batch.points_given,
+            "batch": batch.pk, "file": file, "rows": batch.rows_good, "given": batch.points_given,
             "taken": batch.points_taken, "currency": batch.currency_id,
         }  # fmt: skip
         outcome = proposals.propose(kind=BATCH, params=params, reason=reason, by=by, at=at, request_id=request_id)
@@ -85,7 +88,8 @@ def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> s
     if batch.job_id is not None:
         raise BatchIsProposed
     job = jobs.start_job(
-        kind=BATCH, title_params=dict(params), params={"batch": batch.pk, "proposal": proposal.pk}, total=batch.rows_good, by=by, at=at
+        kind=BATCH, title_params=dict(params), params={"batch": batch.pk, "proposal": proposal.pk}, total=batch.rows_good,
+        by=Actor("operator", proposal.maker_id), at=at,
     )  # fmt: skip
     AdjustmentBatch.objects.filter(pk=batch.pk).update(job=job, proposal=proposal)
     return _("A job carries it out; see the list of jobs.")

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,6 +21,7 @@ from members.effects import Effect, EffectLine
 from members.figures import grouped
 from members.identifiers import NotFound
 from members.models import Proposal
+from members.queries import survivor_id
 from rewards import ledger
 from rewards.events_adjustments import points_corrected
 from rewards.explanation import points_words, register_note
@@ -39,6 +40,7 @@ from rewards.queries import balance_of
 from rewards.refusals import RewardsRefusal
 from rewards.services.by_hand import Params, balance_effect, hold_member, member_no_of, posted_id
 from rewards.services.caps import give_back
+from rewards.services.orders import hold_bearer
 
 CORRECT: Final = "rewards.correct_points"
 CORRECT_INTO_ARREARS: Final = "rewards.correct_points_into_arrears"
@@ -191,35 +193,38 @@ def correct(
     origin = LedgerTransaction.objects.filter(pk=transaction_id).first()
     if origin is None:
         raise NotFound
-    hold_member(origin.member_id)
-    ledger.lock_account(member_id=origin.member_id, currency=origin.currency_id)
+    bearer_id = hold_bearer(origin.member_id)
+    hold_member(bearer_id)
+    ledger.lock_account(member_id=bearer_id, currency=origin.currency_id)
     found = correction_of(transaction_id=transaction_id, at=at)
     if choice not in found.choices:
         raise ChoiceNotPossible
     posting = (
-        _take_back(found, choice, by, at, reason) if found.is_credit else _give_back(found, by, at, reason, proposal)
+        _take_back(found, bearer_id, choice, by, at, reason)
+        if found.is_credit
+        else _give_back(found, by, at, reason, proposal)
     )
     timeline.record([
         points_corrected(
-            member_id=origin.member_id, currency_id=origin.currency_id, points=posting.d_available + posting.d_pending - posting.d_debt, arrears=max(posting.d_debt, 0),
+            member_id=bearer_id, currency_id=origin.currency_id, points=posting.d_available + posting.d_pending - posting.d_debt, arrears=max(posting.d_debt, 0),
             left=posting.given_up, transaction_id=posting.transaction_id, origin_id=origin.pk, happened_at=at, by=by,
         )
     ])  # fmt: skip
     return posting
 
 
-def _take_back(found: Correction, choice: str, by: Actor, at: datetime, reason: str) -> ledger.Posting:
+def _take_back(found: Correction, bearer_id: int, choice: str, by: Actor, at: datetime, reason: str) -> ledger.Posting:
     origin = found.transaction
-    tier_code = tier_at(origin.member_id, at).code
+    tier_code = tier_at(bearer_id, at).code
     posting = ledger.claw_back(
-        kind=Kind.CORRECT, contra=_CONTRA[Kind(origin.kind)], member_id=origin.member_id, currency_id=origin.currency_id,
+        kind=Kind.CORRECT, contra=_CONTRA[Kind(origin.kind)], member_id=bearer_id, currency_id=origin.currency_id,
         points=found.points, origin_transaction_id=origin.pk, from_others=choice != LEAVE,
         debt_limit=ledger_policy(origin.currency_id).debt_limit(tier_code) if choice == ARREARS else 0,
         source=SOURCE, natural_key=str(origin.pk), at=at, by=by, reason=reason[:200], tier_code=tier_code,
         trace={"v": 2, "kind": "correct", "points": found.points, "of": origin.kind, "on": origin.happened_at.isoformat()},
     )  # fmt: skip
     if origin.kind == Kind.EARN:
-        give_back(member_id=origin.member_id, traces=[origin.trace], part=lambda whole: whole)
+        give_back(member_id=bearer_id, traces=[origin.trace], part=lambda whole: whole)
     return posting
 
 
@@ -272,17 +277,18 @@ def _refuse_others(posted: LedgerTransaction, *, is_credit: bool) -> None:
 
 
 def _of_credit(posted: LedgerTransaction, at: datetime) -> Correction:
-    lots = list(Lot.objects.filter(transaction=posted, member_id=posted.member_id))
+    # A merge moved what was left on, as lots that name the credit.
+    lots = list(Lot.objects.filter(Q(transaction=posted, member_id=posted.member_id) | Q(credit=posted)))
     ids = [lot.pk for lot in lots]
     gone = LotEvent.objects.filter(lot__in=ids, kind__in=(LotEvent.Kind.RETURN_MET_EXPIRED, LotEvent.Kind.GIVEN_UP))
     taken = _net_of(posted, (Kind.RETURN, Kind.CORRECT)) + (gone.aggregate(points=Sum("points"))["points"] or 0)
-    points = sum(lot.amount for lot in lots) - taken
+    points = sum(lot.amount for lot in lots if lot.transaction_id == posted.pk) - taken
     if points <= 0:
         raise CorrectedAlready
     own = min(sum(lot.remaining for lot in lots), points)
     expired = min(_expired_of(ids), points - own)
     others = max(
-        balance_of(posted.member_id, at, currency=posted.currency_id).available
+        balance_of(survivor_id(posted.member_id), at, currency=posted.currency_id).available
         - sum(lot.remaining for lot in lots if lot.state == Lot.State.LIVE),
         0,
     )

@@ -144,9 +144,13 @@ def _last_activity(member_ids: list[int], policy: Policy) -> dict[int, datetime]
     ]
     for counts, model, moment, narrowed in sorts:
         if counts:
-            rows = model._default_manager.filter(member_id__in=member_ids, **narrowed).order_by()
-            for member_id, last in rows.values_list("member_id").annotate(last=Max(moment)):
-                found[member_id] = max(last, found.get(member_id, last))
+            for told in (
+                "member_id",
+                "member__merged_into_id",
+            ):  # what was told of those who were merged is theirs, too
+                rows = model._default_manager.filter(**{f"{told}__in": member_ids}, **narrowed).order_by()
+                for member_id, last in rows.values_list(told).annotate(last=Max(moment)):
+                    found[member_id] = max(last, found.get(member_id, last))
     return found
 
 

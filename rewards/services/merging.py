@@ -93,13 +93,12 @@ def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
 
 
 def _merge(merge: Merge) -> dict[str, Any]:
-    row = MergeRow.objects.get(pk=merge.merge_id)
     _book_what_is_due(merge)
     moved = []
     for account in PointsAccount.objects.filter(member_id=merge.merged_id).order_by("currency_id"):
         posted = move(
             from_member_id=merge.merged_id, to_member_id=merge.kept_id, currency_id=account.currency_id, owner_ids=None, debt=None,
-            source=SOURCE, natural_key=str(merge.merge_id), at=merge.at, by=merge.by, reason=row.reason,
+            source=SOURCE, natural_key=str(merge.merge_id), at=merge.at, by=merge.by, reason=SOURCE,
             trace={"v": 2, "kind": "merge", "way": "in", "merge": merge.merge_id},
         )  # fmt: skip
         if posted:
@@ -125,7 +124,7 @@ def _unmerge(merge: Merge, memo: dict[str, Any]) -> None:
         move(
             from_member_id=merge.kept_id, to_member_id=merge.merged_id, currency_id=account.currency_id, owner_ids=row.side_ids,
             debt=owed.get(account.currency_id, 0), source=SOURCE, natural_key=f"{merge.merge_id}:back", at=merge.at, by=merge.by,
-            reason=row.reason, trace={"v": 2, "kind": "merge", "way": "back", "merge": merge.merge_id},
+            reason=SOURCE, trace={"v": 2, "kind": "merge", "way": "back", "merge": merge.merge_id},
         )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_CAPS_OFF, {"kept": merge.kept_id, "merged": merge.merged_id})

@@ -15,12 +15,13 @@ from members.models import Proposal
 from members.opening_balances import Opening, OpeningBalances, register_opening_balances
 from rewards import ledger
 from rewards.ending import money_per_point, worth
-from rewards.events_adjustments import opening_posted
+from rewards.events_adjustments import OPENING_POSTED, opening_posted
 from rewards.explanation import register_note
 from rewards.ledger_batch import BatchFact, post_batch
 from rewards.models import LedgerTransaction, Lot
 from rewards.services.corrections import LEAVE, CorrectedAlready, correct
 from rewards.services.corrections import SOURCE as CORRECTION
+from rewards.services.orders import MemberClosed
 from rewards.services.quoting import expiry_of
 
 SOURCE: Final = "opening"
@@ -67,7 +68,7 @@ def take_openings_back(issuer: str, keys: Collection[str], by: Actor, at: dateti
     for found in posted.order_by("member_id", "pk"):
         try:
             posting = correct(transaction_id=found.pk, choice=LEAVE, by=by, at=at, reason=SOURCE, proposal=proposal)
-        except CorrectedAlready:
+        except (CorrectedAlready, MemberClosed):  # who has left since keeps what was posted
             continue
         spent += posting.given_up
     return spent
@@ -91,6 +92,6 @@ def register() -> None:
     register_opening_balances(
         OpeningBalances(
             label=gettext_lazy("opening balance"), post=post_openings, standing=members_with_opening,
-            take_back=take_openings_back, worth=_worth,
+            take_back=take_openings_back, worth=_worth, told_as=OPENING_POSTED,
         )
     )  # fmt: skip

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from members.freeze_words import TellsFreeze
 from members.models import Member
 from members.queries import status_sql
 from rewards.refusals import RewardsRefusal
@@ -30,7 +31,7 @@ class OrderInFuture(RewardsRefusal):
     text = _("Order %(order_no)s is dated later than now.")
 
 
-class MemberFrozen(RewardsRefusal):
+class MemberFrozen(TellsFreeze, RewardsRefusal):
     """The member is frozen."""
 
     code = "member_frozen"
@@ -101,11 +102,13 @@ def hold_active(member_id: int, act: Member.Act) -> None:
 
 def hold_bearer(member_id: int) -> int:
     """Return the member to whom what is told of this one is posted (another one where it was merged), and keep it so until
-    the end of the transaction.
+    the end of the transaction: both are held, first the one that was named.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT merged_into_id FROM members_member WHERE id = %s FOR SHARE", [member_id])
         (survivor_id,) = cursor.fetchone()
+        if survivor_id is not None:
+            cursor.execute("SELECT 1 FROM members_member WHERE id = %s FOR SHARE", [survivor_id])
     return survivor_id or member_id
 
 

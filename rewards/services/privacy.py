@@ -4,7 +4,7 @@ Orders and the ledger stay as they are, under the member's pseudonym. What could
 that explain themselves; what comes in later (pending points, a return) is settled by a task.
 """
 
-from collections.abc import Collection
+from collections import Counter
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,9 +18,13 @@ from members.actors import SYSTEM, Actor
 from members.figures import grouped
 from members.lifecycle import Obstacle, Part, PreviewLine, Section, register_part
 from members.models import Member, PrivacyRequest, Proposal
-from members.services.erasing import change_where_named
+from members.personal_words import Traces
+from members.queries import family_ids, survivor_id
+from members.services.erasing import work_in_the_way
+from members.services.sweeping import change_where_named
 from rewards import events, ledger
 from rewards.explanation import explain, register_note
+from rewards.ledger_merge import lock_families
 from rewards.models import (
     Adjustment,
     LedgerEntry,
@@ -34,6 +38,7 @@ from rewards.models import (
     Voucher,
 )
 from rewards.queries import accounts_of, balance_of, open_holds_of
+from rewards.services.adjustment_batches import BATCH
 
 SOURCE: Final = "erasure"
 _UNFINISHED: Final = (
@@ -73,7 +78,7 @@ def obstacles(member_id: int, at: datetime) -> list[Obstacle]:
     waiting = Proposal.objects.filter(state=Proposal.State.WAITING, touches__contains=[f"member:{member_id}"])
     if waiting.exists():
         found.append(("proposal_waiting", gettext_lazy("A proposal about this member waits for a decision.")))
-    return [Obstacle(code, text) for code, text in found]
+    return [*(Obstacle(code, text) for code, text in found), *work_in_the_way([BATCH])]
 
 
 def losses(member_id: int, at: datetime) -> list[PreviewLine]:
@@ -96,7 +101,11 @@ def losses(member_id: int, at: datetime) -> list[PreviewLine]:
 
 
 def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
-    """Give up points and vouchers, and forget the member's numbers at partners; return how many."""
+    """Give up points and vouchers, and forget the member's numbers at partners; return how many.
+
+    The accounts of the whole family are locked first, in the order of all accounts.
+    """
+    lock_families(member_ids=family_ids(survivor_id(member_id)))
     forgotten = (
         PartnerConversion.objects.filter(member=member_id).exclude(partner_account="").update(partner_account="")
     )
@@ -107,19 +116,19 @@ def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
     }
 
 
-def sweep(words: Collection[str]) -> dict[str, int]:
-    """Delete refused rows of lists, and errors of imports of orders, that name a person by one of the words."""
-    return {
-        "adjustmentbatcherror": change_where_named(
-            "rewards_adjustmentbatcherror",
-            ("cells", "reason_params"),
-            "DELETE FROM rewards_adjustmentbatcherror r",
-            words,
-        ),
-        "orderimport": change_where_named(
-            "rewards_orderimport", ("error",), "UPDATE rewards_orderimport r SET error = '…'", words
-        ),
-    }
+def sweep(traces: Traces) -> dict[str, int]:
+    """Delete refused rows of lists, errors of imports of orders, and names of files, that name a person."""
+    name = "file_name = '…' || coalesce(substring(file_name FROM '\\.[A-Za-z0-9]+$'), '')"
+    searched = (
+        ("adjustmentbatcherror", ("cells", "reason_params"), "DELETE FROM rewards_adjustmentbatcherror r"),
+        ("adjustmentbatch", ("file_name",), f"UPDATE rewards_adjustmentbatch r SET {name}"),  # noqa: S608 - constants
+        ("orderimport", ("error",), "UPDATE rewards_orderimport r SET error = '…'"),
+        ("orderimport", ("file_name",), f"UPDATE rewards_orderimport r SET {name}"),  # noqa: S608
+    )
+    counts: Counter[str] = Counter()
+    for kind, columns, change in searched:
+        counts[kind] += change_where_named(f"rewards_{kind}", columns, change, traces.words)
+    return dict(counts)
 
 
 def give_up_points(*, member_id: int, by: Actor, at: datetime) -> int:
@@ -128,8 +137,8 @@ def give_up_points(*, member_id: int, by: Actor, at: datetime) -> int:
     In the caller's transaction. Each time is a posting of its own, numbered on, so that a repeat finds nothing left.
     """
     given_up = 0
+    lock_families(member_ids=[member_id])
     for account in accounts_of(member_id):
-        ledger.lock_account(member_id=member_id, currency=account.currency_id)
         balance = balance_of(member_id, at, currency=account.currency_id)
         number = LedgerTransaction.objects.filter(
             source=SOURCE, member=member_id, currency_id=account.currency_id

@@ -1,5 +1,9 @@
-"""Redeem points for a reward: points, limit, voucher and stock in one transaction, never oversold."""
+"""Redeem points for a reward: points, limit, voucher and stock in one transaction, never oversold.
 
+Where the policy of the points says so, the household pays what the member lacks (`services/household_points.py`).
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -12,9 +16,12 @@ from members import timeline
 from members.actors import Actor
 from members.models import Member
 from rewards import events, ledger
+from rewards.events_adjustments import household_points_given
+from rewards.ledger_household import Share
 from rewards.models import Redemption, Reward
 from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
+from rewards.services.household_points import is_possible, open_purse, pay_together
 from rewards.services.purchases import hold_active
 from rewards.services.vouchers import new_voucher, voucher_code
 
@@ -64,6 +71,17 @@ class RedemptionReceipt:
     already_recorded: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Who wants which reward, by which request, told by whom and when."""
+
+    member_id: int
+    reward: Reward
+    request_id: str
+    by: Actor
+    at: datetime
+
+
 @transaction.atomic
 def redeem_reward(*, member_id: int, reward_id: int, request_id: str, by: Actor, at: datetime) -> RedemptionReceipt:
     """Redeem a reward for a member. `request_id` names the wish for ever: a repeat returns the first redemption.
@@ -71,31 +89,66 @@ def redeem_reward(*, member_id: int, reward_id: int, request_id: str, by: Actor,
     Raises InsufficientPoints, OutOfStock, RewardNotAvailable, RewardLimitReached, MemberFrozen, MemberClosed,
     RequestConflict. After a refusal neither points nor stock have changed.
     """
-    hold_active(member_id, Member.Act.SPEND)
-    reward = Reward.objects.select_related("template").filter(pk=reward_id).first()
+    others_pay = is_possible(member_id, ledger.currency_id())
+    reward = Reward.objects.select_related("template").annotate(others_pay=others_pay).filter(pk=reward_id).first()
     if reward is None:
         raise RewardNotAvailable
+    wish = _Wish(member_id, reward, request_id, by, at)
+    return _redeem_together(wish) if reward.others_pay else _redeem(wish)
+
+
+def _redeem_together(wish: _Wish) -> RedemptionReceipt:
+    """Redeem with the member's own points, else with those of the household.
+
+    The first try gives back its locks with its savepoint, so that the household is locked in order; the second one says
+    exactly what is missing, or finds that somebody else was faster.
+    """
+    answer = _tried(wish)
+    if isinstance(answer, RedemptionReceipt):
+        return answer
+    purse = open_purse(member_id=wish.member_id, currency_id=ledger.currency_id(), at=wish.at)
+    answer = _tried(wish)
+    if isinstance(answer, RedemptionReceipt):
+        return answer
+    label = labels_of(wish.reward, "name")
+    shares = pay_together(purse=purse, short=answer, request_id=wish.request_id, label=label, by=wish.by, at=wish.at)
+    return _redeem(wish, shares)
+
+
+def _tried(wish: _Wish) -> RedemptionReceipt | ledger.InsufficientPoints:
+    try:
+        with transaction.atomic():
+            return _redeem(wish)
+    except ledger.InsufficientPoints as refusal:
+        return refusal
+
+
+def _redeem(wish: _Wish, shares: Sequence[Share] = ()) -> RedemptionReceipt:
+    """Redeem with the points in the member's account; `shares` of them were just given by others."""
+    member_id, reward, at, by = wish.member_id, wish.reward, wish.at, wish.by
+    hold_active(member_id, Member.Act.SPEND)
+    given = sum(share.points for share in shares)
     trace = {
         "v": 1,
         "kind": "redemption",
         "reward": reward.pk,
         "label": labels_of(reward, "name"),
         "points": reward.price_points,
-    }
+    } | ({"household": given} if given else {})
     posting = ledger.burn(
         member_id=member_id,
         points=reward.price_points,
         source=SOURCE,
-        natural_key=request_id,
+        natural_key=wish.request_id,
         at=at,
         by=by,
         trace=trace,
     )
     if posting.repeated:
-        return _known(member_id, reward_id, request_id, posting.available)
+        return _known(member_id, reward.pk, wish.request_id, posting.available)
     if reward.valid_from > at or (reward.valid_to is not None and reward.valid_to <= at):
         raise RewardNotAvailable
-    redemption = _write(member_id, reward, request_id, by, at)
+    redemption = _write(member_id, reward, wish.request_id, by, at)
     if not Reward.objects.filter(pk=reward.pk, stock__isnull=True).exists():
         taken = Reward.objects.filter(pk=reward.pk, stock__gt=0).update(stock=F("stock") - 1)
         if not taken:
@@ -103,8 +156,15 @@ def redeem_reward(*, member_id: int, reward_id: int, request_id: str, by: Actor,
     timeline.record([
         events.reward_redeemed(
             redemption_id=redemption.pk, reward_id=reward.pk, voucher_id=redemption.voucher_id, member_id=member_id,
-            points=reward.price_points, happened_at=at, by=by,
-        )
+            points=reward.price_points, from_household=given, happened_at=at, by=by,
+        ),
+        *(
+            household_points_given(
+                redemption_id=redemption.pk, reward_id=reward.pk, giver_id=share.member_id, receiver_id=member_id,
+                points=share.points, happened_at=at, by=by,
+            )
+            for share in shares
+        ),
     ])  # fmt: skip
     return RedemptionReceipt(redemption, voucher_code(redemption.voucher.public_id), posting.available, False)
 

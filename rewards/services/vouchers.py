@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from members import timeline
 from members.actors import Actor
 from members.models import Member
+from members.queries import status_sql
 from rewards import events
 from rewards.models import Voucher, VoucherEvent, VoucherTemplate
 from rewards.refusals import RewardsRefusal
-from rewards.services.orders import hold_active, hold_bearer
+from rewards.services.orders import check_active
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
@@ -103,21 +104,19 @@ def use_voucher(
     `spend_amount` is the order's total before the voucher; None skips nothing: a voucher with a least spend then refuses.
     Raises VoucherNotUsable, VoucherUsed, VoucherExpired, MinSpendNotReached, MemberFrozen, MemberClosed.
     """
-    voucher = (
-        Voucher.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("template")
-        .filter(code_hmac=code_hmac(code))
-        .first()
-    )
-    if voucher is None:
+    key = code_hmac(code)
+    # The member first: an erasure ends the vouchers of a member whom it has locked.
+    bearer = _hold_bearer_of(key)
+    if bearer is None:
         raise VoucherNotUsable
+    voucher = Voucher.objects.select_for_update(no_key=True, of=("self",)).select_related("template").get(code_hmac=key)
     template = voucher.template
     if voucher.state == Voucher.State.USED:
         last = voucher.events.filter(to_state=Voucher.State.USED).last()
         if last and (last.store_id, last.external_order_no) == (store_id, external_order_no):
             return VoucherReceipt(voucher, template.off_amount, True)
         raise VoucherUsed().about(voucher.member_id)
-    hold_active(hold_bearer(voucher.member_id), Member.Act.SPEND)  # a merged member's vouchers are the survivor's
+    check_active(*bearer)
     if voucher.state == Voucher.State.EXPIRED or voucher.expires_at <= at:
         raise VoucherExpired().about(voucher.member_id)
     if template.min_spend_amount and (spend_amount is None or spend_amount < template.min_spend_amount):
@@ -136,6 +135,23 @@ def use_voucher(
         )
     ])  # fmt: skip
     return VoucherReceipt(voucher, template.off_amount, False)
+
+
+def _hold_bearer_of(key: bytes) -> tuple[str, str] | None:
+    """Keep the member of a voucher as it is until the end of the transaction; None where no voucher has this code.
+
+    Returns the number, and the status as far as spending goes, of who uses it: a merged member's vouchers are the survivor's.
+    """
+    status = status_sql(Member.Act.SPEND)
+    held = f"SELECT member_no, {status}, merged_into_id FROM members_member WHERE id = (%s) FOR SHARE"  # noqa: S608
+    by_code = held % "SELECT member_id FROM rewards_voucher WHERE code_hmac = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(by_code, [key])
+        found = cursor.fetchone()
+        if found is not None and found[2] is not None:
+            cursor.execute(held, [found[2]])
+            found = cursor.fetchone()
+    return (found[0], found[1]) if found else None
 
 
 @transaction.atomic

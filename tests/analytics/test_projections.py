@@ -86,7 +86,9 @@ def by_hand(told: Sequence[TimelineEntry], day: date, store_id: int | None) -> d
         "guest_orders": len(of(bought, guests=True)),
         "member_sales_amount": money(of(bought)) - money(of(returned)),
         "guest_sales_amount": money(of(bought, guests=True)) - money(of(returned, guests=True)),
-        "points_issued": points(of(bought)) + points(own("rewards.activity_rewarded.v1")),
+        "points_issued": points(of(bought))
+        + points(own("rewards.activity_rewarded.v1"))
+        + points(own("rewards.opening_balance_posted.v1")),
         "points_redeemed": points(redeemed)
         + points(own("rewards.points_spent.v1"))
         - sum(entry.payload["points_back"] for entry in of(returned)),

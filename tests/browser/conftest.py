@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests.harness.browser import ARGUMENTS, chromium
+from tests.harness.walks import Walks, walks
 
 
 @pytest.fixture
@@ -36,3 +37,10 @@ def page(browser: Browser, live_portal: str) -> Iterator[Page]:
     context = browser.new_context(base_url=live_portal, viewport={"width": 1440, "height": 900}, locale="zh-CN")
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def walk(browser: Browser, live_portal: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Walks:
+    """Opens walks in Chinese, each compared with the module's `MOST_STEPS`. Long work waits until a test does it."""
+    monkeypatch.setattr("members.jobs.current_app.send_task", lambda *arguments, **options: None)
+    return walks(browser, live_portal, request.module.MOST_STEPS, "zh-hans")

@@ -1,13 +1,13 @@
 """Every page of the menu as a browser shows it, for each role, in Chinese and in English."""
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
+from playwright.sync_api import Browser, expect
 
-from members.models import Job, Member, Operator, Proposal, Store, TimelineEntry
+from members.models import Job, Member, Proposal, Store, TimelineEntry
 from rewards.models import AdjustmentBatch, EarnRule, MonthClose, Partner, PointsTransfer
 from tests.factories.histories import a_small_history
 from tests.factories.portal import a_business, a_named_member, an_operator
+from tests.harness.windows import PHONE, Window
 
 ROLES = ["administrator", "service", "service supervisor", "marketing", "finance", "store", "analyst"]
 # What a page of the menu shows that is neither a list nor a form.
@@ -16,61 +16,6 @@ OWN_SIGNS = {
     "/admin/members/proposal/": ".pn-stack .pn-card",
     "/admin/rewards/expirypolicy/calendar/": ".pn-months",
 }
-DESK = {"width": 1366, "height": 768}
-PHONE = {"width": 390, "height": 844}
-
-
-def session_of(operator: Operator) -> str:
-    """Sign an operator in and return the key of the session."""
-    session = SessionStore()
-    session["_auth_user_id"] = str(operator.pk)
-    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
-    session["_auth_user_hash"] = operator.get_session_auth_hash()
-    session.save()
-    assert session.session_key
-    return session.session_key
-
-
-class Window:
-    """A window in which somebody is signed in, and what the browser finds wrong meanwhile."""
-
-    def __init__(
-        self, browser: Browser, address: str, operator: Operator, language: str, size: dict[str, int] = DESK
-    ) -> None:
-        self.complaints: list[str] = []
-        self.context = browser.new_context(base_url=address, viewport=size, timezone_id="Asia/Shanghai")  # type: ignore[arg-type]
-        for name, value in (("sessionid", session_of(operator)), ("django_language", language)):
-            self.context.add_cookies([{"name": name, "value": value, "url": address}])
-        self.page: Page = self.context.new_page()
-        self.page.on("console", self._console)
-        self.page.on("request", self._request)
-        self.page.on("response", self._response)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(f"{self.page.url}: {message.text}")
-
-    def _request(self, sent: Request) -> None:
-        if not sent.url.startswith(("http://localhost:", "data:", "blob:")):
-            self.complaints.append(f"{self.page.url} asked {sent.url}")
-
-    def _response(self, answer: Response) -> None:
-        if answer.status >= 400:
-            self.complaints.append(f"{answer.status} {answer.url}")
-
-    def open(self, where: str) -> Page:
-        """Open an address and complain when the page is wider than the window."""
-        self.page.goto(where)
-        width = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        if width > 0:
-            self.complaints.append(f"{where} is {width} pixels too wide")
-        return self.page
-
-    def menu(self) -> list[str]:
-        """Return the addresses of the menu."""
-        links = self.open("/admin/").locator("#nav-sidebar-apps a").all()
-        return [link.get_attribute("href") or "" for link in links]
 
 
 class TestEveryPageOfTheMenu:
@@ -200,10 +145,14 @@ class TestTheMemberPage:
         window = Window(browser, live_portal, an_operator("service"), "en")
         page = window.open(f"/admin/members/member/{member.pk}/change/")
         expect(page.locator("#member-person")).not_to_contain_text("张三丰")
-        page.get_by_role("button", name="Show").click()
+        page.get_by_role("button", name="Show", exact=True).click()
         expect(page.locator("#member-person")).to_contain_text("张三丰")
         assert TimelineEntry.objects.filter(member=member, kind="members.personal_data_viewed.v1").count() == 1
         page.get_by_role("button", name="Freeze").click()
+        words = page.locator("#freeze-words")
+        expect(words).to_contain_text(": earn points, spend points and vouchers, sign in.")
+        page.locator("#dialog input[name=acts][value=earn]").uncheck()
+        expect(words).to_contain_text(": spend points and vouchers, sign in.")
         page.locator("#dialog textarea").fill("three returns in an hour")
         page.locator("#dialog button[type=submit]").click()
         expect(page.get_by_role("button", name="Unfreeze")).to_be_visible()
@@ -230,6 +179,7 @@ class TestFindingAMember:
         page.fill("#find-member", "138 1234 5678")
         page.press("#find-member", "Enter")
         expect(page.locator("#result_list tbody")).to_have_count(1)
+        assert page.url.endswith(f"?q={member.member_no}"), "what was typed stands in no address"
         page.get_by_role("link", name="张*丰").click()
         assert page.url.partition("?")[0].endswith(f"/admin/members/member/{member.pk}/change/")
         window.context.close()

@@ -8,10 +8,10 @@ from playwright.sync_api import Browser, Page, expect
 from members.actors import SYSTEM
 from rewards.models import EarnRuleVersion
 from rewards.services.purchases import record_purchase
-from tests.browser.test_admin_pages import Window
 from tests.factories.orders import an_order
 from tests.factories.people import a_member
 from tests.factories.portal import an_operator
+from tests.harness.windows import Window
 
 ADD = "/admin/rewards/earnrule/add/"
 

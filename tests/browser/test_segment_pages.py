@@ -4,10 +4,10 @@ from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
 from members.models import Segment, SegmentSpan
-from tests.browser.test_admin_pages import Window
 from tests.browser.test_rule_pages import choose
 from tests.factories.portal import a_named_member, an_operator
 from tests.factories.segments import run_waiting_jobs
+from tests.harness.windows import Window
 
 ADD = "/admin/members/segment/add/"
 

@@ -8,9 +8,9 @@ from playwright.sync_api import Browser, expect
 
 from members.models import Job, Member, MemberExport, MemberImport
 from members.services.jobs import run_job
-from tests.browser.test_admin_pages import Window
 from tests.factories.imports import csv_of
 from tests.factories.portal import a_named_member, an_operator
+from tests.harness.windows import Window
 
 ROWS = [
     (f"A{number}", "张小丰", f"138001380{number:02}", "", "1990-02-03", "2020-05-06", number) for number in range(30)

@@ -52,6 +52,18 @@ class TestProductionSettings:
         assert result.returncode != 0
         assert f"Set {missing} in the environment" in result.stderr
 
+    def test_refuse_to_start_when_data_would_leave_the_region(self) -> None:
+        outside = COMPLETE | {"EMAIL_URL": "smtp://user:secret@mail.example.net:25"}
+        assert check(outside).returncode == 0
+
+        result = check(outside | {"DATA_STAYS_IN_REGION": "1", "OUTBOUND_HOSTS": "mail.example.cn"})
+        assert result.returncode != 0
+        assert "mail.example.net" in result.stderr
+        assert "secret" not in result.stderr
+
+        listed = outside | {"DATA_STAYS_IN_REGION": "1", "OUTBOUND_HOSTS": "mail.example.cn,mail.example.net"}
+        assert check(listed).returncode == 0
+
     def test_have_neither_debug_nor_demo(self) -> None:
         probe = "from config.settings import production as p; print(p.DEBUG, p.DEMO, p.SESSION_COOKIE_SECURE, p.CSRF_COOKIE_SECURE)"
         result = subprocess.run(

@@ -39,7 +39,7 @@ def api_views() -> dict[str, type[Any]]:
 
 class TestProblems:
     def test_name_unknown_addresses(self) -> None:
-        for path in ("/nothing", "/me", "/pos/orders/", "/../x"):
+        for path in ("/nothing", "/me/nothing", "/pos/orders/", "/../x"):
             assert problem_of(Caller().get(path)) == (404, "not_found")
         assert problem_of(Client().get("/api/v2/x")) == (404, "not_found")
 

@@ -1,11 +1,13 @@
 """Signing in (control 14): guessing locks, a second step where there is one or must be, and sessions that end."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -27,7 +29,18 @@ from members.services.second_steps import (
     switch_off,
     take_away,
 )
-from members.services.sign_in_tries import Kind, SignInLocked, count_try, forget_tries, forgive, take_back
+from members.services.sign_in_tries import (
+    Kind,
+    SignInLocked,
+    account_locked_until,
+    count_sign_in,
+    count_try,
+    forget_tries,
+    forgive,
+    know_place,
+    locked_until,
+    take_back,
+)
 from tests.factories.portal import PASSWORD, an_operator
 
 AT = datetime(2026, 11, 20, 3, 0, 10, tzinfo=UTC)
@@ -117,6 +130,56 @@ class TestTries:
         assert forget_tries(at=AT) == 1
         assert SignInTries.objects.count() == 1
 
+    def test_of_an_account_lock_the_place_where_they_failed(self) -> None:
+        for _row in range(5):
+            count_sign_in(name="mei", place="1.1.1.1", at=AT)
+        with pytest.raises(SignInLocked):
+            count_sign_in(name="Mei ", place="1.1.1.1", at=AT)
+        count_sign_in(name="mei", place="2.2.2.2", at=AT)
+        count_sign_in(name="other", place="1.1.1.1", at=AT)
+
+    def test_from_many_places_lock_the_account_but_where_it_has_signed_in_lately(self) -> None:
+        know_place(name="Mei", place="shop", at=AT - timedelta(days=30) + timedelta(seconds=1))
+        know_place(name="mei", place="old shop", at=AT - timedelta(days=30))
+        know_place(name="li", place="elsewhere", at=AT)
+        for number in range(100):
+            count_sign_in(name="mei", place=f"10.0.0.{number}", at=AT)
+        for place in ("10.0.1.1", "old shop", "elsewhere"):
+            with pytest.raises(SignInLocked):
+                count_sign_in(name="mei", place=place, at=AT)
+            assert locked_until(kind=Kind.PLACE, key=place, at=AT) is None
+        for _row in range(5):
+            count_sign_in(name="mei", place="shop", at=AT)
+        with pytest.raises(SignInLocked):  # the place where it is known has the narrow bound still
+            count_sign_in(name="mei", place="shop", at=AT)
+        count_sign_in(name="mei", place="old shop", at=AT + timedelta(minutes=15))
+
+    def test_that_are_refused_use_up_nothing_else(self) -> None:
+        for _row in range(40):
+            with contextlib.suppress(SignInLocked):
+                count_sign_in(name="mei", place="shop", at=AT)
+        # Five of thirty: the colleagues at this place have twenty-five left, and the account as many elsewhere.
+        assert sorted(SignInTries.objects.values_list("tries", flat=True)) == [5, 5, 6]
+        for number in range(25):
+            count_sign_in(name=f"colleague-{number}", place="shop", at=AT)
+        with pytest.raises(SignInLocked):
+            count_sign_in(name="li", place="shop", at=AT)
+        for _row in range(7):
+            with pytest.raises(SignInLocked):
+                count_sign_in(name="wang", place="shop", at=AT)
+        assert account_locked_until(name="wang", operator_id=0, at=AT) is None
+
+    def test_remember_places_for_thirty_days_as_hashes(self) -> None:
+        know_place(name="mei", place="192.0.2.77", at=AT)
+        know_place(name="mei", place="192.0.2.77", at=AT - timedelta(days=3))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT t::text FROM members_signintries t")
+            (kept,) = cursor.fetchone()
+        assert "mei" not in kept
+        assert "192.0.2.77" not in kept
+        assert forget_tries(at=AT + timedelta(days=29)) == 0
+        assert forget_tries(at=AT + timedelta(days=30)) == 1
+
 
 class TestTriesAtOnce:
     def test_are_each_counted(self, committed_db: str) -> None:
@@ -132,6 +195,28 @@ class TestTriesAtOnce:
         with ThreadPoolExecutor(8) as threads:
             let_through = list(threads.map(attempt, range(40)))
         assert let_through.count(True) == 5
+
+    @pytest.mark.parametrize(
+        ("places", "guesses", "through"), [(1, 40, 5), (4, 80, 20), (150, 150, 100)], ids=["one", "four", "many"]
+    )
+    def test_from_one_place_or_many_are_each_counted(
+        self, committed_db: str, places: int, guesses: int, through: int
+    ) -> None:
+        def attempt(number: int) -> bool:
+            try:
+                count_sign_in(name="mei", place=f"place-{number % places}", at=AT)
+            except SignInLocked:
+                return False
+            finally:
+                connection.close()
+            return True
+
+        with ThreadPoolExecutor(8) as threads:
+            let_through = list(threads.map(attempt, range(guesses)))
+        assert let_through.count(True) == through
+        of_places = SignInTries.objects.filter(kind=Kind.PLACE)
+        assert sum(of_places.values_list("tries", flat=True)) == through
+        assert not of_places.filter(locked_until__isnull=False).exists()
 
 
 @pytest.mark.django_db
@@ -165,6 +250,63 @@ class TestLockOut:
     def test_leaves_many_colleagues_behind_one_address_alone(self, clock: Callable[[datetime], None]) -> None:
         operator = an_operator("service")
         assert [sent(Client(), operator) for _row in range(35)] == [HOME] * 35
+
+    def test_is_of_nobody_else_who_has_the_name(self, clock: Callable[[datetime], None]) -> None:
+        operator, stranger = an_operator("service"), Client(REMOTE_ADDR="203.0.113.9")
+        for _row in range(12):
+            assert sent(stranger, operator, "wrong") == ""
+        assert sent(stranger, operator) == ""
+        assert sent(Client(), operator) == HOME
+
+    def test_is_not_of_a_place_where_somebody_has_signed_in(self, clock: Callable[[datetime], None]) -> None:
+        operator, (stepper, codes) = an_operator("service"), enrolled("service")
+        assert sent(Client(), operator) == HOME
+        client = Client()
+        sent(client, stepper)
+        client.post(reverse("admin:sign_in_digits"), {"digits": codes[0]})
+        half = Client(REMOTE_ADDR="10.1.1.3")
+        sent(half, stepper)  # the password alone makes no place known
+        for one in (operator, stepper):
+            for number in range(101):
+                with contextlib.suppress(SignInLocked):
+                    count_sign_in(name=one.username, place=f"203.0.113.{number}", at=AT)
+        assert sent(Client(), operator) == HOME
+        assert sent(Client(), stepper) == reverse("admin:sign_in_digits")
+        assert sent(Client(REMOTE_ADDR="10.1.1.2"), operator) == ""
+        assert sent(half, stepper) == ""
+        clock(AT + timedelta(minutes=16))
+        assert sent(Client(REMOTE_ADDR="10.1.1.2"), operator) == HOME
+
+    def test_leaves_the_colleagues_at_the_place_of_who_is_locked_out(self, clock: Callable[[datetime], None]) -> None:
+        operator, colleague, client = an_operator("service"), an_operator("service"), Client()
+        for _row in range(40):
+            sent(client, operator, "wrong")
+        assert sent(client, operator) == ""
+        assert sent(Client(), colleague) == HOME
+
+    @pytest.mark.parametrize("how", ["five at a place", "many places", "digits", "the place"])
+    def test_is_lifted_by_a_command_when_nobody_can(self, clock: Callable[[datetime], None], how: str) -> None:
+        operator, _codes = enrolled("service")
+        other = an_operator("service")
+        for number in range(105):
+            with contextlib.suppress(SignInLocked):
+                if how == "digits":
+                    count_try(kind=Kind.DIGITS, key=str(operator.pk), at=AT)
+                elif how == "the place":
+                    count_try(kind=Kind.PLACE, key="127.0.0.1", at=AT)
+                else:
+                    place = f"10.0.0.{number}" if how == "many places" else "127.0.0.1"
+                    count_sign_in(name=operator.username, place=place, at=AT)
+        for _row in range(6):
+            with contextlib.suppress(SignInLocked):
+                count_try(kind=Kind.ACCOUNT, key=other.username, place="shop", at=AT)
+        is_of_place = how == "the place"
+        assert (account_locked_until(name=operator.username, operator_id=operator.pk, at=AT) is None) == is_of_place
+        call_command("lift_lockout", operator.username, *(["--places"] if is_of_place else []))
+        assert account_locked_until(name=operator.username, operator_id=operator.pk, at=AT) is None
+        assert sent(Client(), operator) == reverse("admin:sign_in_digits")
+        check_digits(operator=operator, digits=digits_of(operator, AT), at=AT)
+        assert account_locked_until(name=other.username, operator_id=other.pk, at=AT) is not None
 
     def test_is_lifted_by_a_colleague(self, clock: Callable[[datetime], None]) -> None:
         operator, client = an_operator("service"), Client()

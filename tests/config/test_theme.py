@@ -31,6 +31,10 @@ FOLLOWED = {
         "templates/admin/index.html",
         "dd345254af4ffc9aa1ed138264233f8d8c8706e13e0593b29c3af123207a2884",
     ),
+    "admin/search_form.html": (
+        "templates/admin/search_form.html",
+        "6fffbeaa10f677b5b098cc9fadf6d4481dd0356e8dcb72b5851390ba95878bf9",
+    ),
     "unfold/helpers/tab_action.html": (
         "templates/portal/member/page.html",
         "40518d8d9cf27606c0cdfc5e21d1d5cca0d2027413223927db84e6cd064114df",

@@ -29,6 +29,7 @@ from members.models import (
     DuplicatePair,
     Member,
     MemberAttribute,
+    MemberExport,
     OnboardingTask,
     Operator,
     OperatorLimit,
@@ -45,8 +46,11 @@ from members.services.activities import record_activity
 from members.services.cards import make_batch
 from members.services.closing import ask_to_leave
 from members.services.enrolment import enrol_member
+from members.services.exports import log_export
+from members.services.imports.files import take_in
 from members.services.keys import ORDERS_WRITE, issue_key
 from members.services.merging import merge_members
+from members.services.privacy import request_erasure
 from members.services.risk import open_reviews
 from members.services.segments import make_segment
 from members.services.status import freeze_member
@@ -145,10 +149,22 @@ def a_business(size: int) -> None:
         kept, alike, other = (a_named_member() for _ in range(3))
         DuplicatePair.objects.create(first=kept, second=alike, score=80, evidence=["phone"], found_at=now, seen_at=now)
         merge_members(kept_id=kept.pk, merged_id=other.pk, reason="one person", by=SYSTEM, at=now)
+        request_erasure(member_id=alike.pk, way="call", by=SYSTEM, at=now)
+        _files(number, an_operator("administrator"))
         DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
     refresh_drafts(at=timezone.now())
     forget_ladder_book()
     forget_rules()
+
+
+def _files(number: int, operator: Operator) -> None:
+    """A file of members brought in, and one taken out."""
+    by = Actor("operator", operator.pk)
+    rows = f"number,name,phone\n{number},王小明,139{number:08}\n".encode()
+    take_in(name=f"{number}.csv", pieces=[rows], by=by, at=timezone.now())
+    log_export(
+        kind=MemberExport.Kind.SEGMENT, purpose="a list for a partner", rows=3, fields=["phone"], is_unmasked=True, by=by, at=timezone.now()
+    )  # fmt: skip
 
 
 def _settings(number: int, store: Store) -> None:

@@ -14,7 +14,9 @@ from members import timeline
 from members.actors import SYSTEM, Actor
 from members.admin.timeline import tell, told_kinds
 from members.models import Member, TimelineEntry
+from rewards.services.purchases import record_purchase
 from tests.factories.histories import a_small_history
+from tests.factories.orders import an_order
 from tests.factories.portal import a_named_member, an_operator, signed_in
 
 HEAD_QUERIES = 16
@@ -88,6 +90,62 @@ class TestTheMemberList:
         client = signed_in("service")
         assert member.member_no in client.get(reverse(LIST), {"joined_at_from": day, "joined_at_to": day}).text
         assert member.member_no not in client.get(reverse(LIST), {"joined_at_to": "2001-01-01"}).text
+
+
+@pytest.mark.django_db
+class TestTheSearchBox:
+    """Control 29: what a caller is looked up by stands in no address."""
+
+    @pytest.mark.parametrize("typed", ["13812345678", "+86 138-1234-5678", "zhang@example.com", "ZHANG@Example.com"])
+    def test_leads_from_a_phone_or_an_e_mail_address_to_the_members_number(self, typed: str) -> None:
+        wanted = a_named_member("张三丰", "13812345678", email="zhang@example.com")
+        a_named_member("李四", "15900001111")
+        client = signed_in("service")
+        answer = client.post(reverse(LIST), {"q": typed, "status__exact": "active"})
+        where = answer.headers["Location"]
+        assert where == f"{reverse(LIST)}?status__exact=active&q={wanted.member_no}"
+        assert numbers_in(client, wanted.member_no) == [wanted.member_no]
+
+    @pytest.mark.parametrize("typed", ["13812345678", "nobody@example.com", "138 1234 567"])
+    def test_hides_a_phone_or_an_address_that_is_nobodys(self, typed: str) -> None:
+        a_named_member("张三丰", "13912345678")
+        client = signed_in("service")
+        where = client.post(reverse(LIST), {"q": typed}).headers["Location"]
+        assert where == f"{reverse(LIST)}?q=****{typed[-2:]}".replace("*", "%2A")
+        assert numbers_in(client, f"****{typed[-2:]}") == []
+
+    @pytest.mark.parametrize("typed", ["张三", "zsf", "1381"])
+    def test_leaves_the_beginning_of_a_name_or_a_number_as_it_is(self, typed: str) -> None:
+        wanted = a_named_member("张三丰", "13812345678")
+        answer = signed_in("service").post(reverse(LIST), {"q": typed}, follow=True)
+        assert wanted.member_no in answer.text
+
+    def test_of_what_happened_to_members_does_the_same(self) -> None:
+        member = a_named_member("张三丰", "13812345678")
+        for number in ("13812345678", "O-1"):
+            order = an_order(member, "60.00", number=number, ordered_at=timezone.now() - timedelta(hours=1))
+            record_purchase(order=order, by=SYSTEM, at=timezone.now())
+        client = signed_in("service")
+        entries, orders = reverse("admin:rewards_ledgerentry_changelist"), reverse("admin:rewards_purchase_changelist")
+        assert client.post(entries, {"q": "13812345678"}).headers["Location"] == f"{entries}?q={member.member_no}"
+        # An order may have such a number itself.
+        assert client.post(orders, {"q": "13812345678"}).headers["Location"] == f"{orders}?q=13812345678"
+
+    def test_is_emptied(self) -> None:
+        assert signed_in("service").post(reverse(LIST), {"q": " "}).headers["Location"] == reverse(LIST)
+
+    def test_looks_nobody_up_for_those_who_may_not_see_members(self) -> None:
+        a_named_member("张三丰", "13812345678")
+        assert signed_in().post(reverse(LIST), {"q": "13812345678"}).status_code == 403
+
+    def test_is_posted_wherever_there_is_one(self) -> None:
+        client = signed_in(superuser=True)
+        for where in (reverse(LIST), reverse("admin:rewards_ledgerentry_changelist"), reverse("admin:index")):
+            text = client.get(where).text
+            box = re.search(r'<form(?P<form>[^>]*)>(?:(?!</form>).)*name="q"', text, re.DOTALL)
+            assert box is not None, where
+            assert 'method="post"' in box["form"], where
+            assert "csrfmiddlewaretoken" in box[0], where
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def staff(*rights: str) -> Client:
-    operator = an_operator("service")
+    operator = an_operator("analyst")
     operator.user_permissions.add(*Permission.objects.filter(codename__in=rights))
     client = Client(headers={"accept-language": "en"})
     client.force_login(Operator.objects.get(pk=operator.pk))

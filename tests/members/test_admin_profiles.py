@@ -247,6 +247,26 @@ class TestFreezingPages:
         member.refresh_from_db()
         assert member.status == Member.Status.ACTIVE
 
+    def test_show_what_the_member_will_read_before_anything_is_frozen(self) -> None:
+        member = a_named_member()
+        client = signed_in("service")
+        where = dialog(member, "standing", "freeze")
+        opened = client.get(where).text
+        assert ": earn points, spend points and vouchers, sign in. Please ask the staff" in opened
+        form = {
+            "_form_submitted": "True",
+            "acts": ["spend"],
+            "last_day": timezone.localdate().isoformat(),
+            "reason": "three returns in an hour",
+            "is_preview": "1",
+        }
+        shown = client.post(where, form).text
+        assert ": spend points and vouchers. Please ask the staff" in shown
+        assert "three returns in an hour" not in shown.partition('id="freeze-words"')[2].partition("</div>")[0]
+        assert 'id="freeze-words"' in client.post(where, form | {"acts": [], "last_day": "x"}).text
+        member.refresh_from_db()
+        assert member.status == Member.Status.ACTIVE
+
 
 class TestCardPages:
     def batch(self, client: Client) -> CardBatch:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from members.models import Job, Member, MemberExport, MemberImport, Operator, Proposal
+from members.services import exports
 from members.services.jobs import run_job
 from tests.factories.imports import HEADER, book_of, csv_of, may
 from tests.factories.portal import a_named_member, an_operator
@@ -94,7 +95,8 @@ class TestImportingMembers:
         proposal = Proposal.objects.get()
         assert not Member.objects.exists()
         card = approver.get(page("proposal_card", proposal.pk)).text
-        assert "Import “members.csv”" in approver.get(page("proposal_changelist")).text
+        listed = approver.get(page("proposal_changelist")).text
+        assert re.search(r"Import “\d{4}-\d\d-\d\d \d\d:\d\d\.csv”", listed)  # its own name may be a person's
         approver.post(page("proposal_approve", proposal.pk), form_of(card))
         made.refresh_from_db()
         finish(made.job)
@@ -162,6 +164,39 @@ class TestExportingMembers:
         shown = maker.get(page("memberexport_change", export.pk)).text
         assert "10.1.2.3" in shown
         assert str(operator) in shown
+
+    def test_shows_its_progress_and_can_be_stopped_in_the_middle(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = a_named_member("张小丰", "13800138000")
+        for _number in range(6):
+            a_named_member()
+        monkeypatch.setattr(exports, "_IDS_AT_ONCE", 2)
+        maker = window(somebody())
+        maker.post(page("memberexport_new_list"), {**self.wish(maker), "do": "export"})
+        export = MemberExport.objects.get()
+        assert export.job is not None
+        Job.objects.filter(pk=export.job.pk).update(cursor={"member": first.pk - 1})
+        seen: list[str] = []
+        original = exports._rows
+
+        def rows(*arguments: Any) -> Any:
+            if len(seen) < 3:  # somebody looks at the page while the worker reads, and stops it at the third look
+                shown = re.sub(r"\s+", " ", maker.get(page("job_progress", export.job_id)).text)
+                seen.append(next(iter(re.findall(r"(\d) of 7", shown)), "?"))
+                if len(seen) == 3:
+                    maker.post(page("job_stop", export.job_id), {"_form_submitted": "True"})
+            return original(*arguments)
+
+        monkeypatch.setattr(exports, "_rows", rows)
+        finish(export.job)
+        job = Job.objects.get(pk=export.job.pk)
+        assert seen == ["0", "2", "4"]
+        assert (job.state, job.done) == (Job.State.CANCELLED, 6)
+        assert maker.get(page("job_file", job.pk, "result")).status_code == 302  # back to the job: there is no file
+        maker.post(page("job_continue", job.pk), {"_form_submitted": "True"})
+        finish(job)
+        job.refresh_from_db()
+        assert (job.state, job.done) == (Job.State.DONE, 7)
+        assert maker.get(page("job_file", job.pk, "result")).status_code == 200
 
     def test_sends_an_unmasked_list_to_a_colleague(self) -> None:
         a_named_member()

@@ -20,7 +20,7 @@ from members.admin.timeline import told_kinds
 from members.jobs import InputFile, JobRun, start_job
 from members.models import Channel, Job, Operator, OperatorLimit, OwnMembership, Proposal, TimelineEntry
 from members.proposals import effect_now
-from members.services.jobs import run_job
+from members.services.jobs import cancel_job, run_job
 from members.sheets import safe_text, sheet
 from tests.factories.people import a_member
 from tests.factories.portal import an_operator
@@ -152,6 +152,24 @@ class TestThePageOfAJob:
             (3, 3, "'=Row 3", "Not today: closed."),
         ]
         assert TimelineEntry.objects.get(kind="members.job_file_taken.v1").actor_id == owner.pk
+
+    def test_says_when_the_sheet_holds_only_the_first_refused_rows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        owner = somebody("service")
+        job = done_job(owner, bad=[1, 2, 3])
+        assert "Download 3 refused rows" in window(owner).get(page("job_change", job.pk)).text
+        monkeypatch.setattr("members.admin.jobs.MOST_ROWS", 2)
+        shown = window(owner).get(page("job_change", job.pk)).text
+        assert "Download 2 refused rows" in shown
+        assert "The file holds the first 2 refused rows." in shown
+
+    def test_offers_to_go_on_as_long_as_its_files_are_kept(self) -> None:
+        owner = somebody("service")
+        job = a_job(3, at=timezone.now(), by=actor(owner))
+        cancel_job(job_id=job.pk, by=actor(owner), at=timezone.now())
+        address = page("job_continue", job.pk)
+        assert address in window(owner).get(page("job_change", job.pk)).text
+        Job.objects.filter(pk=job.pk).update(files_expire_at=timezone.now())
+        assert address not in window(owner).get(page("job_change", job.pk)).text
 
     def test_keeps_files_with_personal_data_from_others(self) -> None:
         def run(run: JobRun) -> None:
@@ -427,6 +445,32 @@ class TestThePagesOfLimits:
         answer = client.post(where, sent)
         assert answer.status_code == 302, answer.text
         assert OwnMembership.objects.get().operator == clerk
+
+    @pytest.mark.parametrize("is_superuser", [False, True])
+    def test_let_nobody_lift_their_own_guard(self, is_superuser: bool) -> None:
+        rights = ("view_operator", "change_operator", "add_ownmembership", "view_ownmembership", "change_ownmembership",
+            "delete_ownmembership")  # fmt: skip
+        boss = an_operator(superuser=True) if is_superuser else somebody("administrator", rights=rights)
+        colleague = somebody("administrator", rights=rights)
+        if is_superuser:
+            Operator.objects.filter(pk=colleague.pk).update(is_superuser=True)
+        own, other = a_member(), a_member()
+        noted = OwnMembership.objects.create(operator=boss, member=own)
+        where = page("operator_change", boss.pk)
+        text = window(boss).get(where).text
+        assert "Own member accounts" in text
+        assert "own_memberships-0-DELETE" not in text
+        account = {"username": boss.username, "is_active": "on"}
+        first = {
+            "own_memberships-TOTAL_FORMS": 1, "own_memberships-INITIAL_FORMS": 1, "own_memberships-0-id": noted.pk,
+            "own_memberships-0-operator": boss.pk, "own_memberships-0-member": own.pk,
+        }  # fmt: skip
+        second = {"own_memberships-TOTAL_FORMS": 2, "own_memberships-1-member": other.pk}
+        for wish in ({"own_memberships-0-DELETE": "on"}, {"own_memberships-0-member": other.pk}, second):
+            window(boss).post(where, account | first | wish)
+            assert list(OwnMembership.objects.values_list("operator", "member")) == [(boss.pk, own.pk)]
+        window(colleague).post(where, account | first | {"own_memberships-0-DELETE": "on"})
+        assert not OwnMembership.objects.exists()
 
 
 class TestSheets:

@@ -1,26 +1,32 @@
 """GET and PATCH /me, preferences, leaving, and members told by other systems."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import translation
+from django.utils.formats import date_format
 
 from members.actors import SYSTEM
+from members.freeze_words import words_of_freeze
+from members.identifiers import REWARD, public_ref
 from members.models import (
     AttributeValue,
     Closure,
     Identity,
     Member,
+    MemberFreeze,
     MemberPerson,
     MemberPreference,
     Region,
     TimelineEntry,
 )
-from members.queries import forget_programme
+from members.queries import forget_programme, programme
 from members.services.keys import MEMBERS_READ, MEMBERS_WRITE, ORDERS_WRITE
 from members.services.status import freeze_member
 from tests.factories.api import API, Caller, make_member, make_store, make_till, now, problem_of, sign_in
+from tests.factories.catalogue import a_reward
 from tests.members.test_cards import a_batch, bind
 from tests.members.test_profiles import an_attribute
 
@@ -43,6 +49,16 @@ def member() -> Member:
 @pytest.fixture
 def caller(member: Member) -> Caller:
     return sign_in(member)
+
+
+def a_freeze(member: Member, *acts: Member.Act) -> MemberFreeze:
+    at = now()
+    reason, until = "velocity", at + timedelta(days=9)
+    return freeze_member(member_id=member.pk, reason=reason, acts=acts, release_at=until, by=SYSTEM, at=at)
+
+
+def a_reward_ref() -> str:
+    return public_ref(REWARD, a_reward(30).public_id)
 
 
 def etag_of(caller: Caller, path: str = "/me") -> str:
@@ -143,6 +159,43 @@ class TestMyProfile:
         until = now() + timedelta(days=1)
         freeze_member(member_id=member.pk, reason="x", release_at=until, acts=[Member.Act.SPEND], by=SYSTEM, at=now())
         assert caller.get("/me").status_code == 200
+
+
+class TestAFreeze:
+    def test_is_told_to_its_member_in_fixed_words_without_the_reason_of_staff(
+        self, member: Member, caller: Caller
+    ) -> None:
+        assert caller.get("/me").json()["freeze"] is None
+        freeze = a_freeze(member, Member.Act.EARN, Member.Act.SPEND)
+        told = caller.get("/me").json()["freeze"]
+        last = (freeze.release_at - timedelta(microseconds=1)).astimezone(programme().tz).date()
+        with translation.override("en"):
+            day = date_format(last, "DATE_FORMAT")
+        assert told["acts"] == ["earn", "spend"]
+        assert told["text"] == (
+            f"Not possible until the end of {day}: earn points, spend points and vouchers. Please ask the staff about it."
+        )
+        assert "velocity" not in caller.get("/me").text
+
+    def test_of_spending_is_told_to_whoever_redeems(self, member: Member, caller: Caller) -> None:
+        freeze = a_freeze(member, Member.Act.SPEND)
+        answer = caller.post("/me/redemptions", {"reward": a_reward_ref()}, key="frozen-1")
+        assert problem_of(answer) == (409, "member_frozen")
+        assert answer.json()["detail"].startswith("Not possible until the end of")
+        assert datetime.fromisoformat(answer.json()["until"]) == freeze.release_at
+
+    @pytest.mark.parametrize("language", ["zh-Hans", "zh-Hant", "en"])
+    def test_of_signing_in_says_in_the_refusal_what_and_until_when(
+        self, member: Member, caller: Caller, language: str
+    ) -> None:
+        freeze = a_freeze(member, Member.Act.SIGN_IN)
+        caller.language = language
+        answer = caller.get("/me")
+        assert problem_of(answer) == (403, "member_frozen")
+        with translation.override(language.lower()):
+            assert answer.json()["detail"] == words_of_freeze(freeze.acts, freeze.release_at)
+        assert datetime.fromisoformat(answer.json()["until"]) == freeze.release_at
+        assert "velocity" not in answer.text
 
 
 class TestMyPreferences:

@@ -6,7 +6,7 @@ import pytest
 
 from members.identifiers import MEMBER, SEGMENT, public_ref
 from members.models import Behaviour, ConsentEntry, Member, MemberPerson, Segment, TimelineEntry
-from members.services.consents import give_consent, publish_text
+from members.services.consents import give_consent, publish_text, withdraw_consent
 from members.services.keys import MEMBERS_READ, SEGMENTS_READ
 from tests.factories.api import SYSTEM, make_member, make_till, now, problem_of, sign_in
 from tests.factories.segments import ACTIVE, a_live_segment, agrees_to_be_observed
@@ -52,6 +52,17 @@ class TestSegmentsForOtherSystems:
         entry = TimelineEntry.objects.get(kind="members.segment_handed_out.v1")
         assert entry.payload == {"segment": segment.pk, "ids": "phone_sha256", "members": 1}
         assert entry.actor_kind == "device"
+
+    def test_leave_out_who_does_not_want_offers_to_be_chosen(self) -> None:
+        member = make_member(phone="13800138000")
+        agrees_to_sharing(member)
+        segment = a_segment()
+        till = make_till(scopes=[SEGMENTS_READ])
+        assert len(till.get(members_of(segment)).json()["items"]) == 1
+        withdraw_consent(
+            member_id=member.pk, purpose="personalisation", channels=(), way=ConsentEntry.Way.SELF, by=SYSTEM, at=now()
+        )
+        assert till.get(members_of(segment)).json()["items"] == []
 
     def test_name_everybody_to_systems_of_the_business(self) -> None:
         members = [make_member() for _ in range(3)]

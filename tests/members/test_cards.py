@@ -9,12 +9,14 @@ import pytest
 from django.db import connection
 
 from members.actors import Actor
-from members.models import Card, CardBatch, Member, TimelineEntry
+from members.models import Card, CardBatch, Member, OwnMembership, TimelineEntry
+from members.own_accounts import OwnAccount
 from members.refusals import MembersRefusal
 from members.services import cards
 from members.services.status import ReasonMissing
 from members.services.tokens import MemberIsClosed
 from tests.factories.api import make_channel, make_member
+from tests.factories.portal import an_operator
 
 AT = datetime(2026, 11, 20, 3, tzinfo=UTC)
 STAFF = Actor("operator", 7)
@@ -129,6 +131,20 @@ class TestACard:
         with pytest.raises(cards.CardUnknown):
             bind(make_member(), "6688000000099")
         assert Card.objects.get(number=number).state == Card.State.IN_STOCK
+
+    def test_is_given_to_staff_by_a_colleague_only(self, member: Member) -> None:
+        first, second = a_batch(2)
+        operator = an_operator()
+        OwnMembership.objects.create(operator=operator, member=member)
+        oneself = Actor("operator", operator.pk)
+        with pytest.raises(OwnAccount):
+            cards.bind_card(member_id=member.pk, number=first, by=oneself, at=AT)
+        bind(member, first)
+        with pytest.raises(OwnAccount):
+            cards.replace_card(
+                member_id=member.pk, old_number=first, new_number=second, reason="worn", by=oneself, at=AT
+            )
+        assert [card.state for card in Card.objects.order_by("number")] == ["in_use", "in_stock"]
 
 
 class TestAtOnce:

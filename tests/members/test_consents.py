@@ -219,6 +219,21 @@ class TestTheAnswersToAWholeAudience:
         }
         assert states == expected
 
+    def test_of_those_chosen_by_what_they_did_leave_out_who_does_not_want_that(self) -> None:
+        members = [a_member() for _number in range(4)]
+        for member in members:
+            say_yes(member.pk, "sms")
+        say_no(members[0].pk, purpose="personalisation")
+        say_no(members[1].pk, "sms")
+        everybody = "SELECT id FROM members_member"
+
+        def counted(are_chosen: bool) -> int:
+            return reach(everybody, {}, purpose="marketing", at=LATER, channels=["sms"], are_chosen=are_chosen)["sms"]
+
+        assert (counted(False), counted(True)) == (3, 2)
+        say_yes(members[0].pk, purpose="personalisation", when=LATER)
+        assert counted(True) == 3
+
     def test_take_one_statement(self, django_assert_num_queries: object) -> None:
         members = [a_member() for _number in range(3)]
         say_yes(members[0].pk, "sms")

@@ -10,14 +10,16 @@ from datetime import date, time, timedelta
 
 import pytest
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import override
 from openpyxl import Workbook
 
 from campaigns.models import Message, MessageTemplate
 from members import lifecycle
 from members.actors import SYSTEM, Actor
-from members.jobs import InputFile, JobKind, register_kind, start_job
+from members.jobs import InputFile, JobKind, kinds, register_kind, start_job, words_of
 from members.models import (
     AttributeValue,
     Card,
@@ -29,21 +31,28 @@ from members.models import (
     JobFile,
     Member,
     MemberAttribute,
+    MemberImport,
+    MemberImportPart,
+    MemberImportRow,
     MemberPerson,
     MemberPreference,
     MemberToken,
     ParkedEntry,
     PrivacyRequest,
+    Proposal,
     Subscription,
     TimelineEntry,
 )
 from members.models.cards import CardBatch
-from members.personal_words import WordsNamePerson, mentions_in_file
+from members.personal_words import WordsNamePerson, mentions_in_file, traces_of
+from members.services import privacy, sweeping
 from members.services.consents import give_consent
 from members.services.data_copy import archive_of
 from members.services.enrolment import enrol_member
+from members.services.erasing import WRITES_PERSONS
 from members.services.identities import link_identity
 from members.services.jobs import run_job
+from members.services.merging import UnmergeInTheWay, merge_members, unmerge_members
 from members.services.personal_data import LOOKS_A_DAY, LookWordsMissing, show_person
 from members.services.privacy import (
     ErasureAsked,
@@ -58,20 +67,36 @@ from members.services.privacy import (
     request_erasure,
     take_back_erasure,
 )
+from members.services.segment_jobs import COUNT, FILL
 from members.services.status import freeze_member
+from members.services.tag_batches import TAG_MANY
 from members.services.tokens import issue_member_token
-from rewards.models import LedgerEntry, PartnerConversion, PointsAccount, Purchase, Voucher
+from members.tasks import erase_due_persons
+from rewards.models import (
+    AdjustmentBatch,
+    AdjustmentBatchError,
+    LedgerEntry,
+    PartnerConversion,
+    PointsAccount,
+    Purchase,
+    Voucher,
+)
+from rewards.services.adjustment_batches import BATCH, propose_batch
 from rewards.services.adjustment_files import read_batch
+from rewards.services.extensions import EXTEND
 from rewards.services.holds import hold_points
 from rewards.services.privacy import settle_erased
 from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import redeem_reward
 from rewards.services.verification import verify
+from rewards.services.verification_jobs import KIND as VERIFICATION
 from tests.factories.by_hand import moved_by_hand
 from tests.factories.catalogue import a_reward
+from tests.factories.imports import an_import, approved, checked, csv_of, loaded, work
 from tests.factories.orders import an_order
 from tests.factories.people import a_channel, a_member
 from tests.factories.portal import an_operator
+from tests.factories.work import actor
 
 NAME, PHONE, EMAIL = "欧阳明月", "13912345678", "mingyue.ouyang@example.com"
 OPENID, SHOP_ID, CARD_NO = "oMgHVjlQz5s-unique-openid_77", "SHOP-CUSTOMER-88123", "6688000000012"
@@ -208,11 +233,31 @@ def traces() -> dict[str, set[str]]:
     return found
 
 
-def erased(member: Member) -> PrivacyRequest:
+def due(member: Member) -> PrivacyRequest:
+    """Return a wish to be erased whose days to think it over are up."""
     asked = timezone.now() - timedelta(minutes=1)
     wish = request_erasure(member_id=member.pk, way="call", by=SYSTEM, at=asked)
     PrivacyRequest.objects.filter(pk=wish.pk).update(asked_at=asked - AWAY, due_at=asked)
-    return erase_person(request_id=wish.pk, at=timezone.now())
+    return wish
+
+
+def erased(member: Member) -> PrivacyRequest:
+    return erase_person(request_id=due(member).pk, at=timezone.now())
+
+
+def a_person(name: str = NAME, **details: object) -> Member:
+    member = a_member()
+    MemberPerson.objects.create(member=member, full_name=name, **details)
+    return member
+
+
+def kept_of_her() -> list[int]:
+    """Return how many files, refused rows and kept answers there are."""
+    return [model.objects.count() for model in (JobFile, JobErrorRow, IdempotentAnswer, AdjustmentBatchError)]
+
+
+# Jobs that write members by their ids alone.
+NAMES_NOBODY = {FILL, COUNT, TAG_MANY, EXTEND, VERIFICATION}
 
 
 @pytest.mark.django_db
@@ -318,6 +363,20 @@ class TestAnErasure:
         assert MemberPerson.objects.filter(pk=member.pk).exists()
         assert hold is not None
 
+    @pytest.mark.parametrize("kind", [*WRITES_PERSONS, BATCH])
+    def test_waits_for_work_that_may_be_writing_the_person_into_a_file(self, kind: str) -> None:
+        member = a_member()
+        at = timezone.now()
+        assert checklist(member_id=member.pk, at=at).obstacles == []
+        job = Job.objects.create(kind=kind, state=Job.State.QUEUED, created_at=at, files_expire_at=at)
+        assert [obstacle.code for obstacle in checklist(member_id=member.pk, at=at).obstacles] == ["file_being_made"]
+        Job.objects.filter(pk=job.pk).update(state=Job.State.DONE, finished_at=at)
+        assert checklist(member_id=member.pk, at=at).obstacles == []
+
+    def test_knows_of_every_kind_of_work_whether_it_writes_persons(self) -> None:
+        ours = {kind.code for kind in kinds() if not kind.code.startswith(("test.", "portal."))}
+        assert ours == {*WRITES_PERSONS, BATCH, *NAMES_NOBODY}, "decide about the new kind: erasing.WRITES_PERSONS?"
+
     def test_tells_before_what_is_given_up(self) -> None:
         member = a_whole_person()
         losses = checklist(member_id=member.pk, at=timezone.now()).losses
@@ -347,6 +406,193 @@ class TestAnErasure:
         holding = {model._meta.label for model in apps.get_models() if getattr(model, "personal_data", ())}
         assert holding - of_staff <= set(claimed)
         assert set(claimed) <= {model._meta.label for model in apps.get_models()}
+
+
+@pytest.mark.django_db
+class TestAnErasureThatHasToWait:
+    def test_touches_nothing(self) -> None:
+        member = a_whole_person()
+        hold_points(member_id=member.pk, points=5, source="test", external_ref="H1", by=SYSTEM, at=timezone.now())
+        before = kept_of_her()
+        assert all(before)
+        with pytest.raises(ErasureHindered):
+            erased(member)
+        assert kept_of_her() == before
+        assert ParkedEntry.objects.get().error != "…"
+
+    def test_waits_for_a_file_of_members_to_be_checked_for_a_day_at_most(self) -> None:
+        member = a_person(phone=f"+86{PHONE}")
+        at = timezone.now()
+        made = an_import(csv_of([("A1", NAME, PHONE)], header=("会员号", "姓名", "手机")), at=at)
+        codes = [obstacle.code for obstacle in checklist(member_id=member.pk, at=at).obstacles]
+        assert codes == ["file_to_be_checked"]
+        later = at + timedelta(days=1, minutes=1)
+        assert checklist(member_id=member.pk, at=later).obstacles == []
+        wish = due(member)
+        erase_person(request_id=wish.pk, at=later)
+        assert not MemberImportPart.objects.filter(member_import=made).exists()
+
+    def test_leaves_the_files_of_work_that_is_still_to_be_done(self) -> None:
+        member = a_whole_person()
+        found = traces_of([member.pk], timezone.now())
+        Job.objects.filter(kind="test.files").update(state="queued", finished_at=None)
+        files, rows = JobFile.objects.count(), JobErrorRow.objects.count()
+        sweeping.sweep(found)
+        assert (JobFile.objects.count(), JobErrorRow.objects.count()) == (files, rows)
+        Job.objects.filter(kind="test.files").update(state="done", finished_at=timezone.now())
+        sweeping.sweep(found)
+        assert (JobFile.objects.count(), JobErrorRow.objects.count()) == (1, 1)
+
+
+@pytest.mark.django_db
+class TestAnErasureAndImports:
+    OTHER = "13700137000"
+
+    def rows(self, *, on_known: str = "skip") -> MemberImport:
+        """An import that is checked: she, and somebody else of her name."""
+        content = csv_of([
+            ("A1", NAME, PHONE, EMAIL, "1990-03-04", "", "120"),
+            ("A2", NAME, self.OTHER, "", "1970-01-01", "", "30"),
+        ])  # fmt: skip
+        return checked(an_import(content, at=timezone.now()), at=timezone.now(), on_known=on_known)
+
+    @pytest.mark.parametrize("on_known", ["skip", "update"])
+    def test_a_row_that_means_her_is_refused_and_a_namesake_joins(self, on_known: str) -> None:
+        member = a_person(phone=f"+86{PHONE}")
+        member_import = self.rows(on_known=on_known)
+        counted = member_import.points_total
+        erased(member)
+        hers, other = MemberImportRow.objects.order_by("number")
+        assert (hers.state, hers.full_name, hers.phone, hers.cells, hers.member_id) == ("bad", "", None, [], None)
+        assert (other.state, other.full_name, other.phone) == ("new", NAME, f"+86{self.OTHER}")
+        assert other.cells
+        member_import.refresh_from_db()
+        figures = (member_import.rows_new, member_import.rows_known, member_import.rows_bad, member_import.points_total)
+        assert (counted, figures) == (30 if on_known == "skip" else 150, (1, 0, 1, 30))
+        told = JobErrorRow.objects.get(job=member_import.check_job_id)
+        assert (told.number, told.cells) == (hers.number, [])
+        with override("en"):
+            assert words_of(told.reason, told.reason_params) == "The person of this row asked to be erased."
+        assert PHONE not in str(traces())
+        work(approved(member_import, at=timezone.now()), timezone.now())
+        joined = MemberPerson.objects.get()
+        assert (joined.full_name, joined.phone) == (NAME, f"+86{self.OTHER}")
+
+    def test_a_row_that_became_known_after_the_check_is_taken_off_once(self) -> None:
+        member_import = self.rows()
+        member = a_person(phone=f"+86{PHONE}")
+        MemberImportRow.objects.filter(phone=f"+86{PHONE}").update(state="known", member=member)
+        erased(member)
+        member_import.refresh_from_db()
+        assert (member_import.rows_new, member_import.rows_known, member_import.rows_bad) == (1, 0, 1)
+
+    def test_what_was_loaded_of_a_namesake_can_still_be_taken_back(self) -> None:
+        other = a_person("旧名", phone=f"+86{self.OTHER}")
+        content = csv_of([("A2", NAME, self.OTHER, "", "", "", "")])
+        loaded(content, at=timezone.now(), on_known="update")
+        erased(a_person(phone=f"+86{PHONE}"))
+        row = MemberImportRow.objects.get()
+        assert row.before is not None
+        assert row.before["full_name"] == ["旧名", NAME]
+        assert (row.state, row.member_id) == ("changed", other.pk)
+
+    def test_a_file_named_after_her_names_her_nowhere(self) -> None:
+        member = a_person(phone=f"+86{PHONE}")
+        at, name = timezone.now(), f"{NAME} 的朋友.csv"
+        loaded(csv_of([("A2", "李四", self.OTHER, "", "", "", "")]), at=at, name=name)
+        listed = a_person("王五")
+        content = f"member,points,reason\n{listed.member_no},5,goodwill\n".encode()
+        maker = actor(an_operator("service supervisor"))
+        batch = read_batch(name=name, content=content, by=maker, at=at)
+        propose_batch(batch_id=batch.pk, reason="Sorry", by=maker, at=at)
+        Job.objects.filter(kind=BATCH).update(state="done", finished_at=at)
+        assert set(traces()) >= {"members_memberimport", "rewards_adjustmentbatch"}
+        assert NAME not in str(list(Proposal.objects.values_list("params", "effect")))
+        erased(member)
+        assert traces() == {}
+        assert AdjustmentBatch.objects.get().file_name == "….csv"
+
+
+@pytest.mark.django_db
+class TestAnErasureAndMerges:
+    def test_begins_again_for_those_who_belong_together_now(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept, other = a_person(phone=f"+86{PHONE}"), a_person("李四")
+        Member.objects.filter(pk=other.pk).update(merged_into=kept, status="closed")
+        sweep, asked = privacy._sweep, []
+
+        def taken_apart_meanwhile(found: object) -> dict[str, int]:
+            asked.append(found)
+            if len(asked) == 1:
+                Member.objects.filter(pk=other.pk).update(merged_into=None, status="active")
+            return sweep(found)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(privacy, "_sweep", taken_apart_meanwhile)
+        erased(kept)
+        assert MemberPerson.objects.get().pk == other.pk
+        assert len(asked) == 3
+
+    def test_a_merge_is_not_taken_apart_while_an_erasure_waits(self) -> None:
+        kept, other = a_person(), a_person()
+        at = timezone.now()
+        merge = merge_members(kept_id=kept.pk, merged_id=other.pk, reason="one", by=SYSTEM, at=at)
+        request_erasure(member_id=kept.pk, way="call", by=SYSTEM, at=at)
+        with pytest.raises(UnmergeInTheWay):
+            unmerge_members(merge_id=merge.pk, reason="two", by=SYSTEM, at=at)
+        take_back_erasure(member_id=kept.pk, by=SYSTEM, at=at)
+        unmerge_members(merge_id=merge.pk, reason="two", by=SYSTEM, at=at)
+
+
+@pytest.mark.django_db
+class TestAnErasureAmongVeryMuch:
+    def test_reads_every_row_and_every_file_some_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sweeping, "_ROWS_AT_ONCE", 2)
+        monkeypatch.setattr(sweeping, "_FILES_AT_ONCE", 2)
+        member = a_whole_person()
+        job = Job.objects.filter(kind="test.files").latest("pk")
+        rows = [
+            JobErrorRow(job=job, number=10 + n, cells=[["姓名", NAME if n % 2 else "李四"]], reason="No")
+            for n in range(9)
+        ]
+        JobErrorRow.objects.bulk_create(rows)
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            erased(member)
+        assert traces() == {}
+        assert JobErrorRow.objects.filter(number__gte=10).count() == 5
+        assert JobFile.objects.count() == 1
+        reading = [one["sql"] for one in asked if "DELETE FROM members_joberrorrow" in one["sql"]]
+        assert len(reading) > 5
+        assert all("OFFSET 0" in sql for sql in reading)
+
+    def test_reads_kept_answers_while_nobody_waits_for_the_member(self) -> None:
+        member = a_whole_person()
+        with CaptureQueriesContext(connection) as asked:
+            erased(member)
+        statements = [one["sql"] for one in asked]
+        locked = next(n for n, sql in enumerate(statements) if "LOCK TABLE members_job" in sql)
+        gone = next(n for n, sql in enumerate(statements) if "members.erased.v1" in sql)
+        searches = [n for n, sql in enumerate(statements) if "regexp_replace" in sql]
+        assert any("members_idempotentanswer" in statements[n] for n in searches)
+        assert not [statements[n] for n in searches if locked < n < gone]
+
+    def test_that_fails_keeps_no_other_waiting_and_names_nobody_in_the_log(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        first, other = a_person(), a_person("李四")
+        wishes = [due(first), due(other)]
+        erase = privacy.erase_person
+
+        def fails_for_one(*, request_id: int, at: object) -> object:
+            if request_id == wishes[0].pk:
+                raise OperationalError(f"canceling statement: {NAME}")
+            return erase(request_id=request_id, at=at)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(privacy, "erase_person", fails_for_one)
+        assert erase_due_persons() == 1
+        assert MemberPerson.objects.get().pk == first.pk
+        assert "OperationalError" in caplog.text
+        assert NAME not in caplog.text
 
 
 @pytest.mark.django_db

@@ -8,9 +8,11 @@ import openpyxl
 import pytest
 from django.utils import translation
 
-from members.models import FileTaken, Job, JobFile, Member, MemberExport, MemberExportPart, Operator, Proposal
+from members.actors import SYSTEM
+from members.jobs import words_of
+from members.models import FileTaken, Job, JobFile, Member, MemberExport, MemberExportPart, Operator, Proposal, Segment
 from members.personal_words import WordsNamePerson
-from members.proposals import MakerCanNotDecide, NotAllowed, approve
+from members.proposals import EffectChanged, MakerCanNotDecide, NotAllowed, approve, effect_now
 from members.services import exports
 from members.services.enrolment import enrol_member
 from members.services.exports import (
@@ -24,9 +26,11 @@ from members.services.exports import (
     propose_export,
 )
 from members.services.jobs import JobFileGone, cancel_job, continue_job, run_job, take_file
+from members.services.segments import write_segment
 from tests.factories.imports import may, work
 from tests.factories.people import TILL, a_channel, a_store
 from tests.factories.portal import an_operator
+from tests.factories.segments import ACTIVE, a_live_segment
 from tests.factories.times import at
 from tests.factories.work import Clock, actor, an_approver
 
@@ -217,7 +221,117 @@ class TestAWishForAList:
 
 
 @pytest.mark.django_db
+class TestWhatWasApproved:
+    LATER = NOON + timedelta(minutes=5)
+
+    def approved(self, **details: Any) -> tuple[MemberExport, Job]:
+        """An unmasked list that a colleague approved five minutes later."""
+        export, outcome = asked(an_exporter(), is_unmasked=True, **details)
+        approve(proposal_id=outcome.proposal_id, by=actor(an_export_approver()), at=self.LATER)
+        export.refresh_from_db()
+        assert export.job is not None
+        return export, export.job
+
+    def test_is_counted_again_when_it_is_approved(self) -> None:
+        a_person()
+        _export, outcome = asked(an_exporter(), is_unmasked=True)
+        by = actor(an_export_approver())
+        for number in range(1, 11):
+            a_person(number)
+        with pytest.raises(EffectChanged):
+            approve(proposal_id=outcome.proposal_id, by=by, at=self.LATER)
+        assert not Job.objects.exists()
+        seen = effect_now(proposal=Proposal.objects.get(), at=self.LATER)
+        assert [line.after for line in seen.lines[:2]] == ["11", "21"]
+        approve(proposal_id=outcome.proposal_id, by=by, at=self.LATER, seen=seen.digest)
+        assert Job.objects.get().params["rows"] == 11
+
+    def test_may_grow_by_a_few_members_while_it_waits_and_no_more(self) -> None:
+        a_person()
+        export, job = self.approved()
+        for number in range(1, 11):
+            a_person(number)
+        assert work(job, self.LATER) == "done"
+        export.refresh_from_db()
+        assert export.rows == 11
+        again, too_long = self.approved()
+        for number in range(11, 22):
+            a_person(number)
+        assert work(too_long, self.LATER) == "failed"
+        too_long.refresh_from_db()
+        words = "11 members were approved for this list; by now it holds more than 21. Please ask for it anew."
+        assert words_of(too_long.message, too_long.message_params) == words
+        assert (too_long.total, JobFile.objects.filter(job=too_long).exists()) == (11, False)
+        again.refresh_from_db()
+        assert again.rows == 11
+
+    def test_is_never_more_than_one_file_holds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        a_person(1), a_person(2)
+        monkeypatch.setattr(exports, "MOST_ROWS", 2)
+        _export, job = self.approved()
+        a_person(3)
+        assert work(job, self.LATER) == "failed"
+
+    def test_is_the_segment_as_it_was_then(self) -> None:
+        a_person()
+        segment = a_live_segment({"all": [ACTIVE]}, at=NOON)
+        _export, outcome = asked(an_exporter(), is_unmasked=True, segment_id=segment.pk)
+        self.change(segment, "active", "frozen")
+        with pytest.raises(EffectChanged):
+            approve(proposal_id=outcome.proposal_id, by=actor(an_export_approver()), at=self.LATER)
+        _export, job = self.approved(segment_id=segment.pk)
+        self.change(segment, "active")
+        assert work(job, self.LATER) == "failed"
+        job.refresh_from_db()
+        assert job.message == "The segment was changed after this list was approved. Please ask for it anew."
+        assert not JobFile.objects.filter(job=job).exists()
+
+    def test_is_not_a_segment_that_changes_while_it_is_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        a_person()
+        segment = a_live_segment({"all": [ACTIVE]}, at=NOON)
+        _export, job = self.approved(segment_id=segment.pk)
+        book = exports.book
+
+        def meanwhile(**arguments: Any) -> bytes:
+            self.change(segment, "frozen")
+            return book(**arguments)
+
+        monkeypatch.setattr(exports, "book", meanwhile)
+        assert work(job, self.LATER) == "failed"
+        assert not JobFile.objects.filter(job=job).exists()
+
+    def change(self, segment: Segment, *status: str) -> None:
+        """Let a segment mean members of another status, and be filled with them."""
+        condition = {"all": [{**ACTIVE, "value": list(status)}]}
+        job = write_segment(
+            segment_id=segment.pk, name=segment.name, note="", condition=condition, by=SYSTEM, at=self.LATER
+        )
+        assert job is not None
+        assert work(job, self.LATER) == "done"
+
+
+@pytest.mark.django_db
 class TestTheJob:
+    def test_fails_when_parts_of_it_are_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = a_person(0)
+        monkeypatch.setattr(exports, "_IDS_AT_ONCE", 1)
+        a_person(1), a_person(2)
+        export, _outcome = asked(an_exporter())
+        job = export.job
+        assert job is not None
+        Job.objects.filter(pk=job.pk).update(cursor={"member": first.pk - 1})
+        book = exports.book
+
+        def forgotten(**arguments: Any) -> bytes:
+            MemberExportPart.objects.filter(number=2).delete()
+            return book(**arguments)
+
+        monkeypatch.setattr(exports, "book", forgotten)
+        assert work(job, NOON) == "failed"
+        job.refresh_from_db()
+        assert job.message == "Parts of this list are no longer kept. Please ask for it anew."
+        assert not JobFile.objects.exists()
+
     def test_goes_on_where_it_was_stopped_and_loses_and_doubles_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
         first = a_person(0)
         monkeypatch.setattr(exports, "_IDS_AT_ONCE", 2)

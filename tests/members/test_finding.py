@@ -188,7 +188,7 @@ class TestTheBox:
         assert "三丰" not in text
 
     def test_says_what_was_tried_and_offers_to_enrol_whom_the_role_lets(self) -> None:
-        client = signed_in("service")
+        client = signed_in("marketing")
         operator = Operator.objects.latest("pk")
         text = self.asked(client, "13912345678").text
         assert "Nobody was found." in text

@@ -11,25 +11,37 @@ from django.urls import reverse
 
 from members.actors import Actor
 from members.facts import values_for
-from members.models import Household, HouseholdMember, Member, OnboardingTask, TimelineEntry
+from members.models import (
+    Household,
+    HouseholdMember,
+    Member,
+    MemberPerson,
+    OnboardingTask,
+    OwnMembership,
+    TimelineEntry,
+)
 from members.onboarding import tasks_of
+from members.own_accounts import OwnAccount
 from members.refusals import MembersRefusal
 from members.services.households import (
     MOST_PEOPLE,
     AgreementMissing,
+    ChildrenKeepTheirPoints,
     HouseholdFull,
     LivesElsewhere,
     NoHousehold,
     NotWithOneself,
     join_household,
     leave_household,
+    payers_for,
     share_in_household,
+    share_points,
 )
 from members.services.profile import ProfileChange, change_profile
 from members.services.status import ReasonMissing
 from members.services.tokens import MemberIsClosed
 from tests.factories.api import make_channel, make_member, sign_in
-from tests.factories.portal import signed_in
+from tests.factories.portal import an_operator, signed_in
 from tests.harness.forms import form_on
 
 AT = datetime(2026, 11, 20, 3, tzinfo=UTC)
@@ -119,6 +131,86 @@ class TestAHousehold:
         assert TimelineEntry.objects.filter(kind="members.household_sharing_changed.v1").count() == 1
 
 
+def pay(member: Member, agrees: bool = True, at: datetime = AT) -> None:
+    share_points(member_id=member.pk, agrees=agrees, by=STAFF, at=at)
+
+
+def payers(member: Member) -> set[int]:
+    return set(payers_for(member.pk, AT).values_list("member_id", flat=True))
+
+
+class TestPayingForTheOthers:
+    def test_is_each_ones_own_word_with_its_moment(self, family: tuple[Member, Member, Member]) -> None:
+        father, mother, child = family
+        join(father, mother)
+        join(father, child, Role.CHILD)
+        later = AT + timedelta(hours=1)
+        for _twice in range(2):
+            pay(mother, at=later)
+        part = HouseholdMember.objects.get(member=mother)
+        assert part.points_shared_at == later
+        assert (payers(father), payers(child), payers(mother)) == ({mother.pk}, {mother.pk}, set())
+        pay(mother, agrees=False)
+        part.refresh_from_db()
+        assert (part.points_shared_at, payers(father)) == (None, set())
+        told = TimelineEntry.objects.filter(kind="members.household_points_shared.v1").order_by("id")
+        assert [(entry.member_id, entry.happened_at, entry.payload["agrees"]) for entry in told] == [
+            (mother.pk, later, True), (mother.pk, AT, False),
+        ]  # fmt: skip
+
+    def test_ends_with_leaving_and_is_asked_anew(self, family: tuple[Member, Member, Member]) -> None:
+        father, mother, child = family
+        join(father, mother)
+        join(father, child, Role.CHILD)
+        pay(mother)
+        leave(mother)
+        assert payers(father) == set()
+        join(father, mother)
+        assert payers(father) == set()
+
+    def test_is_refused_to_children_strangers_and_who_left(self, family: tuple[Member, Member, Member]) -> None:
+        father, mother, child = family
+        with pytest.raises(NoHousehold):
+            pay(father)
+        join(father, mother)
+        join(father, child, Role.CHILD)
+        with pytest.raises(ChildrenKeepTheirPoints):
+            pay(child)
+        MemberPerson.objects.filter(member=mother).update(birthday=date(2015, 1, 1))
+        with pytest.raises(ChildrenKeepTheirPoints):
+            pay(mother)
+        Member.objects.filter(pk=father.pk).update(status=Member.Status.CLOSED)
+        with pytest.raises(MemberIsClosed):
+            pay(father)
+        assert not HouseholdMember.objects.filter(points_shared_at__isnull=False).exists()
+        assert not TimelineEntry.objects.filter(kind="members.household_points_shared.v1").exists()
+
+
+class TestTheOwnAccountOfStaff:
+    def test_gets_nobodys_points_by_its_owners_word(self, family: tuple[Member, Member, Member]) -> None:
+        own, customer, third = family
+        operator = an_operator()
+        OwnMembership.objects.create(operator=operator, member=own)
+        oneself = Actor("operator", operator.pk)
+        for member, newcomer in ((own, customer), (customer, own)):
+            with pytest.raises(OwnAccount):
+                join_household(
+                    member_id=member.pk, newcomer_id=newcomer.pk, role=Role.ADULT, both_agreed=True, by=oneself, at=AT
+                )
+        assert not Household.objects.exists()
+        join(own, customer)  # a colleague has asked them
+        with pytest.raises(OwnAccount):
+            share_points(member_id=customer.pk, agrees=True, by=oneself, at=AT)
+        assert payers(own) == set()
+        pay(customer)
+        share_points(member_id=customer.pk, agrees=False, by=oneself, at=AT)  # what gives nothing stays open
+        assert payers(own) == set()
+        leave(own)
+        join(customer, third)
+        share_points(member_id=customer.pk, agrees=True, by=oneself, at=AT)
+        assert payers(third) == {customer.pk}
+
+
 class TestAtOnce:
     def test_a_member_gets_into_one_of_six_households(self, committed_db: str) -> None:
         make_channel()
@@ -171,6 +263,13 @@ class TestTheHouseholdOnTheMemberPage:
         text = client.get(page).text
         assert mother.member_no in text
         assert "The household shares benefits." in client.get(page.replace("profile", "timeline")).text
+        send("points", agrees="on")
+        assert HouseholdMember.objects.get(member=father).points_shared_at is not None
+        assert "pays for the others since" in client.get(page).text
+        told = client.get(page.replace("profile", "timeline")).text
+        assert "Agreed to pay for the others of the household with points." in told
+        send("points")
+        assert "pays for the others since" not in client.get(page).text
         send("leave", reason="moved out")
         assert Household.objects.get().ended_at is not None
         where = reverse("admin:members_member_household", args=[father.pk, "join"])

@@ -1,12 +1,15 @@
 """Members of another system: read from a file, checked, approved, brought in, and taken back."""
 
 from datetime import date, timedelta
+from io import BytesIO
 from typing import Any
 
+import openpyxl
 import pytest
 from django.db import connection
 from django.utils import translation
 
+from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import (
     Identity,
@@ -40,9 +43,19 @@ from members.services.imports.refusals import (
     SystemNameInvalid,
 )
 from members.services.imports.reporting import report_of
-from members.services.jobs import JobCanNotBeUndone, cancel_job, continue_job, run_job, undo_job, undo_preview
+from members.services.jobs import (
+    JobCanNotBeUndone,
+    cancel_job,
+    continue_job,
+    run_job,
+    take_file,
+    undo_job,
+    undo_preview,
+)
 from members.services.profile import ProfileChange, change_profile
+from members.services.tokens import issue_member_token
 from members.tables.refused import TableError
+from members.timeline import NewEntry, record
 from rewards.models import LedgerTransaction, Lot
 from rewards.queries import balance_of
 from rewards.services.verification import verify
@@ -183,9 +196,9 @@ class TestACheck:
             (4, "1990-02-30", "“1990-02-30” in column “生日” is no date."),
             (4, "1855-01-01", "“1855-01-01” in column “生日” lies before the year 1900."),
             (5, "2027-01-01", "“2027-01-01” in column “入会日期” lies in the future."),
-            (6, "-5", "“-5” in column “积分” is no whole number of points from 0 to 10000000."),
-            (6, "12.5", "“12.5” in column “积分” is no whole number of points from 0 to 10000000."),
-            (6, "99999999999", "“99999999999” in column “积分” is no whole number of points from 0 to 10000000."),
+            (6, "-5", "“-5” in column “积分” is no whole number of points from 0 to 10,000,000."),
+            (6, "12.5", "“12.5” in column “积分” is no whole number of points from 0 to 10,000,000."),
+            (6, "99999999999", "“99999999999” in column “积分” is no whole number of points from 0 to 10,000,000."),
             (0, "x" * 121, f"“{'x' * 79}…” in column “会员号” is longer than 120 characters."),
             (1, "名" * 81, f"“{'名' * 79}…” in column “姓名” is longer than 80 characters."),
         ],
@@ -284,6 +297,27 @@ class TestACheck:
             5,
             6,
         ]
+
+    def test_reads_merged_cells_by_their_first_place_and_leaves_the_others_empty(self) -> None:
+        rows = [ZHANG, ("A2", "李四", "13900139000", "", "", "", ""), ("A3", "王五", "13700137000", "", "", "", "")]
+        found = checked(an_import(book_of(rows, merge="C2:C3"), at=NOON, name="members.xlsx"), at=NOON)
+        assert found.check_job is not None
+        assert found.check_job.state == Job.State.DONE
+        phones = list(MemberImportRow.objects.order_by("number").values_list("external_id", "phone"))
+        assert phones == [("A1", "+8613800138000"), ("A2", None), ("A3", "+8613700137000")]
+
+    def test_takes_a_formula_for_what_it_says_and_never_runs_it(self) -> None:
+        rows = [("A1", "=cmd|' /C calc'!A0", "13800138000", "", "", "", ""), ("A2", "", "=1+1", "", "", "", "")]
+        found = checked(an_import(csv_of(rows), at=NOON), at=NOON)
+        assert (found.rows_new, found.rows_bad) == (1, 1)
+        assert MemberImportRow.objects.get(number=2).full_name == "=cmd|' /C calc'!A0"
+        assert found.check_job is not None
+        content = take_file(job_id=found.check_job.pk, role="refused", by=actor(an_importer()), at=NOON).content
+        page = openpyxl.load_workbook(BytesIO(content)).active
+        assert page is not None
+        cells = [cell for row in page.iter_rows() for cell in row]
+        assert [cell.value for cell in cells if cell.data_type == "f"] == []
+        assert "'=1+1" in [cell.value for cell in cells]
 
     def test_reads_text_of_other_encodings(self) -> None:
         for encoding in ("gb18030", "utf-16", "utf-8-sig"):
@@ -413,6 +447,68 @@ class TestAnImport:
         assert Member.objects.count() == 2
         assert MemberImportRow.objects.get(member=member).state == MemberImportRow.State.LEFT
 
+    def test_refuses_a_row_whose_phone_or_address_somebody_else_has_by_now(self) -> None:
+        member = known("13800138000", full_name="Zhang")
+        made = checked(an_import(csv_of([ZHANG, LI]), at=NOON), at=NOON, on_known=MemberImport.OnKnown.UPDATE)
+        job = approved(made, at=NOON)
+        other = known("13700137000", email="Zhang@example.com")
+        assert work(job, NOON) == "done"
+        job.refresh_from_db()
+        assert (job.ok, job.failed) == (1, 1)
+        assert MemberPerson.objects.get(member=member).full_name == "Zhang"
+        assert balance_of(member.pk, NOON).available == 0
+        refused = JobErrorRow.objects.get(job=job)
+        other.refresh_from_db()
+        assert (refused.number, refused.reason_params) == (2, {"members": other.member_no})
+        assert "belong to another member now" in refused.reason
+
+    def test_refuses_what_is_taken_between_look_and_write_at_the_next_look(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        member = known("13800138000", full_name="Zhang")
+        made = checked(an_import(csv_of([ZHANG, LI]), at=NOON), at=NOON, on_known=MemberImport.OnKnown.UPDATE)
+        job = approved(made, at=NOON)
+        known("13700137000", email="zhang@example.com")
+        monkeypatch.setattr(loading, "recognise", lambda *arguments: (0, []))
+        assert work(job, NOON) == "done"
+        job.refresh_from_db()
+        assert (job.ok, job.failed) == (1, 1)
+        assert MemberImportRow.objects.get(number=2).state == MemberImportRow.State.BAD
+        assert MemberPerson.objects.get(member=member).full_name == "Zhang"
+
+    def test_means_the_survivor_where_the_known_was_merged_since_the_check(self) -> None:
+        other, survivor = known("13800138000"), known("13900139000", full_name="Zhang")
+        made = checked(an_import(csv_of([ZHANG]), at=NOON), at=NOON, on_known=MemberImport.OnKnown.UPDATE)
+        job = approved(made, at=NOON)
+        Member.objects.filter(pk=other.pk).update(merged_into=survivor, status=Member.Status.CLOSED)
+        assert work(job, NOON) == "done"
+        job.refresh_from_db()
+        assert (job.ok, job.failed) == (1, 0)
+        row = MemberImportRow.objects.get()
+        assert (row.state, row.member) == (MemberImportRow.State.CHANGED, survivor)
+        person = MemberPerson.objects.get(member=survivor)
+        assert (person.full_name, person.phone) == ("张小丰", "+8613900139000")  # the other phone leads here already
+        assert MemberPerson.objects.get(member=other).phone == "+8613800138000"
+
+    def test_tells_the_timeline_of_a_number_that_it_links(self) -> None:
+        member = known("13800138000")
+        loaded(csv_of([("A1", "", "13800138000", "", "", "", "")]), at=NOON, on_known=MemberImport.OnKnown.MERGE)
+        assert Identity.objects.get(member=member).value == "A1"
+        told = TimelineEntry.objects.get(member=member, kind="members.identity_linked.v1")
+        assert told.payload == {"identity_kind": "external", "issuer": "old-pos"}
+        assert not TimelineEntry.objects.filter(member=member, kind="members.profile_changed.v1").exists()
+
+    def test_fails_when_its_rows_are_gone_before_all_are_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(loading, "_CHUNK", 1)
+        made = checked(an_import(csv_of([ZHANG, LI]), at=NOON), at=NOON)
+        job = approved(made, at=NOON)
+        gone_at = NOON + timedelta(days=14)
+        forget_imports(at=gone_at)
+        assert work(job, gone_at) == "failed"
+        job.refresh_from_db()
+        assert job.message == "The file and its rows are no longer kept. Please read it again."
+        assert not Member.objects.exists()
+
     def test_always_waits_for_a_second_person(self) -> None:
         maker = an_importer()
         made = checked(an_import(csv_of([ZHANG]), at=NOON, by=maker), at=NOON)
@@ -502,6 +598,65 @@ class TestTakingBack:
         assert balance_of(person.pk, NOON + timedelta(days=1)).available == 1200
         refused = JobErrorRow.objects.get(job=job)
         assert "stays" in refused.reason
+
+    def test_takes_an_import_of_orders_with_the_same_number_for_use(self) -> None:
+        done = loaded(csv_of([ZHANG, LI]), at=NOON)
+        person = MemberPerson.objects.get(phone="+8613800138000")
+        orders = Actor("import", done.pk)  # the numbers of the two kinds of imports are their own
+        record([NewEntry("rewards.purchase_posted.v1", person.pk, NOON, orders)])
+        assert done.job is not None
+        assert undo_preview(job=done.job, at=NOON).lines[-1] == "1 member has been used since, and stays."
+        job = self.undone(done)
+        assert (job.ok, job.failed) == (1, 1)
+        assert MemberPerson.objects.get().pk == person.pk
+
+    def test_leaves_members_who_have_signed_in(self) -> None:
+        done = loaded(csv_of([ZHANG, LI]), at=NOON)
+        person = MemberPerson.objects.get(phone="+8613800138000")
+        issue_member_token(member_id=person.pk, at=NOON)
+        job = self.undone(done)
+        assert (job.ok, job.failed) == (1, 1)
+        assert MemberPerson.objects.get().pk == person.pk
+
+    def test_takes_the_balance_of_a_member_back_whose_profile_it_did_not_change(self) -> None:
+        member = known("13800138000")
+        done = loaded(csv_of([("", "", "13800138000", "", "", "", "50")]), at=NOON, on_known=MemberImport.OnKnown.MERGE)
+        assert balance_of(member.pk, NOON).available == 50
+        job = self.undone(done)
+        assert (job.ok, job.failed) == (1, 0)
+        assert balance_of(member.pk, NOON + timedelta(days=1)).available == 0
+        assert MemberPerson.objects.get(member=member).phone == "+8613800138000"
+
+    def test_leaves_the_same_number_in_another_system(self) -> None:
+        member = known("13800138000")
+        Identity.objects.create(member=member, issuer="shop", value="A1", linked_at=NOON)
+        done = loaded(csv_of([ZHANG]), at=NOON, on_known=MemberImport.OnKnown.MERGE)
+        assert Identity.objects.count() == 2
+        self.undone(done)
+        assert Identity.objects.get().issuer == "shop"
+
+    def test_leaves_a_member_whose_earlier_phone_somebody_else_has_by_now(self) -> None:
+        first, second = known("13800138000"), known("13700137000", full_name="Li")
+        Identity.objects.create(member=first, issuer="old-pos", value="A1", linked_at=NOON)
+        rows = [("A1", "", "13600136000", "", "", "", ""), ("", "李四", "13700137000", "", "", "", "")]
+        done = loaded(csv_of(rows), at=NOON, on_known=MemberImport.OnKnown.UPDATE)
+        other = known("13800138000")
+        job = self.undone(done)
+        assert (job.ok, job.failed) == (1, 1)
+        phones = dict(MemberPerson.objects.values_list("member", "phone"))
+        assert (phones[first.pk], phones[other.pk]) == ("+8613600136000", "+8613800138000")
+        assert MemberPerson.objects.get(member=second).full_name == "Li"
+        refused = JobErrorRow.objects.get(job=job)
+        assert (refused.number, "belongs to another member now" in refused.reason) == (2, True)
+
+    def test_fails_when_its_rows_are_gone(self) -> None:
+        done = loaded(csv_of([ZHANG]), at=NOON)
+        assert done.job is not None
+        job = undo_job(job_id=done.job.pk, by=actor(an_importer()), at=NOON + timedelta(days=6))
+        gone_at = NOON + timedelta(days=7)
+        forget_imports(at=gone_at)
+        assert work(job, gone_at) == "failed"
+        assert Member.objects.get().status == Member.Status.ACTIVE
 
     def test_leaves_what_was_changed_since(self) -> None:
         member = known("13800138000", full_name="Zhang")

@@ -1,10 +1,12 @@
 """Long work: in chunks that are kept whole, resumed by whoever comes next, stopped at safe points, taken back once."""
 
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
+import openpyxl
 import pytest
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import translation
 from django.utils.translation import override
 
@@ -12,11 +14,14 @@ from members import jobs
 from members.actors import SYSTEM
 from members.identifiers import NotFound
 from members.jobs import LEASE, FileTooLarge, InputFile, JobRun, start_job, title_of, words_of
-from members.models import Job, JobErrorRow, JobFile, TimelineEntry
+from members.models import FileTaken, Job, JobErrorRow, JobFile, TimelineEntry
 from members.models.work import MOST_FILE_BYTES
+from members.services import refused_rows
 from members.services.jobs import (
     MOST_STALLS,
     JobCanNotBeUndone,
+    JobFileGone,
+    JobIsActive,
     JobIsNotStopped,
     JobIsOver,
     JobIsUndone,
@@ -25,6 +30,7 @@ from members.services.jobs import (
     forget_job_files,
     resume_jobs,
     run_job,
+    take_file,
     undo_job,
     undo_preview,
 )
@@ -364,6 +370,19 @@ class TestStopping:
         assert work(job) == "done"
         assert brands_of(job) == [1, 2, 3, 4, 5]
 
+    def test_and_going_on_is_refused_once_its_files_are_gone(self) -> None:
+        a_job_kind()
+        job = a_job(3, at=NOON)
+        cancel_job(job_id=job.pk, by=SYSTEM, at=NOON)
+        gone_at = NOON + jobs.FILES_KEPT
+        with pytest.raises(JobFileGone) as refusal:
+            continue_job(job_id=job.pk, by=SYSTEM, at=gone_at)
+        assert refusal.value.sentence().startswith("What this work needs to go on was kept until")
+        job.refresh_from_db()
+        assert job.state == Job.State.CANCELLED
+        continue_job(job_id=job.pk, by=SYSTEM, at=gone_at - timedelta(seconds=1))
+        assert work(job) == "done"
+
     def test_a_job_whose_worker_was_lost_ends_it_when_it_is_taken(self) -> None:
         a_job_kind(after_chunk=self.killer())
         job = a_job(5, at=NOON)
@@ -468,6 +487,58 @@ class TestTakingBack:
 
 @pytest.mark.django_db
 class TestFilesOfJobs:
+    def refused(self, job: Job) -> list[tuple[Any, ...]]:
+        """The sheet of refused rows, without its header."""
+        taken = take_file(job_id=job.pk, role="refused", by=actor(an_operator()), at=NOON)
+        return list(openpyxl.load_workbook(BytesIO(taken.content)).active.values)[1:]
+
+    def test_hold_the_first_refused_rows_and_say_how_many_there_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(refused_rows, "_AT_ONCE", 2)
+        a_job_kind()
+        job = a_job(6, at=NOON, bad=[1, 3, 4, 6])
+        work(job)
+        assert [row[0] for row in self.refused(job)] == [1, 3, 4, 6]
+        monkeypatch.setattr(refused_rows, "MOST_ROWS", 3)
+        rows = self.refused(job)
+        assert [row[0] for row in rows] == [1, 3, 4, "Only the first 3 of 4 refused rows stand here."]
+
+    def test_end_earlier_where_rows_are_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(refused_rows, "MOST_CHARACTERS", 20)  # "No.", "1", "Name" and "=Row 1" are 14
+        a_job_kind()
+        job = a_job(3, at=NOON, bad=[1, 2, 3])
+        work(job)
+        assert [row[0] for row in self.refused(job)] == [1, "Only the first 1 of 3 refused rows stand here."]
+
+    def test_are_made_after_the_job_was_let_go_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        a_job_kind()
+        job = a_job(1, at=NOON, bad=[1])
+        work(job)
+        outside = list(connection.savepoint_ids)
+        found: list[tuple[bool, bool]] = []
+
+        def as_sheet(job_id: int) -> bytes:
+            found.append((connection.savepoint_ids == outside, FileTaken.objects.filter(job=job_id).exists()))
+            return b"rows"
+
+        monkeypatch.setattr(refused_rows, "as_sheet", as_sheet)
+        assert take_file(job_id=job.pk, role="refused", by=SYSTEM, at=NOON).content == b"rows"
+        assert found == [(True, True)]
+
+    def test_are_not_made_while_there_may_be_more_to_refuse(self) -> None:
+        taken: list[str] = []
+
+        def take(run: JobRun, last: int) -> None:
+            if last == 4:
+                with pytest.raises(JobIsActive) as refusal:
+                    take_file(job_id=run.job.pk, role="refused", by=SYSTEM, at=NOON)
+                taken.append(refusal.value.sentence())
+
+        a_job_kind(before_chunk=take)
+        job = a_job(4, at=NOON, bad=[1])
+        assert work(job) == "done"
+        assert taken == ["This work has not ended yet. Its refused rows can be taken then."]
+        assert not FileTaken.objects.exists()
+
     def test_are_forgotten_when_their_time_is_over(self) -> None:
         a_job_kind()
         file = InputFile("in.csv", b"names")

@@ -5,9 +5,23 @@ from datetime import date, timedelta
 import pytest
 
 from members.actors import SYSTEM, Actor
-from members.models import DuplicatePair, Identity, Member, MemberPerson, Merge, Operator, OwnMembership, TimelineEntry
-from members.proposals import OwnAccount
-from members.queries import family_ids, member_by_identity, member_by_number, member_by_phone
+from members.consents import is_allowed
+from members.models import (
+    Card,
+    DuplicatePair,
+    Identity,
+    Member,
+    MemberPerson,
+    Merge,
+    Operator,
+    OwnMembership,
+    TimelineEntry,
+)
+from members.own_accounts import OwnAccount
+from members.personal_words import WordsNamePerson
+from members.queries import family_ids, member_by_card, member_by_identity, member_by_number, member_by_phone
+from members.services.cards import bind_card, make_batch
+from members.services.consents import stop_contact
 from members.services.duplicates import find_duplicates
 from members.services.merging import (
     MergeInTheWay,
@@ -92,6 +106,16 @@ class TestMerge:
             merged(kept, other)
         assert not Merge.objects.exists()
         assert Member.objects.get(pk=other.pk).merged_into_id is None
+
+    def test_and_its_end_are_refused_for_a_reason_that_names_either(self) -> None:
+        kept, other = a_person("王芳"), a_person("王方方")
+        with pytest.raises(WordsNamePerson):
+            merge_members(kept_id=kept.pk, merged_id=other.pk, reason="同 王方方", by=SYSTEM, at=AT)
+        assert not Merge.objects.exists()
+        merge = merged(kept, other)
+        with pytest.raises(WordsNamePerson):
+            unmerge_members(merge_id=merge.pk, reason="不是 王方方", by=SYSTEM, at=AT)
+        assert Member.objects.get(pk=other.pk).merged_into_id == kept.pk
 
     def test_is_refused_to_staff_whose_own_account_it_is(self) -> None:
         kept, other = a_person(), a_person()
@@ -195,3 +219,38 @@ class TestDuplicates:
         merged(one, other)
         self.pairs()
         assert DuplicatePair.objects.get().state == DuplicatePair.State.MERGED
+
+
+class TestAfterAMerge:
+    def test_the_old_card_opens_the_survivor(self) -> None:
+        kept, other = a_person(), a_person()
+        make_batch(name="Cards", prefix="6200", quantity=1, by=SYSTEM, at=AT)
+        card = Card.objects.get()
+        bind_card(member_id=other.pk, number=card.number, by=SYSTEM, at=AT)
+        merged(kept, other)
+        found = member_by_card(card.number)
+        assert found is not None
+        assert found.pk == kept.pk
+
+    def test_a_phone_of_the_merged_record_is_the_survivors_own(self) -> None:
+        kept, other = a_person(phone="+8613800138000"), a_person(phone="+8613900139000", email="a@example.com")
+        merged(kept, other)
+        change_profile(
+            member_id=kept.pk, change=ProfileChange(phone="13900139000", email="a@example.com"), by=SYSTEM, at=AT
+        )
+        assert (person(kept).phone, person(kept).email) == ("+8613900139000", "a@example.com")
+        assert (person(other).phone, person(other).email) == (None, None)
+
+    def test_a_no_in_the_old_name_is_the_survivors(self) -> None:
+        kept, other = a_person(), a_person()
+        merged(kept, other)
+        stop_contact(member_id=other.pk, way="call", by=SYSTEM, at=AT)
+        assert not is_allowed(kept.pk, "service", "sms", at=AT)
+
+    def test_the_own_no_outlives_the_merge(self) -> None:
+        kept, other = a_person(), a_person()
+        stop_contact(member_id=other.pk, way="call", by=SYSTEM, at=AT - DAY)
+        merge = merged(kept, other)
+        stop_contact(member_id=kept.pk, way="self", by=SYSTEM, at=AT)
+        taken_apart(merge)
+        assert not is_allowed(kept.pk, "service", "sms", at=AT + 2 * DAY)

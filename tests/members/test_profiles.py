@@ -17,10 +17,12 @@ from members.models import (
     MemberAttribute,
     MemberPerson,
     MemberPreference,
+    OwnMembership,
     RecruitingSource,
     Region,
     TimelineEntry,
 )
+from members.own_accounts import OwnAccount
 from members.profiles import completeness_of, details_of, regions_within
 from members.services.details import ConsentRequired, DetailInvalid, DetailUnknown
 from members.services.enrolment import InvalidBirthday, InviterUnknown, enrol_member
@@ -42,6 +44,7 @@ from members.services.profile import (
 )
 from members.services.status import ReasonMissing
 from tests.factories.api import make_channel, make_member, make_store
+from tests.factories.portal import an_operator
 
 AT = datetime(2026, 11, 20, 3, tzinfo=UTC)
 STAFF = Actor("operator", 7)
@@ -109,6 +112,44 @@ class TestIdentities:
             link_identity(member_id=member.pk, kind=Kind.EXTERNAL, issuer="shop", value=str(number), by=STAFF, at=AT)
         with pytest.raises(TooManyIdentities):
             link_identity(member_id=member.pk, kind=Kind.EXTERNAL, issuer="shop", value="x", by=STAFF, at=AT)
+
+
+class TestTheOwnAccountOfStaff:
+    """By what somebody is known decides whose orders and birthday gifts reach them."""
+
+    @pytest.fixture
+    def oneself(self, member: Member) -> Actor:
+        operator = an_operator()
+        OwnMembership.objects.create(operator=operator, member=member)
+        return Actor("operator", operator.pk)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            ProfileChange(phone="13900001111"), ProfileChange(phone=None), ProfileChange(email="a@example.com"),
+            ProfileChange(full_name="李四", birthday=date(1990, 11, 21)),
+        ],
+    )  # fmt: skip
+    def test_keeps_what_it_is_known_by(self, member: Member, oneself: Actor, change: ProfileChange) -> None:
+        MemberPerson.objects.filter(member=member).update(phone="+8613800001111")
+        with pytest.raises(OwnAccount):
+            change_profile(member_id=member.pk, change=change, by=oneself, at=AT, may_correct_birthday=True)
+        person = MemberPerson.objects.get(member=member)
+        assert (person.phone, person.email, person.birthday) == ("+8613800001111", None, None)
+        assert person.full_name == "张三"
+        change_profile(member_id=member.pk, change=change, by=STAFF, at=AT)
+
+    def test_lets_its_owner_write_the_rest(self, member: Member, oneself: Actor) -> None:
+        phone = MemberPerson.objects.get(member=member).phone
+        change = ProfileChange(full_name="李四", phone=phone, language="en")  # a form sends what is the same too
+        assert "full_name" in change_profile(member_id=member.pk, change=change, by=oneself, at=AT)
+
+    def test_gets_no_name_of_another_system(self, member: Member, oneself: Actor) -> None:
+        with pytest.raises(OwnAccount):
+            link_identity(member_id=member.pk, kind=Kind.EXTERNAL, issuer="shop", value="c1", by=oneself, at=AT)
+        assert not Identity.objects.exists()
+        other = make_member()
+        link_identity(member_id=other.pk, kind=Kind.EXTERNAL, issuer="shop", value="c1", by=oneself, at=AT)
 
 
 class TestTheBirthday:

@@ -13,6 +13,7 @@ from members.actors import SYSTEM, Actor
 from members.effects import Effect, EffectLine
 from members.identifiers import NotFound
 from members.models import Channel, LimitUsage, Operator, OwnMembership, Proposal, TimelineEntry
+from members.own_accounts import OwnAccount
 from members.proposals import (
     LIFETIME,
     ApprovedAlready,
@@ -20,7 +21,6 @@ from members.proposals import (
     MakerCanNotDecide,
     NotAllowed,
     OnlyTheMakerWithdraws,
-    OwnAccount,
     ProposalExpired,
     ProposalIsDecided,
     ProposalOutcome,

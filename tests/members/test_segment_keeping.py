@@ -9,10 +9,12 @@ import pytest
 from members import timeline
 from members.actors import SYSTEM
 from members.handlers import READER
-from members.models import Member, MemberPerson, SegmentDue, SegmentSpan, TimelineEntry
+from members.models import Job, Member, MemberPerson, SegmentDue, SegmentSpan, TimelineEntry
+from members.services import segment_jobs, segment_keeping
 from members.services.activities import record_activity
+from members.services.jobs import run_job
 from members.services.segment_keeping import begin_comparing, follow_entries, follow_time, go_on_comparing
-from members.services.segments import write_segment
+from members.services.segments import make_segment, publish_segment, write_segment
 from tests.factories.people import a_member
 from tests.factories.segments import ACTIVE, a_live_segment, members_in, run_waiting_jobs
 from tests.factories.times import SHANGHAI, at
@@ -116,6 +118,44 @@ class TestALiveSegment:
         assert (gone.left_cause, gone.left_number, gone.left_tests) == ("published", 2, 0)
         segment.refresh_from_db()
         assert (segment.state, segment.number, segment.members_count) == ("ready", 2, 1)
+
+    @pytest.mark.parametrize("moment", ["before the lock", "after the chunk"])
+    def test_written_anew_while_it_is_filled_is_filled_by_the_new_condition(
+        self, moment: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        active, frozen = a_member(), a_member(status="frozen")
+        segment = make_segment(name="Some", condition={"all": [ACTIVE]}, by=SYSTEM, at=NOON)
+        publish_segment(segment_id=segment.pk, by=SYSTEM, at=NOON)
+        frozen_only = {"all": [{**ACTIVE, "value": ["frozen"]}]}
+
+        def write_anew() -> None:
+            write_segment(segment_id=segment.pk, name="Other", note="", condition=frozen_only, by=SYSTEM, at=NOON)
+
+        set_clock, compare_range = segment_keeping._set_clock, segment_jobs.compare_range
+
+        def set_clock_late(moment: datetime) -> datetime:
+            write_anew()
+            return set_clock(moment)
+
+        def compare_and_write(**asked: Any) -> tuple[int, int]:
+            answer = compare_range(**asked)
+            write_anew()
+            return answer
+
+        with monkeypatch.context() as patched:
+            if moment == "before the lock":
+                patched.setattr(segment_keeping, "_set_clock", set_clock_late)
+            else:
+                patched.setattr(segment_jobs, "compare_range", compare_and_write)
+            old = Job.objects.get(state=Job.State.QUEUED)
+            assert run_job(job_id=old.pk, worker="old", clock=lambda: NOON) == "done"
+        segment.refresh_from_db()
+        assert (segment.state, segment.number, segment.compared_at) == ("filling", 2, None)
+        assert members_in(segment) == (set() if moment == "before the lock" else {active.pk})
+        run_waiting_jobs(NOON)
+        segment.refresh_from_db()
+        assert (segment.state, segment.members_count) == ("ready", 1)
+        assert members_in(segment) == {frozen.pk}
 
     def test_lets_go_of_those_who_were_merged_into_others(self) -> None:
         kept, merged = a_member(), a_member()

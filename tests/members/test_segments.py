@@ -14,6 +14,7 @@ from members.segment_queries import conditions_of, stays, trend
 from members.segment_templates import templates
 from members.segment_uses import Use, _finders
 from members.segment_words import why_entered, why_left
+from members.services.consents import give_consent, text_in_force, withdraw_consent
 from members.services.segment_keeping import follow_entries
 from members.services.segments import (
     FixedListHasNoCondition,
@@ -204,6 +205,19 @@ class TestAnEstimate:
         assert len(found.sample) == 2
         with translation.override("en"):
             assert found.matched.sentence() == "2 members"
+
+    def test_of_whom_is_reached_leaves_out_who_does_not_want_to_be_chosen(self) -> None:
+        members = [a_member(), a_member()]
+        text = text_in_force("marketing", NOON)
+        assert text is not None
+        for member in members:
+            give_consent(
+                member_id=member.pk, purpose="marketing", channels=["sms"], version=text.version, way="self", by=SYSTEM, at=NOON
+            )  # fmt: skip
+        assert look(parse(CONDITION), at=NOON, channels=["sms"]).reach["sms"].likely == 2
+        withdraw_consent(member_id=members[0].pk, purpose="personalisation", way="self", by=SYSTEM, at=NOON)
+        found = look(parse(CONDITION), at=NOON, channels=["sms"])
+        assert (found.matched.likely, found.reach["sms"].likely) == (2, 1)
 
     @pytest.mark.parametrize("percent", [2, 30, 90])
     def test_of_many_holds_the_truth_in_its_interval(self, percent: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,17 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from members.actors import Actor
-from members.models import ClosingReason, Closure, Member, MemberFreeze, MemberToken, Programme, TimelineEntry
+from members.models import (
+    ClosingReason,
+    Closure,
+    Member,
+    MemberFreeze,
+    MemberToken,
+    OwnMembership,
+    Programme,
+    TimelineEntry,
+)
+from members.own_accounts import OwnAccount
 from members.queries import forget_programme
 from members.services.activities import record_activity
 from members.services.closing import (
@@ -32,6 +42,7 @@ from members.services.status import (
 )
 from members.services.tokens import MemberIsClosed, MemberIsFrozen, TokenExpired, authenticate_token, issue_member_token
 from tests.factories.api import make_channel, make_member
+from tests.factories.portal import an_operator
 
 AT = datetime(2026, 11, 20, 3, tzinfo=UTC)
 UNTIL = AT + timedelta(days=7)
@@ -114,6 +125,35 @@ class TestFreezingApart:
         assert MemberFreeze.objects.get().released_at == AT + timedelta(hours=1)
         freeze(member, Act.EARN)
         assert MemberFreeze.objects.count() == 2
+
+
+class TestTheOwnAccount:
+    """An operator who is a member too: what others have stopped, others set going again."""
+
+    @pytest.fixture
+    def oneself(self, member: Member) -> Actor:
+        operator = an_operator()
+        OwnMembership.objects.create(operator=operator, member=member)
+        return Actor("operator", operator.pk)
+
+    def test_is_not_unfrozen_by_its_owner(self, member: Member, oneself: Actor) -> None:
+        freeze(member, Act.SPEND)
+        with pytest.raises(OwnAccount):
+            unfreeze_member(member_id=member.pk, reason="it is me", by=oneself, at=AT)
+        member.refresh_from_db()
+        assert member.status == Member.Status.FROZEN
+        assert MemberFreeze.objects.get().released_at is None
+        assert not TimelineEntry.objects.filter(kind="members.unfrozen.v1").exists()
+        unfreeze_member(member_id=member.pk, reason="checked", by=Actor("operator", an_operator().pk), at=AT)
+
+    def test_is_not_opened_again_by_its_owner(self, member: Member, oneself: Actor) -> None:
+        ask_to_leave(member_id=member.pk, reason="other", at_once=True, by=STAFF, at=AT)
+        with pytest.raises(OwnAccount):
+            reopen_member(member_id=member.pk, reason="it is me", by=oneself, at=AT)
+        member.refresh_from_db()
+        assert member.status == Member.Status.CLOSED
+        assert Closure.objects.get().state == Closure.State.CLOSED
+        reopen_member(member_id=member.pk, reason="came back", by=Actor("operator", an_operator().pk), at=AT)
 
 
 class TestReleasingFreezes:

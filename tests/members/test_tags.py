@@ -163,6 +163,7 @@ class TestAnAutomaticTag:
             remove_tag(member_ids=[1], tag_id=tag.pk, by=SYSTEM, at=NOON, reason="no")
         with pytest.raises(TagRuleAsksForTags):
             a_tag("other", condition=IS_VIP)
+        assert not Tag.objects.filter(code="other").exists()  # nor is it left behind as a tag by hand
         assert Tag.objects.filter(rule__isnull=False).count() == 1
 
     def test_that_is_switched_off_stays_off(self) -> None:

@@ -10,15 +10,46 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db.models import F, Max, Min, Sum
+from django.db.models import Count, F, Max, Min, Sum
 from django.urls import reverse
 
 from analytics.models import DayFigures
 from campaigns.models import Message
 from campaigns.services.messages import deliver_due_messages
+from config.demo.cases import IMPORTED
+from config.demo.desk import STOPPED
 from config.management.commands.seed_demo import MEMBERS_PER_SECOND
 from loyalty.models import TierChange, TierStanding
-from members.models import Activity, Decision, Job, JobErrorRow, Member, Operator, ParkedEntry, Proposal
+from members.models import (
+    Activity,
+    AttributeValue,
+    Behaviour,
+    Card,
+    Closure,
+    ConsentEntry,
+    ConsentState,
+    Decision,
+    DuplicatePair,
+    FileTaken,
+    HouseholdMember,
+    Job,
+    JobErrorRow,
+    Member,
+    MemberExport,
+    MemberFreeze,
+    MemberImport,
+    Merge,
+    Operator,
+    ParkedEntry,
+    PrivacyRequest,
+    Proposal,
+    RiskFinding,
+    RiskReview,
+    Segment,
+    SegmentSpan,
+    Store,
+    Tag,
+)
 from members.proposals import may_decide
 from members.queries import programme
 from members.timeline import lag
@@ -96,7 +127,7 @@ def figures_of_the_business() -> dict[str, Any]:
 
 def check_business(found: dict[str, Any], members: int) -> None:
     """Hold the business against what such a chain looks like."""
-    assert found["members"] == members
+    assert found["members"] == members + IMPORTED
     assert found["who bought"] > 0.8
     assert 4 < found["orders a member"] < 40
     assert 30 < found["money an order"] < 120
@@ -198,12 +229,60 @@ def check_hands() -> None:
     assert set(Proposal.objects.values_list("state", flat=True)) == {"waiting", "carried_out", "refused"}
     operators = list(Operator.objects.filter(is_active=True))
     waiting = list(Proposal.objects.filter(state=Proposal.State.WAITING))
-    assert len(waiting) == 3
+    assert Counter(proposal.kind for proposal in waiting) == {
+        "rewards.adjust_points": 2,
+        "rewards.adjust_batch": 1,
+        "members.import": 1,
+        "members.export_large": 1,
+        "members.tag_many": 1,
+    }
     assert max(proposal.amount for proposal in waiting) > 5_000
     for proposal in waiting:
         assert any(may_decide(proposal, operator) for operator in operators)
     assert set(Job.objects.values_list("state", flat=True)) == {"done"}
     assert JobErrorRow.objects.exists()
+
+
+def check_members() -> None:
+    """Each page of members has something to show, and something that waits."""
+    assert set(Card.objects.values_list("state", flat=True)) == set(Card.State)
+    assert AttributeValue.objects.filter(attribute__sensitivity="sensitive", agreed_at__isnull=False).exists()
+    assert HouseholdMember.objects.filter(role="child").exists()
+    assert Member.objects.filter(inviter__isnull=False).count() > Member.objects.count() / 20
+    assert not Store.objects.filter(region=None).exists()
+    said = dict(
+        ConsentState.objects.filter(is_given=True).values_list("purpose").annotate(n=Count("member", distinct=True))
+    )
+    assert said["marketing"] > said["behaviour"] > said["research"] > said["sharing"] > 0
+    assert ConsentState.objects.filter(purpose="contact", is_given=False).count() == STOPPED
+    assert set(ConsentEntry.objects.filter(purpose="marketing").values_list("text__version", flat=True)) == {1, 2}
+    assert set(Behaviour.objects.values_list("kind", flat=True)) == {"view", "search"}
+    in_use = Segment.objects.filter(state=Segment.State.READY)
+    assert in_use.filter(kind=Segment.Kind.LIVE, is_of_tag=False, members_count__gt=0).count() >= 8
+    assert in_use.filter(kind=Segment.Kind.STATIC).get().members_count > 20
+    assert Tag.objects.get(code="six_visits").rule in in_use
+    assert SegmentSpan.objects.filter(left_at__isnull=False).exists()
+    check_cases()
+
+
+def check_cases() -> None:
+    """What waits on desks: duplicates for different reasons, risks, a freeze, farewells, wishes, files in and out."""
+    pairs = DuplicatePair.objects.all()
+    told = {reason for pair in pairs.filter(state=DuplicatePair.State.OPEN) for reason in pair.evidence}
+    assert told >= {"phone", "unionid", "card", "name_birthday", "pinyin_birthday"}
+    assert pairs.filter(state=DuplicatePair.State.MERGED).count() == Merge.objects.filter(unmerged_at=None).count() == 1
+    rules = set(RiskFinding.objects.filter(review__state=RiskReview.State.WAITING).values_list("rule", flat=True))
+    assert rules >= {"orders_in_an_hour", "goods_given_back", "staff_own_account"}
+    assert MemberFreeze.objects.filter(released_at=None, stops_earning=False).exists()
+    assert set(Closure.objects.values_list("state", flat=True)) == {Closure.State.ASKED, Closure.State.TAKEN_BACK}
+    assert set(PrivacyRequest.objects.values_list("kind", "state")) == {("copy", "done"), ("erasure", "waiting")}
+    done, waiting = MemberImport.objects.order_by("created_at")
+    assert (done.rows_new, done.rows_bad, waiting.job) == (IMPORTED, 5, None)
+    assert list(MemberExport.objects.filter(job=None).values_list("is_unmasked", flat=True)) == [False]
+    full = MemberExport.objects.get(is_unmasked=True)
+    assert full.proposal is not None
+    assert full.proposal.maker != full.proposal.first_checker
+    assert FileTaken.objects.filter(job=full.job).exists()
 
 
 def check_books() -> None:
@@ -248,12 +327,13 @@ def test_five_thousand_members(committed_db: str, record_result: Callable[[str, 
     check_days()
     check_points()
     check_hands()
+    check_members()
     check_books()
     assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
     about = set(Message.objects.values_list("template__occasion", flat=True))
     assert about == {"points_expiring"}  # of its past the demo writes to nobody
     accounts = Operator.objects.filter(is_active=True)
-    assert accounts.count() == 9
+    assert accounts.count() == 10
     home = signed_in("marketing", language="zh-hans").get(reverse("admin:index"))
     people = signed_in("service", language="zh-hans").get(reverse("admin:members_member_changelist"))
     assert home.status_code == people.status_code == 200
@@ -272,6 +352,6 @@ def test_says_honestly_how_long_more_members_take(
         f"{seconds:.0f} s, {cpu:.0f} s of them CPU of the command: {rate:.0f} members a second; seed_demo reckons with {MEMBERS_PER_SECOND}. "
         f"Load average {os.getloadavg()[0]:.1f}.",
     )
-    assert Member.objects.count() == members
+    assert Member.objects.count() == members + IMPORTED
     assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
     assert 0.5 < rate * busy() / MEMBERS_PER_SECOND < 3

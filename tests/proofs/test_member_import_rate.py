@@ -76,7 +76,7 @@ def test_a_million_members_come_in_within_bounded_memory(
 ) -> None:
     rows = int(os.environ.get("PROOF_MEMBERS", "1000000"))
     script = f"""
-import django; django.setup()
+import resource, django; django.setup()
 from tests.proofs.test_member_import_rate import brought_in
 check, load, cpu, done = brought_in({rows})
 assert done.job.ok == {rows}, done.job

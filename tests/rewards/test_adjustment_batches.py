@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 from io import BytesIO
+from time import process_time
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from django.utils.translation import override
@@ -10,7 +12,9 @@ from openpyxl import Workbook, load_workbook
 
 from members.jobs import JobRun, title_of, words_of
 from members.models import Job, JobErrorRow, LimitUsage, Member, Operator, OwnMembership, Proposal, TimelineEntry
-from members.proposals import OwnAccount, approve, refuse, sentence_of
+from members.own_accounts import OwnAccount
+from members.proposals import approve, refuse, sentence_of
+from members.queries import programme
 from members.refusals import Refusal
 from members.services.jobs import run_job, undo_job, undo_preview
 from rewards.models import Adjustment, AdjustmentBatch, AdjustmentBatchError, AdjustmentBatchRow, LedgerTransaction, Lot
@@ -98,6 +102,18 @@ class TestReadingAList:
         stream = BytesIO()
         book.save(stream)
         assert read(stream.getvalue(), name="名单.xlsx").rows_good == 1
+
+    def test_refuses_a_workbook_of_tags_that_are_never_closed_at_once(self) -> None:
+        stream, hostile = BytesIO(), BytesIO()
+        Workbook().save(stream)
+        with ZipFile(stream) as whole, ZipFile(hostile, "w", ZIP_DEFLATED) as package:
+            for name in whole.namelist():
+                package.writestr(name, b"<c " * 66_000 if "sheet1" in name else whole.read(name))
+        began = process_time()
+        with pytest.raises(BatchFileUnreadable):
+            read(hostile.getvalue(), name="list.xlsx")
+        assert process_time() - began < 2
+        assert not AdjustmentBatch.objects.exists()
 
     def test_says_of_each_bad_row_why(self) -> None:
         member, frozen, closed = a_member(), a_member(status="frozen"), a_member(status="closed")
@@ -228,7 +244,10 @@ class TestCarryingOut:
         job = carried_out(batch)
         with override(language):
             assert "44" in title_of(job)
-            assert "list.csv" in sentence_of(Proposal.objects.get())
+            # The file's own name may be a person's, and what was proposed is kept for ever.
+            sentence = sentence_of(Proposal.objects.get())
+            assert f"{batch.created_at.astimezone(programme().tz):%Y-%m-%d %H:%M}.csv" in sentence
+            assert "list" not in sentence.replace("the list", "")
 
 
 @pytest.mark.django_db(transaction=False)

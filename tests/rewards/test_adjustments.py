@@ -12,10 +12,10 @@ from django.utils.translation import override
 from members import proposals
 from members.admin.timeline import tell
 from members.models import LimitUsage, Member, Operator, OwnMembership, Proposal, TimelineEntry
+from members.own_accounts import OwnAccount
 from members.proposals import (
     MakerCanNotDecide,
     NotAllowed,
-    OwnAccount,
     ProposalOutcome,
     approve,
     effect_now,

@@ -11,6 +11,7 @@ from members import proposals
 from members.actors import SYSTEM, Actor
 from members.jobs import kinds
 from members.models import Job, Member, Operator, OperatorLimit, OwnMembership, Proposal, TimelineEntry
+from members.own_accounts import OwnAccount
 from members.services.jobs import run_job
 from rewards import ending
 from rewards.ledger import currency_id
@@ -157,7 +158,7 @@ class TestExtension:
         operator, member = a_supervisor(), holder(100, until="2026-03-31")
         OwnMembership.objects.create(operator=operator, member=member)
         before = dump()
-        with pytest.raises(proposals.OwnAccount):
+        with pytest.raises(OwnAccount):
             extend(a_wish(lot_id=Lot.objects.get().pk, member_id=member.pk if is_named else None), operator)
         assert dump() == before
 

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import json
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -366,6 +367,14 @@ class TestReadRowsOfWorkbooks:
         path = self._with_sheet(book(tmp_path, ["a"], [1]), lambda xml: xml.replace(b'r="A2"', b"r = 'XFD1048576'"))
         with pytest.raises(TableError, match="column 16384"):
             read_rows(path)
+
+    @pytest.mark.parametrize("tag", [b"<c ", b"<row r ", b"<x:c a=1 "])
+    def test_looks_at_tags_that_are_never_closed_once(self, tmp_path: Path, tag: bytes) -> None:
+        path = self._with_sheet(book(tmp_path, ["a"], [1]), lambda xml: tag * (200_000 // len(tag)))
+        began = time.process_time()
+        with suppress(TableError):
+            list(read_rows(path))
+        assert time.process_time() - began < 2
 
     def test_refuses_a_workbook_that_unpacks_to_more_than_it_says(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

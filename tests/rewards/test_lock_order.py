@@ -15,13 +15,17 @@ from members.actors import SYSTEM
 from members.models import Member
 from members.services.activities import record_activity
 from rewards import ledger
-from rewards.models import BudgetSlice, CapCounter, EarnRule, PointsAccount, PointsCurrency
+from rewards.models import BudgetSlice, CapCounter, EarnRule, PointsAccount, PointsCurrency, Voucher
+from rewards.services import privacy
 from rewards.services.behaviours import award_activities
 from rewards.services.expiry import expire_due_lots
 from rewards.services.extensions import extend_points
 from rewards.services.holds import spend_on_order
 from rewards.services.purchases import record_purchase
+from rewards.services.redemptions import redeem_reward
 from rewards.services.returns import record_return
+from rewards.services.vouchers import VoucherExpired, use_voucher
+from tests.factories.catalogue import a_reward
 from tests.factories.histories import give_points
 from tests.factories.orders import NOON, a_return, an_order
 from tests.factories.people import TILL, a_member
@@ -171,3 +175,44 @@ class TestExtension:
             lambda: ledger.lock_account(member_id=high.pk),
             extend,
         )
+
+
+class TestErasure:
+    """The erasure of a person meets …"""
+
+    def erase(self, *members: Member) -> None:
+        with transaction.atomic():
+            list(Member.objects.select_for_update(no_key=True).filter(pk__in=[one.pk for one in members]))
+            for one in members:
+                privacy.erase(one.pk, SYSTEM, NOON + DAY)
+
+    def test_the_use_of_a_voucher(self, committed_db: str) -> None:
+        member = a_member()
+        give_points(member, 100, moment=NOON)
+        code = redeem_reward(member_id=member.pk, reward_id=a_reward(30).pk, request_id="1", by=TILL, at=NOON).code
+
+        def use() -> None:
+            with pytest.raises(VoucherExpired):
+                use_voucher(
+                    code=code, store_id=None, external_order_no="A1", spend_amount=None, by=TILL, at=NOON + DAY
+                )  # fmt: skip
+
+        meet(
+            lambda: list(Member.objects.select_for_update(no_key=True).filter(pk=member.pk)),
+            lambda: privacy.erase(member.pk, SYSTEM, NOON + DAY),
+            use,
+        )
+        assert Voucher.objects.get().state == Voucher.State.EXPIRED
+
+    def test_what_locks_accounts_in_the_order_of_currencies(self, coins: PointsCurrency) -> None:
+        kept, other = a_member(), a_member()
+        for one in (kept, other):
+            give_points(one, 10, moment=NOON)
+            give_coins(one, coins, 10)
+        Member.objects.filter(pk=other.pk).update(merged_into=kept)
+        meet(
+            lambda: ledger.lock_account(member_id=other.pk),
+            lambda: ledger.lock_account(member_id=kept.pk, currency=coins.pk),
+            lambda: self.erase(kept, other),
+        )
+        assert not PointsAccount.objects.exclude(available=0).exists()

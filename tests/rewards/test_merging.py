@@ -3,15 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from loyalty.queries import standing_of
-from members.models import Member, Merge
+from members.actors import SYSTEM
+from members.models import Member, Merge, Proposal
 from members.services.activities import record_activity
 from members.services.merging import MergeInTheWay, UnmergeInTheWay
 from rewards import ledger
+from rewards.expiring import PURCHASE, Policy, PolicyKind
 from rewards.models import LedgerTransaction, Lot, PointsAccount, Purchase, Voucher
 from rewards.services.behaviours import award_activities
 from rewards.services.bulk import post_history
+from rewards.services.corrections import LEAVE, correct, correction_of
+from rewards.services.deadlines import _last_activity
 from rewards.services.holds import give_hold_back, hold_points, spend_on_order
 from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import RewardLimitReached, redeem_reward
@@ -47,6 +52,14 @@ class TestMerge:
         assert sorted(after.values_list("remaining", "expires_at", "origin"), key=str) == sorted(before, key=str)
         assert [balance.available for balance in balances(kept, other, at=AT)] == [157, 0]
         nothing_is_wrong(AT)
+
+    def test_and_its_end_write_no_free_words_into_the_ledger(self) -> None:
+        kept, other = a_person(), a_person()
+        bought(other)
+        taken_apart(merged(kept, other, at=AT), at=AT + DAY)
+        posted = LedgerTransaction.objects.filter(kind=LedgerTransaction.Kind.MERGE)
+        assert set(posted.values_list("reason", flat=True)) == {"merge"}
+        assert posted.count() == 2
 
     def test_leaves_rows_with_their_member_and_lets_them_count_as_one(self) -> None:
         kept, other = a_person(), a_person()
@@ -265,3 +278,49 @@ class TestUnmerge:
         taken_apart(inner, at=AT + 3 * DAY)
         assert [one.available for one in balances(first, second, third, at=AT + 3 * DAY)] == [0, 0, 20]
         nothing_is_wrong(AT + 3 * DAY)
+
+    def test_waits_for_whoever_was_merged_into_the_same_member_later(self) -> None:
+        first, second, third = a_person(), a_person(), a_person()
+        bought(second, "1500.00")
+        tiers = [standing_of(one.pk, AT).tier for one in (first, second, third)]
+        earlier, later = merged(first, second, at=AT), merged(first, third, at=AT)
+        with pytest.raises(UnmergeInTheWay):
+            taken_apart(earlier, at=AT + DAY)
+        assert Merge.objects.get(pk=earlier.pk).unmerged_at is None
+        taken_apart(later, at=AT + DAY)
+        taken_apart(earlier, at=AT + DAY)
+        assert [standing_of(one.pk, AT + DAY).tier for one in (first, second, third)] == tiers
+        nothing_is_wrong(AT + DAY)
+
+
+class TestCorrectionsOfAMergedMember:
+    def test_find_the_points_with_the_survivor(self) -> None:
+        kept, other = a_person(), a_person()
+        give_points(kept, 5, moment=NOON)
+        give_points(other, 100, moment=NOON)
+        origin = LedgerTransaction.objects.get(member=other)
+        merged(kept, other, at=AT)
+        found = correction_of(transaction_id=origin.pk, at=AT)
+        assert (found.points, found.own, found.spent, found.others) == (100, 100, 0, 5)
+        with transaction.atomic():
+            correct(transaction_id=origin.pk, choice=LEAVE, by=SYSTEM, at=AT, reason="wrong", proposal=Proposal())
+        assert [one.available for one in balances(kept, other, at=AT)] == [5, 0]
+        nothing_is_wrong(AT)
+
+
+class TestInactivityOfAMergedMember:
+    def test_counts_what_was_told_in_the_old_name(self) -> None:
+        kept, other = a_person(), a_person()
+        bought(kept)
+        merged(kept, other, at=AT)
+        late = bought(other, days=30)
+        policy = Policy(1, None, PolicyKind.INACTIVITY, NOON, number=12, events=frozenset({PURCHASE}))
+        assert _last_activity([kept.pk], policy) == {kept.pk: late.ordered_at}
+
+    def test_ends_no_points_that_had_no_such_end(self) -> None:
+        kept, other = a_person(), a_person()
+        for one in (kept, other):
+            give_points(one, 10, moment=NOON)
+        PointsAccount.objects.filter(member=other).update(deadline_at=AT + DAY)
+        merged(kept, other, at=AT)
+        assert PointsAccount.objects.get(member=kept).deadline_at is None

@@ -21,11 +21,11 @@ from members.models import (
     Store,
     TimelineEntry,
 )
+from members.own_accounts import OwnAccount
 from members.risk import Found, signals
 from members.services.risk import (
     OPENED,
     RELEASED,
-    OwnAccountUnderReview,
     ReviewIsDecided,
     freeze_under_review,
     open_reviews,
@@ -229,7 +229,7 @@ class TestReviews:
     ) -> None:
         OwnMembership.objects.create(operator=Operator.objects.latest("pk"), member=member)
         for decide in (self.release, self.freeze):
-            with pytest.raises(OwnAccountUnderReview):
+            with pytest.raises(OwnAccount):
                 decide(review, staff)
         self.release(review, Actor("operator", an_operator("service supervisor").pk))
 

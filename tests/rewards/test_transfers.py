@@ -10,7 +10,8 @@ from django.utils.translation import override
 from members.actors import SYSTEM
 from members.admin.timeline import tell
 from members.models import Member, Operator, OwnMembership, Proposal, TimelineEntry
-from members.proposals import OwnAccount, ProposalOutcome, RequestUsedAgain, approve, sentence_of
+from members.own_accounts import OwnAccount
+from members.proposals import ProposalOutcome, RequestUsedAgain, approve, sentence_of
 from members.queries import MemberNotFound
 from members.refusals import Refusal
 from members.services.profile import ProfileChange, change_profile

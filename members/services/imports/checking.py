@@ -18,6 +18,8 @@ from members.copying import copy_rows
 from members.identifiers import NotFound
 from members.jobs import JobKind, JobRun, register_kind, start_job
 from members.models import Job, MemberImport, MemberImportRow, Proposal
+from members.personal_words import lasting_file_name
+from members.queries import programme
 from members.services.imports.fields import checked_fields, remember
 from members.services.imports.files import opened
 from members.services.imports.matching import Unusable, recognise, refuse_repeated
@@ -72,7 +74,7 @@ def check_import(*, import_id: int, fields: Mapping[str, str], choices: Choices,
         chosen = checked_fields(member_import.columns, fields)
         if by.id is not None:
             remember(columns=member_import.columns, fields=chosen, choices=choices.stored(), operator_id=by.id, at=at)
-        params = {"import": member_import.pk, "file": member_import.file_name}
+        params = {"import": member_import.pk, "file": lasting_name(member_import)}
         job = start_job(kind=CHECK, title_params=params, params={"import": member_import.pk}, total=0, by=by, at=at)
         MemberImport.objects.filter(pk=member_import.pk).update(
             fields=chosen, on_known=choices.on_known, issuer=choices.issuer, channel=choices.channel_id,
@@ -88,6 +90,11 @@ def locked_import(import_id: int) -> MemberImport:
     if found is None:
         raise NotFound
     return found
+
+
+def lasting_name(member_import: MemberImport) -> str:
+    """Return what the file is called where words are kept for ever: its own name may be a person's."""
+    return lasting_file_name(member_import.file_name, member_import.created_at.astimezone(programme().tz))
 
 
 def is_under_way(member_import: MemberImport) -> bool:

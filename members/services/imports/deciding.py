@@ -14,7 +14,7 @@ from members.effects import Effect, EffectLine
 from members.figures import grouped
 from members.models import MemberImport, Proposal
 from members.opening_balances import opening_balances
-from members.services.imports.checking import PERMISSION, is_under_way, locked_import
+from members.services.imports.checking import PERMISSION, is_under_way, lasting_name, locked_import
 from members.services.imports.loading import run_load
 from members.services.imports.refusals import (
     ImportFileGone,
@@ -52,7 +52,7 @@ def propose_import(
         if not _rows_to_do(member_import):
             raise ImportHasNothingToDo
         params = {
-            "import": member_import.pk, "file": member_import.file_name, "new": member_import.rows_new,
+            "import": member_import.pk, "file": lasting_name(member_import), "new": member_import.rows_new,
             "known": member_import.rows_known, "on_known": member_import.on_known, "points": member_import.points_total,
         }  # fmt: skip
         outcome = proposals.propose(kind=IMPORT, params=params, reason=reason, by=by, at=at, request_id=request_id)

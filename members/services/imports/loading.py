@@ -1,11 +1,11 @@
 """The job that brings the members of a checked file in, chunk by chunk. Nothing is doubled when it begins again.
 
 Members are made, or those we know are changed as the import says; their balances are posted; the row keeps what became of
-it. Whoever joined between the check and now is recognised again.
+it. Whoever joined between the check and now is recognised again, and what belongs to somebody else by now is refused.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, time
 from typing import Any, Final
 
@@ -14,25 +14,27 @@ from django.db import IntegrityError, connection
 from members import timeline
 from members.actors import Actor
 from members.jobs import JobRun
-from members.models import Member, MemberImport, MemberImportRow, MemberPerson
+from members.models import Identity, Member, MemberImport, MemberImportRow, MemberPerson
 from members.names import search_keys
 from members.opening_balances import Opening, opening_balances
 from members.queries import programme
 from members.services.bulk_enrolment import NewMember, enrol_many
 from members.services.imports.checking import tell_unusable
-from members.services.imports.matching import HAS_LEFT, Unusable, recognise, refuse_repeated
-from members.services.imports.undoing import KEPT_AFTER
+from members.services.imports.matching import HAS_LEFT, TAKEN, Unusable, owners_of, recognise, refuse_repeated
+from members.services.imports.refusals import ImportFileGone
+from members.services.imports.undoing import IDENTITY_LINKED, KEPT_AFTER, PROFILE_CHANGED
 
 _CHUNK: Final = 1_000
 _MOST_TRIES: Final = 5
 _PERSONAL: Final = ("full_name", "phone", "email", "birthday")
 _OF_MEMBER: Final = ("language", "home_store_id")
+_OF_ONE_MEMBER_ONLY: Final = ("phone", "email")
 
 State = MemberImportRow.State
 
 
 def run_load(run: JobRun) -> None:
-    """Bring in the good rows of an import, in the order of the file."""
+    """Bring in the good rows of an import, in the order of the file. Raises `ImportFileGone` once they are not kept any more."""
     member_import = MemberImport.objects.get(pk=run.params["import"])
     tries = 0
     while True:
@@ -52,6 +54,8 @@ def run_load(run: JobRun) -> None:
 
 def _load_chunk(run: JobRun, member_import: MemberImport, at: datetime) -> bool:
     """Load the rows after the cursor; return whether there were none left, and the end of the import was written."""
+    if member_import.expires_at <= at and run.job.done < run.total:
+        raise ImportFileGone  # some of the rows may be deleted already, and would seem to be done
     after = run.cursor.get("row", 0)
     waiting = MemberImportRow.objects.filter(
         member_import=member_import, number__gt=after, state__in=[State.NEW, State.KNOWN]
@@ -61,14 +65,14 @@ def _load_chunk(run: JobRun, member_import: MemberImport, at: datetime) -> bool:
         MemberImport.objects.filter(pk=member_import.pk).update(expires_at=at + KEPT_AFTER)
         return True
     first, last = numbers[0], numbers[-1]
-    joined_since, unusable = recognise(member_import, first, last)
-    if joined_since:
+    others_now, unusable = recognise(member_import, first, last)
+    if others_now:
         unusable += refuse_repeated(member_import, first, last)
     rows = list(waiting.filter(number__range=(first, last)))
     by = Actor("import", member_import.pk)
     made = _make(member_import, [row for row in rows if row.state == State.NEW], by, at)
     changed, refused = _change(member_import, [row for row in rows if row.state == State.KNOWN], by, at)
-    _open_balances(member_import, [*made, *changed], by, at)
+    _keep_as_changed(changed, _open_balances(member_import, [*made, *changed], by, at))
     tell_unusable(run, member_import, [*unusable, *refused])
     failed = len(unusable) + len(refused)
     run.advance(ok=len(rows) - len(refused), failed=failed, cursor={"row": last})
@@ -125,8 +129,11 @@ def _change(
             continue
         person = people.get(member.pk) or MemberPerson(member=member)
         row.before = _wanted(member_import, row, member, person)
-        row.state = State.CHANGED if row.before else State.LEFT
         changed.append(row)
+    refused += _refuse_taken(member_import, changed)
+    changed = [row for row in changed if row.state != State.BAD]
+    for row in changed:
+        row.state = State.CHANGED if row.before else State.LEFT
     _apply([row for row in changed if row.before], members, people)
     linked = _link(member_import, changed, at)
     for row in changed:
@@ -134,14 +141,42 @@ def _change(
             row.before = {**(row.before or {}), "identity": [None, row.external_id]}
             row.state = State.CHANGED
     _write_states(rows)
-    timeline.record_many(
-        timeline.NewEntry(
-            "members.profile_changed.v1", row.member_id, at, by, {"fields": sorted({*row.before} - {"identity"})}
-        )
-        for row in changed
-        if row.before and {*row.before} != {"identity"}
-    )
+    timeline.record_many(_told(member_import, changed, linked, by, at))
     return changed, refused
+
+
+def _told(
+    member_import: MemberImport, rows: Sequence[MemberImportRow], linked: Collection[int], by: Actor, at: datetime
+) -> Iterator[timeline.NewEntry]:
+    """Yield what the timeline is told of members who were changed."""
+    identity = {"identity_kind": str(Identity.Kind.EXTERNAL), "issuer": member_import.issuer}
+    for row in rows:
+        fields = sorted({*(row.before or {})} - {"identity"})
+        if fields:
+            yield timeline.NewEntry(PROFILE_CHANGED, row.member_id, at, by, {"fields": fields})
+        if row.member_id in linked:
+            yield timeline.NewEntry(IDENTITY_LINKED, row.member_id, at, by, identity)
+
+
+def _refuse_taken(member_import: MemberImport, rows: Sequence[MemberImportRow]) -> list[Unusable]:
+    """Mark rows bad whose phone or e-mail address somebody else has by now; return them.
+
+    What one has who was merged into the member of the row leads to that member already: it stays where it is.
+    """
+    told = [row.before[name][1] for row in rows for name in _OF_ONE_MEMBER_ONLY if row.before and name in row.before]
+    owners = owners_of(member_import, told) if told else {}
+    refused: list[Unusable] = []
+    for row in rows:
+        for name in _OF_ONE_MEMBER_ONLY:
+            owner = owners.get(str(getattr(row, name)).lower()) if row.before and name in row.before else None
+            if row.before is None or owner is None or owner.pk == row.member_id:
+                continue
+            if owner.merged_into_id == row.member_id:
+                row.before = {key: pair for key, pair in row.before.items() if key != name} or None
+                continue
+            row.state, row.member_id, row.before = State.BAD, None, None
+            refused.append(Unusable(row.number, row.cells, TAKEN, {"members": owner.member_no}))
+    return refused
 
 
 def _wanted(
@@ -225,12 +260,12 @@ def _link(member_import: MemberImport, rows: Sequence[MemberImportRow], at: date
         return {row[0] for row in cursor.fetchall()}
 
 
-def _open_balances(member_import: MemberImport, rows: Sequence[MemberImportRow], by: Actor, at: datetime) -> None:
-    """Post the balances that members bring along, once for each member and system."""
+def _open_balances(member_import: MemberImport, rows: Sequence[MemberImportRow], by: Actor, at: datetime) -> set[int]:
+    """Post the balances that members bring along, once for each member and system; return the members who got one."""
     balances = opening_balances()
     with_points = [row for row in rows if row.points and row.member_id is not None]
     if balances is None or not with_points:
-        return
+        return set()
     standing = balances.standing(member_import.issuer, [row.member_id for row in with_points if row.member_id])
     openings = [
         Opening(row.member_id, row.points, opening_key(member_import.pk, row.number))
@@ -239,6 +274,16 @@ def _open_balances(member_import: MemberImport, rows: Sequence[MemberImportRow],
     ]
     if openings:
         balances.post(member_import.issuer, openings, by, at)
+    return {opening.member_id for opening in openings}
+
+
+def _keep_as_changed(rows: Sequence[MemberImportRow], with_balance: Collection[int]) -> None:
+    """Keep rows that changed nothing but the balance as changed, so that it can be taken back."""
+    late = [row for row in rows if row.state == State.LEFT and row.member_id in with_balance]
+    for row in late:
+        row.state = State.CHANGED
+    if late:
+        _write_states(late)
 
 
 def opening_key(import_id: int, number: int) -> str:

@@ -23,6 +23,7 @@ REPEATED: Final[dict[str, Promise]] = {
 }
 DISAGREES: Final = _("Phone, e-mail address and number of this row belong to different members here: %(members)s.")
 HAS_LEFT: Final = _("Member %(member)s, whom this row means, has left.")
+TAKEN: Final = _("Phone, e-mail address or number of this row belong to another member now: %(members)s.")
 
 State = MemberImportRow.State
 
@@ -59,8 +60,13 @@ class _Row:
 
 
 def recognise(member_import: MemberImport, first: int, last: int) -> tuple[int, list[Unusable]]:
-    """Mark those new rows of a span whose person we know; return how many, and those that can not be used: they are bad."""
-    rows = _span(member_import, first, last, [State.NEW])
+    """Look whom the rows of a span mean now; return how many mean another one than before, and those that can not be used.
+
+    New rows whose person we know become known. Known rows go on meaning whom they meant (of a merged one the survivor),
+    even if nothing names that member any more; where something names somebody else by now, they are bad.
+    """
+    rows = _span(member_import, first, last, [State.NEW, State.KNOWN])
+    before = {row.id: row.names["member"] for row in rows if row.names["member"] is not None}
     found: dict[int, set[int]] = {}
     for what, statement in _BY_VALUE.items():
         members: dict[Any, set[int]] = {}
@@ -69,19 +75,22 @@ def recognise(member_import: MemberImport, first: int, last: int) -> tuple[int, 
         for row in rows:
             if ids := members.get(row.names[what]):
                 found.setdefault(row.id, set()).update(ids)
+    for row_id, member_id in before.items():
+        found.setdefault(row_id, set()).add(member_id)
     people = _survivors({member_id for ids in found.values() for member_id in ids})
     known: dict[int, int] = {}
     reasons: dict[int, tuple[Promise, dict[str, Any]]] = {}
     for row_id, ids in found.items():
         meant = {people[member_id] for member_id in ids}
         if len(meant) > 1:
-            numbers = ", ".join(sorted(member.member_no for member in meant))
-            reasons[row_id] = (DISAGREES, {"members": numbers})
+            others = meant - {people[before[row_id]]} if row_id in before else meant
+            numbers = ", ".join(sorted(member.member_no for member in others))
+            reasons[row_id] = (TAKEN if row_id in before else DISAGREES, {"members": numbers})
             continue
         member = meant.pop()
         if member.status == Member.Status.CLOSED:
             reasons[row_id] = (HAS_LEFT, {"member": member.member_no})
-        else:
+        elif member.pk != before.get(row_id):
             known[row_id] = member.pk
     if known:
         with connection.cursor() as cursor:
@@ -104,6 +113,14 @@ def refuse_repeated(member_import: MemberImport, first: int, last: int) -> list[
             if earlier < row.number and row.id not in reasons:
                 reasons[row.id] = (REPEATED[what], {"earlier": earlier})
     return _marked_bad(reasons)
+
+
+def owners_of(member_import: MemberImport, values: Iterable[str]) -> dict[str, Member]:
+    """Return whose these phones and e-mail addresses are now, by value; addresses in small letters."""
+    wanted = {value.lower() for value in values}
+    found = [pair for what in ("phone", "email") for pair in _asked(_BY_VALUE[what], member_import, wanted)]
+    members = Member.objects.in_bulk([member_id for _value, member_id in found])
+    return {value: members[member_id] for value, member_id in found}
 
 
 def _span(member_import: MemberImport, first: int, last: int, states: Collection[str]) -> list[_Row]:

@@ -49,7 +49,9 @@ def report_of(member_import: MemberImport) -> Report:
             ErrorSort(words_of(sort["reason"], examples[sort["first"]].reason_params), sort["rows"]) for sort in sorts
         ),
         tuple(
-            BadLine(row.number, [str(value) for _name, value in row.cells], words_of(row.reason, row.reason_params))
+            BadLine(
+                row.number, [str(value) for _name, value in row.cells if value], words_of(row.reason, row.reason_params)
+            )
             for row in errors.order_by("number")[:FIRST_ERRORS]
         ),
     )

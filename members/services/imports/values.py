@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from members.figures import grouped
 from members.models import MemberImport, Store
 from members.names import clean_name
 from members.phones import InvalidPhone, parse_phone
@@ -182,9 +183,9 @@ class RowReader:
         plain = unicodedata.normalize("NFKC", text).replace(",", "")
         whole, _mark, rest = plain.partition(".")
         if not (whole.isascii() and whole.isdigit() and not rest.strip("0")) or len(whole) > len(str(MOST_POINTS)):
-            raise self._refused(BAD_POINTS, POINTS, text, most=MOST_POINTS)
+            raise self._refused(BAD_POINTS, POINTS, text, most=grouped(MOST_POINTS))
         if int(whole) > MOST_POINTS:
-            raise self._refused(BAD_POINTS, POINTS, text, most=MOST_POINTS)
+            raise self._refused(BAD_POINTS, POINTS, text, most=grouped(MOST_POINTS))
         return int(whole)
 
 

@@ -73,7 +73,9 @@ BEGIN
     INSERT INTO rewards_lotmove (entry_id, lot_id, d_remaining, d_held)
         SELECT v_out, l.id, -l.remaining, 0 FROM rewards_lot l WHERE l.id = ANY (v_lots);
     v_in := ledger_write_entry(v_to.id, v_transaction, 17::smallint, p_source, p_key,
-        v_available, v_pending, 0, v_debt, 6::smallint, p_at, v_from.deadline_at);
+        v_available, v_pending, 0, v_debt, 6::smallint, p_at,
+        -- Whose points had no end by inactivity is not given the other's; follow_policies sets it, if any.
+        CASE WHEN v_to.deadline_at IS NOT NULL THEN v_from.deadline_at END);
     WITH made AS (
         INSERT INTO rewards_lot (account_id, member_id, transaction_id, origin_lot_id, credit_id, owner_id, amount, remaining, state,
             available_at, expires_at, origin)

@@ -1,0 +1,185 @@
+"""Which test shows which control and which duty of privacy. A test that is renamed or gone is missed here."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What is promised → the tests that show it, as file::class::test or file::test.
+SHOWN_BY: dict[str, list[str]] = {
+    "3 default deny: every view names who may call it": [
+        "tests/config/test_rest.py::TestEveryAddress::test_names_who_may_call_it",
+        "tests/config/test_rest.py::TestEveryAddress::test_a_view_that_names_nobody_answers_nobody",
+        "tests/contracts/test_urls.py::TestEveryAddress::test_refuses_visitors_by_every_method",
+        "tests/contracts/test_urls.py::TestEveryAddress::test_of_the_portal_refuses_staff_without_a_role",
+        "tests/contracts/test_urls.py::TestEveryAddress::test_of_the_api_does_not_take_a_staff_session",
+        "tests/contracts/test_admin.py::TestLists::test_and_forms_are_refused_to_visitors_and_to_staff_without_a_role",
+    ],
+    "4 who makes a change does not approve it": [
+        "tests/members/test_proposals.py::TestApproving::test_is_not_for_the_maker",
+        "tests/members/test_proposals.py::TestTheDatabase::test_refuses_a_row_that_was_approved_by_its_maker",
+        "tests/members/test_proposals.py::TestTheDatabase::test_itself_refuses_that_the_second_pair_of_eyes_is_missing",
+        "tests/members/test_exports.py::TestALargeOrUnmaskedList::test_unmasked_waits_however_short_it_is_and_is_decided_by_somebody_else",
+        "tests/members/test_imports.py::TestAnImport::test_always_waits_for_a_second_person",
+        "tests/members/test_tag_batches.py::TestATagForAList::test_waits_for_a_colleague_and_is_put_on_in_chunks",
+    ],
+    "4 a second approver above a line": [
+        "tests/members/test_proposals.py::TestApproving::test_by_two_carries_it_out_with_the_second",
+        "tests/members/test_imports.py::TestAnImport::test_with_large_balances_waits_for_two",
+        "tests/members/test_proposal_races.py::TestOneProposal::test_that_needs_two_gets_two_different_people",
+    ],
+    "4 an approval of what has changed since is void": [
+        "tests/members/test_proposals.py::TestTheEffect::test_that_changed_is_not_approved_unseen",
+        "tests/members/test_proposals.py::TestTheDatabase::test_keeps_what_was_proposed_as_it_was",
+        "tests/members/test_approvals.py::TestApprovingTogether::test_leaves_what_would_change_something_else_now",
+        "tests/members/test_imports.py::TestACheck::test_can_be_repeated_with_another_mapping_until_it_is_proposed",
+    ],
+    "4 nobody changes or approves what concerns their own account": [
+        "tests/members/test_proposals.py::TestProposing::test_for_the_own_account_is_refused",
+        "tests/members/test_proposals.py::TestApproving::test_of_what_concerns_the_own_account_is_refused",
+        "tests/members/test_merging.py::TestMerge::test_is_refused_to_staff_whose_own_account_it_is",
+        "tests/rewards/test_risk.py::TestReviews::test_of_the_own_account_are_decided_by_a_colleague",
+    ],
+    "14 a second step, and guessing locks": [
+        "tests/config/test_sign_in.py::TestSignInPages::test_ask_for_digits_before_anybody_is_in",
+        "tests/config/test_sign_in.py::TestPolicy::test_makes_leading_roles_set_it_up_before_they_get_in",
+        "tests/config/test_sign_in.py::TestLockOut::test_refuses_the_right_password_too_and_ends",
+    ],
+    "14 sessions end with the next click when somebody is disabled, and by themselves": [
+        "tests/config/test_sign_in.py::TestSessions::test_end_with_the_next_click_when_an_operator_is_disabled",
+        "tests/config/test_sign_in.py::TestSessions::test_stay_ended_when_the_operator_is_enabled_again",
+        "tests/config/test_sign_in.py::TestSessions::test_last_a_working_day",
+    ],
+    "14 the networks from which staff may work": [
+        "tests/config/test_networks.py::TestNetworksOfStaff::test_keep_out_everybody_else",
+        "tests/config/test_networks.py::TestNetworksOfStaff::test_hold_for_the_sign_in_page_and_for_who_is_signed_in",
+    ],
+    "20 whatever leaves as a table runs nothing": [
+        "tests/contracts/test_files_out.py::TestWhateverLeaves::test_is_written_by_a_module_that_is_known",
+        "tests/contracts/test_files_out.py::TestWhateverLeaves::test_runs_nothing",
+        "tests/members/test_exports.py::TestASmallMaskedList::test_escapes_what_a_spreadsheet_would_run",
+        "tests/members/test_erasure.py::TestACopy::test_computes_nothing_in_a_spreadsheet",
+        "tests/rewards/test_close_files.py::TestTheWorkbook::test_runs_no_formula_that_a_name_smuggles_in",
+        "tests/rewards/test_import_files.py::TestWriteRejected::test_writes_rows_that_spreadsheets_do_not_run",
+    ],
+    "20 files that come in are bounded: size, columns, bombs, another kind than their name says": [
+        "tests/members/test_imports.py::TestAFile::test_of_a_kind_that_is_not_read_leaves_nothing",
+        "tests/members/test_imports.py::TestAFile::test_that_is_too_large_or_too_wide_leaves_nothing",
+        "tests/rewards/test_import_files.py::TestReadRowsOfWorkbooks::test_refuses_a_workbook_that_unpacks_to_more_than_it_says",
+        "tests/rewards/test_import_files.py::TestReadRowsOfWorkbooks::test_refuses_what_is_no_workbook",
+        "tests/rewards/test_import_files.py::TestReadRowsOfWorkbooks::test_refuses_a_sheet_with_a_cell_at_its_far_end",
+    ],
+    "22 texts are filled in and never run, and are text on every page": [
+        "tests/campaigns/test_placeholders.py::TestUnknownPlaceholders::test_names_whatever_is_more_than_a_known_name",
+        "tests/contracts/test_hostile_text.py::TestTextsOfMessages::test_are_filled_in_and_never_run",
+        "tests/contracts/test_hostile_text.py::TestTextsOfMessages::test_that_ask_for_more_than_a_known_name_are_not_saved_and_not_sent",
+        "tests/contracts/test_hostile_text.py::TestHostileText::test_is_shown_as_text_on_every_page",
+        "tests/contracts/test_hostile_text.py::TestHostileText::test_typed_into_a_search_is_shown_as_text",
+        "tests/campaigns/test_messages.py::TestWords::test_keep_a_name_from_writing_headers",
+    ],
+    "26 logs name nobody": [
+        "tests/config/test_log_scan.py::TestABusyHour::test_leaves_nobody_in_the_logs",
+        "tests/config/test_log_scan.py::TestABusyHour::test_of_a_mail_server_that_refuses_leaves_no_address",
+        "tests/config/test_logs.py::TestALogLine::test_hides_people_and_nothing_else",
+        "tests/config/test_logs.py::TestALogLine::test_is_written_so_by_every_process",
+    ],
+    "26 whoever looks at personal data is written down, with a reason": [
+        "tests/members/test_admin_members.py::TestPersonalData::test_is_shown_on_request_and_the_look_is_written_down",
+        "tests/members/test_erasure.py::TestALook::test_is_written_down_with_its_reason_and_what_was_seen",
+        "tests/members/test_exports.py::TestTheJob::test_lets_its_file_be_taken_for_24_hours_and_writes_down_by_whom",
+    ],
+    "29 nothing that names a person stands in an address": [
+        "tests/members/test_finding.py::TestTheBox::test_keeps_what_is_typed_out_of_addresses_and_logs",
+        "tests/members/test_admin_members.py::TestTheSearchBox::test_leads_from_a_phone_or_an_e_mail_address_to_the_members_number",
+        "tests/members/test_admin_members.py::TestTheSearchBox::test_is_posted_wherever_there_is_one",
+    ],
+    "privacy: consent per purpose and channel, in versions of words, taken back as easily as given": [
+        "tests/members/test_consents.py::TestAYes::test_is_needed_for_offers_in_each_channel_by_itself",
+        "tests/members/test_consents.py::TestAYes::test_is_kept_with_the_words_that_were_seen",
+        "tests/members/test_consents.py::TestANo::test_holds_at_once",
+        "tests/members/test_api_consents.py::TestConsents::test_hold_as_soon_as_they_are_said_and_are_taken_back_as_easily",
+    ],
+    "privacy: consent is asked again when a message leaves": [
+        "tests/campaigns/test_consent_of_messages.py::TestAMessage::test_stays_when_consent_was_taken_back_after_it_was_planned",
+        "tests/campaigns/test_consent_of_messages.py::TestAMessage::test_stays_when_all_contact_was_stopped",
+        "tests/campaigns/test_consent_of_messages.py::TestAMessage::test_of_marketing_needs_a_yes_that_still_holds_when_it_leaves",
+    ],
+    "privacy: a copy of one's data for machines and people, by a link of 24 hours, and correction": [
+        "tests/members/test_api_consents.py::TestTheCopyOfMyData::test_is_made_by_a_job_and_fetched_by_its_link",
+        "tests/members/test_erasure.py::TestACopy::test_holds_everything_for_machines_and_for_people",
+        "tests/members/test_erasure.py::TestACopy::test_is_made_once_while_its_link_lives",
+        "tests/members/test_job_api.py::TestAJob::test_gives_its_result_by_a_link_until_its_files_end",
+        "tests/members/test_api_profile.py::TestMyProfile::test_changes_what_is_named_and_gives_a_new_etag",
+    ],
+    "privacy: after an erasure nothing names the person, and the ledger still proves": [
+        "tests/members/test_erasure.py::TestAnErasure::test_leaves_no_trace_of_the_person_anywhere_and_a_ledger_that_proves",
+        "tests/members/test_erasure.py::TestAnErasure::test_is_cared_for_by_some_part_for_every_model_with_personal_data",
+        "tests/members/test_erasure.py::TestAnErasure::test_waits_for_work_that_may_be_writing_the_person_into_a_file",
+        "tests/members/test_erasure.py::TestAnErasure::test_knows_of_every_kind_of_work_whether_it_writes_persons",
+        "tests/members/test_erasure.py::TestWordsOfStaff::test_that_name_the_person_are_not_kept",
+    ],
+    "privacy: sensitive details need an agreement of their own; children a guardian": [
+        "tests/members/test_profiles.py::TestDetails::test_that_are_sensitive_need_the_members_agreement",
+        "tests/members/test_consents.py::TestAYes::test_of_a_child_needs_a_guardian",
+        "tests/members/test_consents.py::TestAYes::test_of_somebody_who_turns_out_to_be_a_child_does_not_count",
+    ],
+    "privacy: whoever switches off chosen offers is not chosen, and no worse off": [
+        "tests/journeys/test_not_personalised.py::TestWhoSwitchedItOff::test_gets_the_same_points_the_same_promotion_and_the_same_tier_as_everybody",
+        "tests/journeys/test_not_personalised.py::TestWhoSwitchedItOff::test_is_not_reached_by_what_is_sent_to_those_who_were_chosen",
+        "tests/members/test_api_segments.py::TestSegmentsForOtherSystems::test_leave_out_who_does_not_want_offers_to_be_chosen",
+        "tests/members/test_consents.py::TestTheAnswersToAWholeAudience::test_of_those_chosen_by_what_they_did_leave_out_who_does_not_want_that",
+    ],
+    "privacy: masked in the portal; personal data leaves with a second person only": [
+        "tests/members/test_admin_members.py::TestTheMemberList::test_masks_names_and_phones_for_everybody",
+        "tests/members/test_admin_members.py::TestPersonalData::test_stays_hidden_from_roles_that_need_it_not",
+        "tests/members/test_exports.py::TestALargeOrUnmaskedList::test_unmasked_waits_however_short_it_is_and_is_decided_by_somebody_else",
+    ],
+    "privacy: data goes to no host that is not named": [
+        "tests/config/test_production.py::TestProductionSettings::test_refuse_to_start_when_data_would_leave_the_region",
+        "tests/contracts/test_outbound.py::TestTheProject::test_speaks_with_nobody_but_the_hosts_of_its_settings",
+    ],
+    "two at one member get a conflict page": [
+        "tests/members/test_admin_profiles.py::TestTwoAtOneForm::test_the_second_gets_both_values_beside_each_other_and_loses_nothing",
+    ],
+    "an export shows its progress and can be stopped": [
+        "tests/members/test_admin_transfers.py::TestExportingMembers::test_shows_its_progress_and_can_be_stopped_in_the_middle",
+        "tests/members/test_exports.py::TestTheJob::test_goes_on_where_it_was_stopped_and_loses_and_doubles_nobody",
+        "tests/proofs/test_export_large.py::test_a_hundred_thousand_rows_are_watched_stopped_and_finished",
+    ],
+    "an import of anything ends in an error file and never in a crash": [
+        "tests/members/test_imports.py::TestACheck::test_ends_with_error_rows_for_whatever_stands_in_a_file",
+        "tests/members/test_imports.py::TestACheck::test_tells_of_a_value_that_can_not_be_used",
+        "tests/members/test_imports.py::TestACheck::test_reads_text_of_other_encodings",
+        "tests/members/test_imports.py::TestACheck::test_reads_merged_cells_by_their_first_place_and_leaves_the_others_empty",
+        "tests/members/test_imports.py::TestACheck::test_takes_a_formula_for_what_it_says_and_never_runs_it",
+        "tests/rewards/test_import_files.py::TestReadRowsOfText::test_never_fails_on_any_bytes_but_with_an_order_file_error",
+        "tests/members/test_admin_work.py::TestThePageOfAJob::test_gives_refused_rows_as_a_sheet_with_reasons_and_writes_that_down",
+    ],
+    "kill -9 of a worker loses and doubles nothing": [
+        "tests/proofs/test_job_kill.py::TestKilledWorkers::test_leave_a_job_that_others_finish_exactly_once",
+        "tests/proofs/test_job_kill.py::TestKilledImportsAndExports::test_bring_everybody_in_and_take_everybody_out_exactly_once",
+    ],
+}
+
+
+def names_in(path: Path) -> set[str]:
+    """Return the tests of a file as class::test or test."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)}
+    return {name for name in found if name.rpartition("::")[2].startswith("test_")}
+
+
+class TestEveryPromise:
+    @pytest.mark.parametrize("promise", SHOWN_BY)
+    def test_is_shown_by_tests_that_exist(self, promise: str) -> None:
+        assert SHOWN_BY[promise]
+        for node in SHOWN_BY[promise]:
+            file, _separator, name = node.partition("::")
+            assert (ROOT / file).is_file(), node
+            assert name in names_in(ROOT / file), node
