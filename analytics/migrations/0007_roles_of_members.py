@@ -85,9 +85,7 @@ def give_rights(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     config.models_module = True  # the stub of a past state has none, and is passed over without it
     create_permissions(config, apps=apps, verbosity=0, using=schema_editor.connection.alias)
     permission = apps.get_model("auth", "Permission")
-    known = {
-        f"members.{row.codename}": row for row in permission.objects.filter(content_type__app_label="members")
-    }
+    known = {f"members.{row.codename}": row for row in permission.objects.filter(content_type__app_label="members")}
     for name, rights in ROLES.items():
         group, _made = apps.get_model("auth", "Group").objects.get_or_create(name=name)
         group.permissions.add(*(known[right] for right in sorted(rights)))
