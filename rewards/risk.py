@@ -22,6 +22,8 @@ from members.risk import Figures, Found, Question, RiskSignal, register_signal
 RETURN_DAYS: Final = 30
 #: Fewer returns than this say nothing.
 FEWEST_RETURNS: Final = 3
+#: So many days payers are compared.
+PAYER_DAYS: Final = 30
 _MOST_FOUND: Final = 20_000
 
 _ABOUT = """ AND {member} IN (SELECT id FROM members_member WHERE id = ANY(%(members)s) OR merged_into_id = ANY(%(members)s))"""
@@ -65,6 +67,22 @@ WHERE (p.store_id IN (SELECT place.store_id FROM members_operator_stores place W
        OR NOT EXISTS (SELECT FROM members_operator_stores place WHERE place.operator_id = own.operator_id)){about}
 GROUP BY 1, 2 HAVING count(DISTINCT p.id) > %(most)s ORDER BY 1, 2 LIMIT {limit}
 """
+# Whoever pays for one of those asked about pays for others, too: all of them are counted.
+_ONE_PAYER = """
+SELECT DISTINCT coalesce(m.merged_into_id, m.id), encode(shared.payer, 'hex'), shared.people
+FROM (
+    SELECT y.payer, count(DISTINCT coalesce(m.merged_into_id, m.id)) AS people
+    FROM rewards_purchasepayer y JOIN members_member m ON m.id = y.member_id
+    WHERE y.paid_at > %(since)s AND y.paid_at <= %(at)s{about}
+    GROUP BY y.payer HAVING count(DISTINCT coalesce(m.merged_into_id, m.id)) > %(most)s
+) AS shared
+JOIN rewards_purchasepayer y ON y.payer = shared.payer AND y.paid_at > %(since)s AND y.paid_at <= %(at)s
+JOIN members_member m ON m.id = y.member_id
+ORDER BY 1, 2 LIMIT {limit}
+"""
+_PAID_ABOUT = """ AND y.payer IN (
+        SELECT o.payer FROM rewards_purchasepayer o JOIN members_member t ON t.id = o.member_id
+        WHERE o.paid_at > %(since)s AND (t.id = ANY(%(members)s) OR t.merged_into_id = ANY(%(members)s)))"""
 
 
 def register() -> None:
@@ -83,6 +101,9 @@ def register() -> None:
     register_signal(
         RiskSignal("staff_own_account", gettext_lazy("Staff on their own account"), _own_account, _own_sentence, _own_words)
     )  # fmt: skip
+    register_signal(
+        RiskSignal("one_payer", gettext_lazy("One payer for many members"), _one_payer, _payer_sentence, _payer_words)
+    )
 
 
 def _in_an_hour(question: Question) -> list[Found]:
@@ -118,9 +139,19 @@ def _given_back(question: Question) -> list[Found]:
     ]
 
 
+def _one_payer(question: Question) -> list[Found]:
+    """Found anew with each further member whom the same account paid for."""
+    since = question.at - timedelta(days=PAYER_DAYS)
+    return [
+        Found(person, f"payer:{payer[:32]}:{people}", {"members": people})
+        for person, payer, people in _rows(_ONE_PAYER, question, {"since": since})
+    ]
+
+
 def _rows(statement: str, question: Question, params: dict[str, Any]) -> Sequence[Any]:
     member = "r.member_id" if statement is _GIVEN_BACK else "p.member_id"
-    about = "" if question.member_ids is None else _ABOUT.format(member=member)
+    about = _PAID_ABOUT if statement is _ONE_PAYER else _ABOUT.format(member=member)
+    about = "" if question.member_ids is None else about
     asked = statement.format(orders=_ORDERS.format(about=about), about=about, limit=_MOST_FOUND)
     ids = None if question.member_ids is None else list(question.member_ids)
     with connection.cursor() as cursor:
@@ -187,3 +218,21 @@ def _own_sentence(most: int) -> str:
 def _own_words(figures: Figures) -> str:
     words = _("A colleague's own account: %(orders)s where the colleague works, on %(day)s")
     return words % {"orders": _orders_of(figures), "day": _day_of(figures)}
+
+
+def _payer_sentence(most: int) -> str:
+    return ngettext(
+        "One account paid for orders of more than %(number)s member in %(days)s days",
+        "One account paid for orders of more than %(number)s members in %(days)s days",
+        most,
+    ) % {"number": most, "days": PAYER_DAYS}
+
+
+def _payer_words(figures: Figures) -> str:
+    number = figures["members"]
+    words = ngettext(
+        "The same account paid for orders of %(number)s member in %(days)s days",
+        "The same account paid for orders of %(number)s members in %(days)s days",
+        number,
+    )
+    return words % {"number": grouped(number), "days": PAYER_DAYS}

@@ -20,6 +20,7 @@ from rewards.services import (
     expiry_warnings,
     extensions,
     holds,
+    payers,
     privacy,
     sealing,
     verification,
@@ -145,6 +146,15 @@ def forget_batch_errors() -> None:
     deleted = adjustment_files.forget_batch_errors(at=timezone.now())
     if deleted:
         logger.info("forgot %s bad rows of lists of adjustments", deleted)
+
+
+@shared_task(name="rewards.forget_payers")
+def forget_payers() -> None:
+    """Who paid for orders is kept no longer than the rule that compares them needs."""
+    at = timezone.now()
+    for _ in range(1_000):
+        if not payers.forget_payers(at=at):
+            break
 
 
 @shared_task(name="rewards.settle_erased")

@@ -49,6 +49,7 @@ from rewards.explanation import explain
 from rewards.models import Purchase, Voucher
 from rewards.queries import balance_of, vouchers_of
 from rewards.refusals import RewardsRefusal
+from rewards.services.payers import payer_hash
 from rewards.services.purchases import (
     MemberClosed,
     MemberFrozen,
@@ -348,6 +349,7 @@ def _order(key: ApiKey, asked: dict[str, Any]) -> Order:
         store_id=key.store_id,
         ordered_at=asked["ordered_at"],
         lines=tuple(OrderLine(**line) for line in asked["lines"]),
+        payer=payer_hash(asked["payer"]) if asked.get("payer") else None,
     )
 
 

@@ -100,6 +100,11 @@ class OrderSerializer(StoreOfTillMixin):
         required=False, max_length=3, help_text="The programme's; refused when it is another."
     )
     lines = OrderLineSerializer(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
+    payer = Text(
+        max_length=100,
+        required=False,
+        help_text="What the payment service calls the payer's account. Kept for 60 days as a keyed hash, to see one payer behind many members.",
+    )
 
     def validate_currency(self, value: str) -> str:
         expected = programme().currency

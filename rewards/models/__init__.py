@@ -28,6 +28,7 @@ from rewards.models.ledger import (
     PointsRate,
 )
 from rewards.models.partners import Direction, Partner, PartnerConversion, PartnerFile, PartnerRate
+from rewards.models.payers import PurchasePayer
 from rewards.models.purchases import Purchase, PurchaseLine, PurchaseReturn, ReturnLine
 from rewards.models.rules import EarnRule, EarnRuleVersion
 from rewards.models.seals import (
@@ -87,6 +88,7 @@ __all__ = [
     "ProgrammeCap",
     "Purchase",
     "PurchaseLine",
+    "PurchasePayer",
     "PurchaseReturn",
     "ReasonCode",
     "Redemption",

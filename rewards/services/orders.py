@@ -71,6 +71,7 @@ class Order:
     original_currency: str = ""
     original_amount: Decimal | None = None
     exchange_rate: Decimal | None = None
+    payer: bytes | None = None  # a keyed hash (rewards.services.payers); no part of what the order says
 
     @property
     def total_amount(self) -> Decimal:

@@ -39,6 +39,7 @@ from rewards.models import (
 )
 from rewards.queries import accounts_of, balance_of, open_holds_of
 from rewards.services.adjustment_batches import BATCH
+from rewards.services.payers import forget_payers_of
 
 SOURCE: Final = "erasure"
 _UNFINISHED: Final = (
@@ -58,7 +59,7 @@ def register() -> None:
             settle=losses,
             erase=erase,
             sweep=sweep,
-            erases=("rewards.AdjustmentBatchError", "rewards.PartnerConversion"),
+            erases=("rewards.AdjustmentBatchError", "rewards.PartnerConversion", "rewards.PurchasePayer"),
         )
     )
     register_note("erasure", _note)
@@ -113,6 +114,7 @@ def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
         "points": give_up_points(member_id=member_id, by=by, at=at),
         "vouchers": _end_vouchers(member_id, by, at),
         "partner_accounts": forgotten,
+        "payers": forget_payers_of(member_id),
     }
 
 

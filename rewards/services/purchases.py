@@ -38,6 +38,7 @@ from rewards.services.orders import (
     check_active,
     hold_active,
 )
+from rewards.services.payers import payer_statement
 from rewards.services.purchase_rows import OpenedPurchase, open_purchase
 from rewards.services.quoting import (
     credits_of,
@@ -111,7 +112,8 @@ def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool
     if order.member_id is None or facts is None:
         timeline.record([_news(order, opened.id, 0, 0, pending=False, by=by, quiet=quiet)])
         return PurchaseReceipt(opened.id, opened.public_id, False, 0, False, 0, {}, "", "", 0, 0)
-    member_id = opened.bearer_id or order.member_id
+    told_id = order.member_id
+    member_id = opened.bearer_id or told_id
     if member_id != order.member_id:
         # Told in the name of a member who was merged: the row keeps that name, all that follows is the survivor's.
         order, facts = replace(order, member_id=member_id), replace(facts, member_id=member_id)
@@ -126,8 +128,14 @@ def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool
     postings, pending = _postings(order, member_id, quote, trace, by, at)
     fact = _fact(order, member_id, credits)
     news = _news(order, opened.id, quote.points, credits, pending=pending, by=by, quiet=quiet)
+    # Who paid is noted under the name that was told.
+    paid = (
+        [payer_statement(purchase_id=opened.id, member_id=told_id, payer=order.payer, paid_at=order.ordered_at)]
+        if order.payer
+        else []
+    )
     posting, *_rest, inserted, _ids = run_together(
-        [*postings, insertion_of(fact=fact, at=at), timeline.record_statement([*tier_news, news])]
+        [*postings, *paid, insertion_of(fact=fact, at=at), timeline.record_statement([*tier_news, news])]
     )
     counted_fact = counted(fact=fact, inserted=inserted, by=by, quiet=quiet)
     uses = uses_of(quote, order, member_id)

@@ -28,6 +28,7 @@ def an_order(
     lines: tuple[OrderLine, ...] = (),
     ordered_at: datetime = NOON,
     store_id: int | None = None,
+    payer: bytes | None = None,
 ) -> Order:
     """Return an order of one line, or of the given ones, under a number of its own unless one is given."""
     return Order(
@@ -38,6 +39,7 @@ def an_order(
         store_id=store_id,
         ordered_at=ordered_at,
         lines=lines or (a_line(amount),),
+        payer=payer,
     )
 
 

@@ -10,8 +10,9 @@ from members.identifiers import MEMBER, public_ref
 from members.models import ApiKey, IdempotentAnswer, Member, MemberPerson
 from members.services.keys import MEMBERS_RESOLVE, ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM, revoke_key
 from members.services.status import freeze_member
-from rewards.models import LedgerEntry, Purchase, PurchaseReturn, Reward, Voucher, VoucherTemplate
+from rewards.models import LedgerEntry, Purchase, PurchasePayer, PurchaseReturn, Reward, Voucher, VoucherTemplate
 from rewards.queries import balance_of
+from rewards.services.payers import payer_hash
 from rewards.services.redemptions import redeem_reward
 from tests.factories.api import Caller, Till, make_member, make_store, make_till, now, order_body, problem_of, sign_in
 
@@ -103,6 +104,12 @@ class TestRecordingAnOrder:
             till.key.channel_id,
             till.key.source,
         )
+
+    def test_who_paid_is_kept_as_a_hash_and_nowhere_in_words(self, till: Till, member: Member) -> None:
+        body = order_body(ref(member)) | {"payer": "2088 1234"}
+        assert till.post("/pos/orders", body, key="k").status_code == 201
+        assert bytes(PurchasePayer.objects.get().payer) == payer_hash("20881234")
+        assert "2088" not in str(list(IdempotentAnswer.objects.values()))
 
     def test_a_guest_earns_nothing(self, till: Till) -> None:
         receipt = till.post("/pos/orders", order_body(), key="k").json()

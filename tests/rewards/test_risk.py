@@ -35,7 +35,9 @@ from members.services.risk import (
 from members.services.status import AlreadyFrozen, NothingFrozen, ReasonMissing, freeze_member
 from members.tasks import run_risk_rules
 from rewards.handlers import look_for_abuse
+from rewards.models import PurchasePayer
 from rewards.services import deadlines
+from rewards.services.payers import PAYERS_KEPT, forget_payers, payer_hash
 from rewards.services.purchases import record_purchase
 from rewards.services.returns import record_return
 from tests.factories.orders import a_return, an_order
@@ -79,6 +81,25 @@ class TestRules:
         buy_often(slow, 6, apart=timedelta(minutes=21))
         assert run_rules(at=NOON + timedelta(hours=3)) == 1
         assert found() == [(quick.pk, "orders_in_an_hour", {"day": "2026-11-20", "orders": 4})]
+
+    def test_find_one_payer_behind_many_members(self) -> None:
+        only("one_payer", 2)
+        many = [a_member() for _ in range(3)]
+        for member in many:
+            buy(member, NOON, payer=payer_hash("acct 42"))
+        buy(a_member(), NOON, payer=payer_hash("acct 43"))
+        buy(many[0], NOON - timedelta(days=40), payer=payer_hash("acct 43"))
+        run_rules(at=NOON + timedelta(hours=1), member_ids=[many[1].pk])
+        expected = [(member.pk, "one_payer", {"members": 3}) for member in many]
+        assert found() == expected
+
+    def test_keep_who_paid_for_two_months_and_not_in_words(self) -> None:
+        order = buy(a_member(), NOON, payer=payer_hash("acct 42"))
+        noted = PurchasePayer.objects.get()
+        assert noted.purchase.external_order_no == order.external_order_no
+        assert bytes(noted.payer) == payer_hash("ACCT42") != payer_hash("acct 43")
+        assert forget_payers(at=NOON + PAYERS_KEPT) == 0
+        assert forget_payers(at=NOON + PAYERS_KEPT + timedelta(seconds=1)) == 1
 
     def test_find_orders_in_a_day_of_the_programmes_zone(self) -> None:
         only("orders_in_a_day", 3)
