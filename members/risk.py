@@ -28,12 +28,17 @@ class Question:
     member_ids: Sequence[int] | None = None
 
 
+def _nobody(member_id: int, at: datetime) -> Sequence[int]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class RiskSignal:
     """A rule that looks for abuse. Its code is that of a `RiskRule`, where staff set the limit.
 
     `find` asks the database once, whoever it is asked about. `sentence` says what the rule is with its limit, `words` what
-    was found; both in the active language.
+    was found; both in the active language. `others` says with whom a member was found up to a moment, for a rule that finds
+    several together.
     """
 
     code: str
@@ -41,6 +46,7 @@ class RiskSignal:
     find: Callable[[Question], Sequence[Found]]
     sentence: Callable[[int], str]
     words: Callable[[Figures], str]
+    others: Callable[[int, datetime], Sequence[int]] = _nobody
 
 
 _signals: dict[str, RiskSignal] = {}

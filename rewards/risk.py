@@ -4,8 +4,9 @@ Each rule is one statement over an index of days (everybody, at night) or of mem
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, Final
 
 from django.db import connection
@@ -25,6 +26,7 @@ FEWEST_RETURNS: Final = 3
 #: So many days payers are compared.
 PAYER_DAYS: Final = 30
 _MOST_FOUND: Final = 20_000
+_MOST_SHOWN: Final = 20
 
 _ABOUT = """ AND {member} IN (SELECT id FROM members_member WHERE id = ANY(%(members)s) OR merged_into_id = ANY(%(members)s))"""
 _ORDERS = """
@@ -80,6 +82,15 @@ JOIN rewards_purchasepayer y ON y.payer = shared.payer AND y.paid_at > %(since)s
 JOIN members_member m ON m.id = y.member_id
 ORDER BY 1, 2 LIMIT {limit}
 """
+_PAID_ALIKE = """
+SELECT DISTINCT coalesce(m.merged_into_id, m.id)
+FROM rewards_purchasepayer own
+JOIN rewards_purchasepayer y ON y.payer = own.payer AND y.paid_at > %(since)s AND y.paid_at <= %(at)s
+JOIN members_member m ON m.id = y.member_id
+WHERE own.member_id IN (SELECT id FROM members_member WHERE id = %(member)s OR merged_into_id = %(member)s)
+  AND own.paid_at > %(since)s AND own.paid_at <= %(at)s AND coalesce(m.merged_into_id, m.id) <> %(member)s
+ORDER BY 1 LIMIT {limit}
+"""
 _PAID_ABOUT = """ AND y.payer IN (
         SELECT o.payer FROM rewards_purchasepayer o JOIN members_member t ON t.id = o.member_id
         WHERE o.paid_at > %(since)s AND (t.id = ANY(%(members)s) OR t.merged_into_id = ANY(%(members)s)))"""
@@ -102,7 +113,14 @@ def register() -> None:
         RiskSignal("staff_own_account", gettext_lazy("Staff on their own account"), _own_account, _own_sentence, _own_words)
     )  # fmt: skip
     register_signal(
-        RiskSignal("one_payer", gettext_lazy("One payer for many members"), _one_payer, _payer_sentence, _payer_words)
+        RiskSignal(
+            "one_payer",
+            gettext_lazy("One payer for many members"),
+            _one_payer,
+            _payer_sentence,
+            _payer_words,
+            _paid_alike,
+        )
     )
 
 
@@ -140,12 +158,19 @@ def _given_back(question: Question) -> list[Found]:
 
 
 def _one_payer(question: Question) -> list[Found]:
-    """Found anew with each further member whom the same account paid for."""
+    """Found anew with each further member whom the same account paid for; what is kept of it tells no account."""
     since = question.at - timedelta(days=PAYER_DAYS)
     return [
-        Found(person, f"payer:{payer[:32]}:{people}", {"members": people})
+        Found(person, f"payer:{sha256(f'{person}:{payer}'.encode()).hexdigest()[:32]}:{people}", {"members": people})
         for person, payer, people in _rows(_ONE_PAYER, question, {"since": since})
     ]
+
+
+def _paid_alike(member_id: int, at: datetime) -> list[int]:
+    params: dict[str, Any] = {"member": member_id, "since": at - timedelta(days=PAYER_DAYS), "at": at}
+    with connection.cursor() as cursor:
+        cursor.execute(_PAID_ALIKE.format(limit=_MOST_SHOWN), params)
+        return [other for (other,) in cursor.fetchall()]
 
 
 def _rows(statement: str, question: Question, params: dict[str, Any]) -> Sequence[Any]:

@@ -35,6 +35,7 @@ from members.services.privacy import request_copy, request_erasure
 from members.services.risk import release_review, run_rules
 from members.services.status import freeze_member
 from members.services.tag_batches import propose_tagging
+from rewards.services.payers import payer_hash
 from rewards.services.purchases import Order, OrderLine, record_purchase
 from rewards.services.returns import Return, record_return
 
@@ -70,11 +71,13 @@ class Cases(Scenes):
 
     # --- Risks and freezes --------------------------------------------------------------------------------------------
     def _look_for_risk(self, at: datetime) -> None:
-        """Yesterday one bought eight times within the hour, a colleague rang up her own coffees, one brought most things back."""
-        members = self._quiet_members(at, 3)
-        if len(members) < 3:
+        """Yesterday one bought eight times within the hour, a colleague rang up her own coffees, one brought most things back,
+        and one account paid for four.
+        """
+        members = self._quiet_members(at, 7)
+        if len(members) < 7:
             return
-        hasty, own, regretful = members
+        hasty, own, regretful, *paid_for = members
         OwnMembership.objects.get_or_create(operator_id=self.staff["store"].id or 0, member=own)
         for number in range(8):
             self._buy(hasty, self._when(1, 15, 3 + 6 * number), f"RA{number}")
@@ -88,6 +91,8 @@ class Cases(Scenes):
                 channel_id=order.channel_id, store_id=order.store_id, returned_at=returned_at,
             )  # fmt: skip
             record_return(ret=ret, by=Actor("system"), at=returned_at, quiet=True)
+        for number, member in enumerate(paid_for):
+            self._buy(member, self._when(1, 19, 5 + 9 * number), f"RD{number}", payer=payer_hash("wx-4417-0926"))
         run_rules(at=at)
         usual = (
             RiskReview.objects.filter(state=RiskReview.State.WAITING).exclude(member__in=members).order_by("pk").first()
@@ -100,13 +105,15 @@ class Cases(Scenes):
                 at=at + timedelta(minutes=9),
             )
 
-    def _buy(self, member: Member, at: datetime, number: str, *, dear: bool = False) -> Order:
+    def _buy(
+        self, member: Member, at: datetime, number: str, *, dear: bool = False, payer: bytes | None = None
+    ) -> Order:
         store = Store.objects.get(code="SH01")
         article = _BEANS if dear else _LATTE
         order = Order(
             source="till", external_order_no=f"{store.code}-{at.astimezone(self.tz):%y%m%d}-{number}", member_id=member.pk,
             channel_id=Channel.objects.get(code="till").pk, store_id=store.pk, ordered_at=at,
-            lines=(OrderLine(article.sku, article.name, Decimal(1), article.price, article.price, earns=True),),
+            lines=(OrderLine(article.sku, article.name, Decimal(1), article.price, article.price, earns=True),), payer=payer,
         )  # fmt: skip
         record_purchase(order=order, by=Actor("system"), at=at, quiet=True)
         return order

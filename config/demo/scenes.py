@@ -1,5 +1,6 @@
 """What happens beside the trade: each scene at its moment, by the accounts that can sign in, through the portal's services."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ class Scene:
     play: Callable[[datetime], None]
 
 
-class Scenes:
+class Scenes(ABC):
     """Scenes that are played in order of time as the story reaches them."""
 
     def __init__(self, *, now: datetime, tz: ZoneInfo, random: Random) -> None:
@@ -30,9 +31,9 @@ class Scenes:
         self.staff: dict[str, Actor] = {}
         self.scenes: list[Scene] = sorted(self.planned(), key=lambda one: one.at)
 
+    @abstractmethod
     def planned(self) -> list[Scene]:
         """Return all scenes, in any order."""
-        raise NotImplementedError
 
     def play(self, end: datetime) -> None:
         """Play the scenes before `end` that were not played yet."""

@@ -1,6 +1,6 @@
 """The risk queue: members whom a colleague should look at, with what was found in words, and the decision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -132,6 +132,10 @@ class RiskReviewAdmin(FactAdmin):
             "name": mask_name(person.full_name) if person else "",
             "phone": mask_phone(person.phone, region=region()) if person and person.phone else "",
             "findings": [(label_of(finding.rule), words_of(finding), finding.found_at) for finding in findings],
+            "others": [
+                (one, mask_name(one.person.full_name) if getattr(one, "person", None) else "")
+                for one in _found_with(review.member_id, findings).filter(in_store_scope(request, "home_store"))
+            ],
             "earlier": earlier,
             "may_decide": request.user.has_perm(DECIDE) and review.state == RiskReview.State.WAITING,
         }
@@ -178,6 +182,16 @@ class RiskRuleAdmin(StaffAdmin):
     def sentence(self, rule: RiskRule) -> str:
         known = signal(rule.code)
         return known.sentence(rule.most) if known else "–"
+
+
+def _found_with(member_id: int, findings: Iterable[RiskFinding]) -> QuerySet[Member]:
+    """Return the members with whom one was found, as each rule found them last."""
+    last: dict[str, datetime] = {}
+    for finding in findings:  # newest first
+        last.setdefault(finding.rule, finding.found_at)
+    known = ((signal(rule), at) for rule, at in last.items())
+    others = {other for one, at in known if one for other in one.others(member_id, at)}
+    return Member.objects.filter(pk__in=others).select_related("person").order_by("pk")
 
 
 def _wishes(review_id: int) -> Mapping[str, Wish]:

@@ -98,9 +98,8 @@ def _refusal(member_id: int, kind: str) -> tuple[MembersRefusal | None, int]:
     """
     found = _held(member_id, kind)
     if found is not None and found[2] is not None:
-        found = _held(
-            found[2], kind
-        )  # one after the other: a merge that we wait for may change to whom the first leads
+        # One after the other: a merge that we wait for may change to whom the first leads.
+        found = _held(found[2], kind)
     if found is None:
         return NotFound(), member_id
     status, is_recorded, _merged_into, bearer_id = found

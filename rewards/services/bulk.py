@@ -23,7 +23,7 @@ from rewards.queries import earnings_of, rule_book
 from rewards.refusals import RewardsRefusal
 from rewards.services import bulk_one_by_one, bulk_rows
 from rewards.services.bulk_outcome import BulkOutcome, in_order, without_refused_members
-from rewards.services.orders import Order, OrderConflict
+from rewards.services.orders import Order, OrderConflict, hold_bearers
 from rewards.services.quoting import (
     LineGoods,
     credits_of,
@@ -110,7 +110,7 @@ def post_history(
     bought = _referred(new_returns)
     new_returns = _new_returns(new_returns, outcome)  # some may have been recorded until their purchases were locked
     told |= {b.purchase.member_id for b in bought.values() if b.purchase.member_id}
-    bearers = bulk_rows.bearers_of(told)
+    bearers = hold_bearers(told)
     inserted = {key: (_posted_to(order, bearers), row) for key, (order, row) in inserted.items()}
     member_ids = sorted(set(bearers.values()))
     ledger.lock_accounts(member_ids=member_ids)

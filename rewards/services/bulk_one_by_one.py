@@ -19,7 +19,7 @@ from rewards.refusals import RewardsRefusal
 from rewards.services import bulk_rows
 from rewards.services.bulk_outcome import BulkOutcome, in_order, without_refused_members
 from rewards.services.caps import lock_budgets
-from rewards.services.orders import Order
+from rewards.services.orders import Order, hold_bearers
 from rewards.services.purchases import record_purchase
 from rewards.services.quoting import facts_before
 from rewards.services.return_shares import Return
@@ -85,7 +85,7 @@ def _lock(orders: Sequence[Order], returns: Sequence[Return]) -> None:
     known = bulk_rows.lock_referred(returns)
     members = {order.member_id for order in orders} | {ret.member_id for ret in returns}
     members |= {purchase.member_id for purchase in known}
-    told = bulk_rows.bearers_of(member_id for member_id in members if member_id)
+    told = hold_bearers(member_id for member_id in members if member_id)
     ledger.lock_accounts(member_ids=sorted({*told, *told.values()}))
     moments = [order.ordered_at for order in orders]
     budgets = set(rule_book().budgets_between(min(moments), max(moments)) if moments else ())

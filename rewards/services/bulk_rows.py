@@ -14,7 +14,7 @@ from members.models import Member
 from members.queries import status_sql
 from rewards import ledger
 from rewards.models import Product, Purchase, PurchaseReturn
-from rewards.services.orders import Order
+from rewards.services.orders import Order, hold_bearers
 from rewards.services.quoting import LineGoods
 from rewards.services.return_shares import Return, ReturnedLine, Share
 
@@ -55,7 +55,7 @@ def hold_statuses(member_ids: Iterable[int]) -> list[tuple[int, str, str]]:
 
     Of a member who was merged, number and status are those of the survivor.
     """
-    bearers = bearers_of(member_ids)
+    bearers = hold_bearers(member_ids)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id, member_no, {status_sql(Member.Act.EARN)} FROM members_member WHERE id = ANY (%s)",  # noqa: S608
@@ -63,23 +63,6 @@ def hold_statuses(member_ids: Iterable[int]) -> list[tuple[int, str, str]]:
         )
         standing = {pk: (member_no, status) for pk, member_no, status in cursor.fetchall()}
     return [(pk, *standing[bearer]) for pk, bearer in bearers.items()]
-
-
-def bearers_of(member_ids: Iterable[int]) -> dict[int, int]:
-    """Return by id to whom what is told of members is posted (a survivor where one was merged), and keep it so.
-
-    Survivors are held after those who were named: a merge that is waited for changes to whom a name leads.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, coalesce(merged_into_id, id) FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE",
-            [list(member_ids)],
-        )
-        bearers = dict(cursor.fetchall())
-        others = sorted(set(bearers.values()) - bearers.keys())
-        if others:
-            cursor.execute("SELECT 1 FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE", [others])
-    return bearers
 
 
 def insert_purchases(orders: Sequence[Order]) -> dict[tuple[str, str], InsertedPurchase]:

@@ -1,6 +1,7 @@
 """What a source tells of an order, and the noes that orders and returns share."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -102,15 +103,26 @@ def hold_active(member_id: int, act: Member.Act) -> None:
 
 
 def hold_bearer(member_id: int) -> int:
-    """Return the member to whom what is told of this one is posted (another one where it was merged), and keep it so until
-    the end of the transaction: both are held, first the one that was named.
+    """Return `hold_bearers` of one member."""
+    return hold_bearers([member_id])[member_id]
+
+
+def hold_bearers(member_ids: Iterable[int]) -> dict[int, int]:
+    """Return by id to whom what is told of members is posted (a survivor where one was merged), and keep it so until the end
+    of the transaction.
+
+    Survivors are held after those who were named: a merge that is waited for changes to whom a name leads.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT merged_into_id FROM members_member WHERE id = %s FOR SHARE", [member_id])
-        (survivor_id,) = cursor.fetchone()
-        if survivor_id is not None:
-            cursor.execute("SELECT 1 FROM members_member WHERE id = %s FOR SHARE", [survivor_id])
-    return survivor_id or member_id
+        cursor.execute(
+            "SELECT id, coalesce(merged_into_id, id) FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE",
+            [list(member_ids)],
+        )
+        bearers = dict(cursor.fetchall())
+        others = sorted(set(bearers.values()) - bearers.keys())
+        if others:
+            cursor.execute("SELECT 1 FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE", [others])
+    return bearers
 
 
 def check_active(member_no: str, status: str) -> None:

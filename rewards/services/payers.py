@@ -17,7 +17,7 @@ PAYERS_KEPT: Final = timedelta(days=60)
 
 def payer_hash(account: str) -> bytes:
     """Return the hash under which a payment account is compared; without the key of the installation nobody makes it."""
-    plain = "".join(account.split()).casefold()
+    plain = "".join(account.split())
     return hmac.digest(settings.CODE_SECRET.encode(), b"payer:" + plain.encode(), hashlib.sha256)
 
 

@@ -1,7 +1,7 @@
 """The jobs of staff about one member or a segment, walked in Chromium by the role that has them, in Chinese."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import pytest
@@ -26,18 +26,19 @@ from members.models import (
     TimelineEntry,
 )
 from members.queries import programme
-from members.risk import Found
 from members.services.duplicates import find_duplicates
-from members.services.risk import open_reviews
+from members.services.risk import run_rules
 from members.services.status import freeze_member, release_freezes
 from rewards.queries import balance_of
+from rewards.services.payers import payer_hash
 from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import redeem_reward
+from rewards.services.returns import record_return
 from tests.factories.catalogue import a_reward
-from tests.factories.orders import an_order
+from tests.factories.orders import a_return, an_order
 from tests.factories.portal import a_named_member, an_operator
 from tests.factories.segments import run_waiting_jobs
-from tests.harness.walks import Walks
+from tests.harness.walks import Walk, Walks
 
 #: Clicks and keys that are not typing, by role and job, from the home page on. They may only fall.
 MOST_STEPS: Final[Mapping[tuple[str, str], int]] = {
@@ -47,6 +48,7 @@ MOST_STEPS: Final[Mapping[tuple[str, str], int]] = {
     ("service", "7 take a merge apart"): 5,
     ("service supervisor", "9 freeze under review"): 6,
     ("service supervisor", "9 release a review"): 5,
+    ("service supervisor", "9 freeze one of many with the same payer"): 6,
     ("service supervisor", "9 unfreeze before the day"): 5,
     ("service", "16 stop all messages"): 5,
     ("service", "16 note the wish to be erased"): 5,
@@ -63,6 +65,25 @@ MOST_STEPS: Final[Mapping[tuple[str, str], int]] = {
 def available(member: Member) -> int:
     """Return the points that a member can use."""
     return balance_of(member.pk, timezone.now()).available
+
+
+def suspects(at: datetime) -> list[Member]:
+    """Return who bought eleven times within a day, who brought most things back, and four for whom one account paid."""
+    hasty, regretful = a_named_member("李四", "13912345678"), a_named_member("周五", "13912345679")
+    days = [at - timedelta(days=day) for day in (1, 2, 3)]
+    noon = days[0].astimezone(programme().tz).replace(hour=12, minute=0)
+    for number in range(11):
+        moment = noon + timedelta(minutes=40 * number)
+        record_purchase(order=an_order(hasty, "18.00", ordered_at=moment), by=SYSTEM, at=moment)
+    for day in days:
+        order = an_order(regretful, "400.00", ordered_at=day)
+        record_purchase(order=order, by=SYSTEM, at=day)
+        record_return(ret=a_return(order, returned_at=day + timedelta(hours=1)), by=SYSTEM, at=at)
+    paid_for = [a_named_member(name, f"1391234568{n}") for n, name in enumerate(("吴一", "吴二", "吴三", "吴四"))]
+    for member in paid_for:
+        order = an_order(member, "88.00", ordered_at=days[1], payer=payer_hash("wx-1"))
+        record_purchase(order=order, by=SYSTEM, at=days[1])
+    return [hasty, regretful, *paid_for]
 
 
 def a_buyer(
@@ -140,39 +161,53 @@ class TestMergingTwoRecords:
 class TestRiskQueue:
     def test_is_worked_off_by_a_freeze_with_a_day_and_a_release(self, walk: Walks) -> None:
         at = timezone.now()
-        for name, phone in (("李四", "13912345678"), ("周五", "13912345679")):
-            found = Found(a_named_member(name, phone).pk, name, {"orders": 12, "day": "2026-11-20"})
-            open_reviews(rule="orders_in_a_day", found=[found], by=SYSTEM, at=at)
-        suspicious, harmless = Member.objects.order_by("pk")
+        hasty, regretful, *paid_for = suspects(at)
+        run_rules(at=at)
         staff = an_operator("service supervisor")
         last_day = at.astimezone(programme().tz).date() + timedelta(days=10)
         with walk(staff, "9 freeze under review") as one:
-            one.menu("风险复核")
-            one.click(one.page.locator("#result_list .field-evidence a").first)
+            self._open(one, "11 笔")
             one.click("冻结")
             one.write(one.dialog.locator("[name=last_day]"), last_day.isoformat())
-            one.write(one.dialog.locator("[name=reason]"), "一天十二单，同一张付款卡")
+            one.write(one.dialog.locator("[name=reason]"), "一天十一单，收银员不认识本人")
             one.click("冻结", one.dialog)
             one.page.wait_for_url("**/admin/members/riskreview/?state__exact=waiting")
-            expect(one.page.locator("#result_list tbody tr")).to_have_count(1)
-        suspicious.refresh_from_db()
-        assert suspicious.status == Member.Status.FROZEN
-        freeze = MemberFreeze.objects.get(member=suspicious)
+            expect(one.page.locator("#result_list tbody tr")).to_have_count(1 + len(paid_for))
+        hasty.refresh_from_db()
+        assert hasty.status == Member.Status.FROZEN
+        freeze = MemberFreeze.objects.get(member=hasty)
         assert freeze.release_at.astimezone(programme().tz).date() == last_day + timedelta(days=1)
 
         with walk(staff, "9 release a review") as one:
-            one.menu("风险复核")
-            one.click(one.page.locator("#result_list .field-evidence a").first)
+            self._open(one, "退货")
             one.click("放行")
-            one.write(one.dialog.locator("[name=reason]"), "公司团购，已核实")
+            one.write(one.dialog.locator("[name=reason]"), "咖啡机有故障，门店已核实")
             one.click("放行", one.dialog)
-            expect(one.page.locator("#result_list")).to_have_count(0)
-        states = RiskReview.objects.order_by("member").values_list("state", flat=True)
-        assert list(states) == [RiskReview.State.FROZEN, RiskReview.State.RELEASED]
-        harmless.refresh_from_db()
-        assert harmless.status == Member.Status.ACTIVE
+            expect(one.page.locator("#result_list tbody tr")).to_have_count(len(paid_for))
+        assert RiskReview.objects.get(member=regretful).state == RiskReview.State.RELEASED
+        regretful.refresh_from_db()
+        assert regretful.status == Member.Status.ACTIVE
+
+        with walk(staff, "9 freeze one of many with the same payer") as one:
+            self._open(one, "同一付款账户")
+            one.sees("同一付款账户为 4 位会员的订单付过款")
+            for other in paid_for[:-1]:
+                one.sees(other.member_no)
+            one.click("冻结")
+            one.write(one.dialog.locator("[name=last_day]"), last_day.isoformat())
+            one.write(one.dialog.locator("[name=reason]"), "四个号码轮流领新人礼")
+            one.click("冻结", one.dialog)
+            one.page.wait_for_url("**/admin/members/riskreview/?state__exact=waiting")
+            expect(one.page.locator("#result_list tbody tr")).to_have_count(len(paid_for) - 1)
+        assert Member.objects.filter(status=Member.Status.FROZEN, pk__in=[one.pk for one in paid_for]).count() == 1
         assert release_freezes(at=freeze.release_at - timedelta(seconds=1)) == 0
-        assert release_freezes(at=freeze.release_at) == 1
+        assert release_freezes(at=freeze.release_at) == 2
+
+    @staticmethod
+    def _open(one: Walk, words: str) -> None:
+        """Open the last review of the queue in which these words stand."""
+        one.menu("风险复核")
+        one.click(one.page.locator("#result_list .field-evidence a").filter(has_text=words).last)
 
     def test_lets_a_frozen_member_go_before_the_day(self, walk: Walks) -> None:
         member = a_named_member("李四", "13912345678")

@@ -92,12 +92,16 @@ class TestRules:
         run_rules(at=NOON + timedelta(hours=1), member_ids=[many[1].pk])
         expected = [(member.pk, "one_payer", {"members": 3}) for member in many]
         assert found() == expected
+        assert payer_hash("acct 42").hex()[:32] not in str(list(RiskFinding.objects.values()))
+        review = RiskReview.objects.get(member=many[1])
+        page = signed_in(superuser=True).get(reverse("admin:members_riskreview_change", args=[review.pk]))
+        assert [row.pk for row, _name in page.context["others"]] == [many[0].pk, many[2].pk]
 
     def test_keep_who_paid_for_two_months_and_not_in_words(self) -> None:
         order = buy(a_member(), NOON, payer=payer_hash("acct 42"))
         noted = PurchasePayer.objects.get()
         assert noted.purchase.external_order_no == order.external_order_no
-        assert bytes(noted.payer) == payer_hash("ACCT42") != payer_hash("acct 43")
+        assert bytes(noted.payer) == payer_hash("acct42 ") != payer_hash("ACCT42")
         assert forget_payers(at=NOON + PAYERS_KEPT) == 0
         assert forget_payers(at=NOON + PAYERS_KEPT + timedelta(seconds=1)) == 1
 
@@ -152,7 +156,7 @@ class TestRules:
         assert run_rules(at=NOON + timedelta(hours=1)) == 0
 
     def test_say_what_they_found_in_words(self) -> None:
-        figures = {"orders": 4, "day": "2026-11-20", "returns": 3, "back": "300.00", "bought": "400.00"}
+        figures = {"orders": 4, "day": "2026-11-20", "returns": 3, "back": "300.00", "bought": "400.00", "members": 5}
         for signal in signals():
             assert "%(" not in signal.words(figures)
             assert "7" in signal.sentence(7)
