@@ -7,6 +7,7 @@ from typing import Any, Final
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -206,7 +207,8 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     return {
         "electronic": None if member.status == Member.Status.CLOSED else electronic_card_of(member),
         "handouts": [
-            {"key": one.key, "label": one.label, "missing": one.missing(at)} for one in panels.handouts(request)
+            {"key": one.key, "label": one.label, "missing": _missing(one.missing(at), request)}
+            for one in panels.handouts(request)
         ],
         "identities": [
             {"kind": one.get_kind_display(), "issuer": one.issuer, "value": masked(one.value), "since": one.linked_at}
@@ -216,6 +218,13 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
         "has_card": any(card.state == Card.State.IN_USE for card in cards),
         "was_lost": any(card.state == Card.State.LOST and card.replaced_by_id is None for card in cards),
     }
+
+
+def _missing(what: str, request: HttpRequest) -> str:
+    """Return what has to be set up first: in full to who runs the portal; to others, that somebody has to."""
+    if not what or request.user.has_perm("members.change_operator"):
+        return what
+    return _now("not set up yet. An administrator sees here what is missing.")
 
 
 panels.register_tab(

@@ -133,7 +133,7 @@ class RiskReviewAdmin(FactAdmin):
             "phone": mask_phone(person.phone, region=region()) if person and person.phone else "",
             "findings": [(label_of(finding.rule), words_of(finding), finding.found_at) for finding in findings],
             "others": [
-                (one, mask_name(one.person.full_name) if getattr(one, "person", None) else "")
+                (mask_name(one.person.full_name) if getattr(one, "person", None) else "", member_link(one))
                 for one in _found_with(review.member_id, findings).filter(in_store_scope(request, "home_store"))
             ],
             "earlier": earlier,

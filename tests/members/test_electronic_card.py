@@ -124,8 +124,12 @@ class TestOnTheMemberPage:
         assert "the number of the card in use" in page
 
     def test_says_what_whoever_runs_the_portal_has_to_set(self, member: Member) -> None:
-        page = shown(member)
+        page = shown(member, "administrator")
         assert "Wallet passes can be made once WALLET_PASS_CERTIFICATE, WALLET_PASS_KEY" in page
+        assert handout_of(member) not in page
+        page = shown(member)
+        assert "not set up yet. An administrator sees here what is missing." in page
+        assert "WALLET_PASS" not in page
         assert handout_of(member) not in page
 
     @pytest.mark.parametrize("how", ["closed", "erased"])
@@ -161,9 +165,9 @@ def ended(member: Member, how: str) -> None:
         assert not Card.objects.filter(member=member, state=Card.State.IN_USE).exists()
 
 
-def shown(member: Member) -> str:
-    """The tab of cards on the page of a member, as the service reads it in English."""
-    page: Any = signed_in("service").get(reverse("admin:members_member_change", args=[member.pk]) + "?tab=identities")
+def shown(member: Member, role: str = "service") -> str:
+    """The tab of cards on the page of a member, as a role reads it in English."""
+    page: Any = signed_in(role).get(reverse("admin:members_member_change", args=[member.pk]) + "?tab=identities")
     assert page.status_code == 200
     return str(page.text)
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from members import timeline
 from members.actors import SYSTEM, Actor
+from members.admin.links import member_link
 from members.models import (
     Brand,
     Member,
@@ -95,7 +96,7 @@ class TestRules:
         assert payer_hash("acct 42").hex()[:32] not in str(list(RiskFinding.objects.values()))
         review = RiskReview.objects.get(member=many[1])
         page = signed_in(superuser=True).get(reverse("admin:members_riskreview_change", args=[review.pk]))
-        assert [row.pk for row, _name in page.context["others"]] == [many[0].pk, many[2].pk]
+        assert [link for _name, link in page.context["others"]] == [member_link(many[0]), member_link(many[2])]
 
     def test_keep_who_paid_for_two_months_and_not_in_words(self) -> None:
         order = buy(a_member(), NOON, payer=payer_hash("acct 42"))
