@@ -13,7 +13,7 @@ class LoyaltyConfig(AppConfig):
     def ready(self) -> None:
         """Keep the history of what staff configure; register the facts of tiers."""
         keep_history = import_module("members.history").keep_history
-        for name in ("tier", "ladderversion", "tierrule"):
+        for name in ("tier", "ladderversion", "tierrule", "activityscore"):
             keep_history(self.get_model(name))
         import_module("loyalty.facts").register()
         import_module("loyalty.services.merging").register()

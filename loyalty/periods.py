@@ -73,6 +73,34 @@ def birthday_in(year: int, birthday: date) -> date:
     return birthday.replace(year=year)
 
 
+def months_since(first: date, day: date) -> int:
+    """Return the whole months from one day to another, 0 before it. From 31 January a month is over on the last of February."""
+    months = (day.year - first.year) * 12 + day.month - first.month
+    return max(0, months if add_months(first, months) <= day else months - 1)
+
+
+def year_of(day: date) -> tuple[date, date]:
+    """Return the half-open calendar year of a day."""
+    return date(day.year, 1, 1), date(day.year + 1, 1, 1)
+
+
+def quarter_of(day: date) -> tuple[date, date]:
+    """Return the half-open calendar quarter of a day."""
+    begin = date(day.year, day.month - (day.month - 1) % 3, 1)
+    return begin, add_months(begin, 3)
+
+
+def year_from(day: date, first: date) -> tuple[date, date]:
+    """Return the half-open year of a day, counted from the anniversaries of `first`; before `first`, the year that ends there."""
+    end = anniversary_from(day + timedelta(days=1), first)
+    return birthday_in(end.year - 1, first), end
+
+
+def midnight(day: date, tz: ZoneInfo) -> datetime:
+    """Return the moment at which a day of the zone begins."""
+    return _midnight(day, tz)
+
+
 def _midnight(day: date, tz: ZoneInfo) -> datetime:
     # fold=0 takes the first of two midnights, and of a skipped one the moment at which the clocks jump.
     return datetime.combine(day, time(), tz).astimezone(UTC)

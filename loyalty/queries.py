@@ -1,15 +1,16 @@
 """Where members stand, how far it is to the next tier, and how they came there."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
-from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
-from loyalty.ladder import Ladder, LadderBook, Step, Sums, TierNow, Window
+from loyalty.assessment import Change, Standing
+from loyalty.criteria import METRICS, WEIGHED, Criteria, Weights
+from loyalty.ladder import Ladder, LadderBook, Step, TierNow, WindowKind
 from loyalty.models import LadderVersion, Tier, TierChange, TierRule, TierStanding
 from loyalty.refusals import NoLadder
 from members.queries import programme
@@ -37,28 +38,6 @@ class StandingNow:
 
     tier: TierNow
     since_at: datetime | None
-    valid_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class TierProgress:
-    """How far a member is from the next tier, and from keeping the present one. Figures are tier credits.
-
-    `credits` count from `window_from` for the rise; `keep_credits` from `keep_from` for the review at `valid_until`.
-    Without a next tier, or without a review, the figures of that part are None. Gaps are 0 once reached.
-    """
-
-    tier: Tier
-    next_tier: Tier | None
-    multiplier: Decimal
-    credits: int
-    window_from: datetime
-    rise_needed: int | None
-    gap: int | None
-    keep_needed: int | None
-    keep_credits: int | None
-    keep_from: datetime | None
-    keep_gap: int | None
     valid_until: datetime | None
 
 
@@ -121,59 +100,36 @@ def history_of(member_id: int) -> QuerySet[TierChange]:
     return changes.order_by("-happened_at", "-number")
 
 
-def progress_of(member_id: int, at: datetime) -> TierProgress:
-    """Return how far a member is from the next tier and from keeping the present one, in two statements."""
-    shelf = _read_shelf()
-    book, ladder = shelf.book, shelf.book.at(at)
-    standing = TierStanding.objects.filter(member_id=member_id).first()
-    tier = shelf.tiers[standing.tier_id if standing else ladder.lowest.tier_id]
-    valid_until = standing.valid_until if standing else None
-    windows = [book.rise_window(at)]
-    if valid_until:
-        windows.append(Window(book.review_window(valid_until).from_at, min(valid_until, windows[0].before_at)))
-    sums = window_sums([(member_id, window) for window in windows])
-    above = ladder.step_above(tier.rank)
-    keep_needed = book.at(valid_until).step_for(tier.rank).keep_credits if valid_until else None
-    keep_credits = sums[1].credits if valid_until else None
-    return TierProgress(
-        tier=tier,
-        next_tier=shelf.tiers[above.tier_id] if above else None,
-        multiplier=ladder.step_for(tier.rank).points_multiplier,
-        credits=sums[0].credits,
-        window_from=windows[0].from_at,
-        rise_needed=above.rise_credits if above else None,
-        gap=max(0, above.rise_credits - sums[0].credits) if above else None,
-        keep_needed=keep_needed,
-        keep_credits=keep_credits,
-        keep_from=windows[1].from_at if valid_until else None,
-        keep_gap=None if keep_needed is None or keep_credits is None else max(0, keep_needed - keep_credits),
-        valid_until=valid_until,
+def standing_of_row(row: TierStanding) -> Standing:
+    """Return the plain value of a row."""
+    return Standing(row.tier_id, row.since_at, row.valid_until, row.rise_at)
+
+
+def change_of(row: TierChange, book: LadderBook) -> Change:
+    """Return the plain value of a row."""
+    return Change(
+        number=row.number,
+        reason=row.reason,  # type: ignore[arg-type]  # the constraint allows these only
+        from_tier_id=row.from_tier_id,
+        to_tier_id=row.to_tier_id,
+        from_code=book.codes[row.from_tier_id],
+        to_code=book.codes[row.to_tier_id],
+        ladder_id=row.ladder_id,
+        window_from=row.window_from,
+        credits=row.credits,
+        needed_credits=row.needed_credits,
+        returned_credits=row.returned_credits,
+        valid_until=row.valid_until,
+        cause=row.cause,
+        happened_at=row.happened_at,
+        figures=tuple((metric, have, needed, returned) for metric, have, needed, returned in row.figures),
+        must=row.must,
     )
 
 
-def window_sums(windows: Sequence[tuple[int, Window]]) -> list[Sums]:
-    """Return the tier credits of members over spans, in the order asked, in one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT s.credits, s.returned
-            FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[])
-                WITH ORDINALITY AS w (member_id, from_at, before_at, n)
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(q.credits), 0) AS credits,
-                       coalesce(-sum(q.credits) FILTER (WHERE q.credits < 0), 0) AS returned
-                FROM loyalty_qualificationentry q
-                WHERE q.member_id = w.member_id AND q.happened_at >= w.from_at AND q.happened_at < w.before_at
-            ) s
-            ORDER BY w.n
-            """,
-            [
-                [member_id for member_id, _window in windows],
-                [window.from_at for _member_id, window in windows],
-                [window.before_at for _member_id, window in windows],
-            ],
-        )
-        return [Sums(int(credits), int(returned)) for credits, returned in cursor.fetchall()]
+def tier_rows() -> dict[int, Tier]:
+    """Return all tiers by id, to be read only; their names follow the active language."""
+    return _read_shelf().tiers
 
 
 def _read_shelf() -> _Shelf:
@@ -186,7 +142,8 @@ def _read_shelf() -> _Shelf:
 
 def _load_shelf(now: float) -> _Shelf:
     rules = TierRule.objects.select_related("tier").order_by("tier__rank")
-    ladders = [_snapshot(version) for version in LadderVersion.objects.prefetch_related(Prefetch("rules", rules))]
+    versions = LadderVersion.objects.prefetch_related(Prefetch("rules", rules), "activity_scores")
+    ladders = [_snapshot(version) for version in versions]
     ladders = [ladder for ladder in ladders if ladder.steps]
     if not ladders:
         raise NoLadder
@@ -196,6 +153,7 @@ def _load_shelf(now: float) -> _Shelf:
 
 
 def _snapshot(version: LadderVersion) -> Ladder:
+    weights = _weights(version)
     return Ladder(
         id=version.pk,
         number=version.number,
@@ -210,10 +168,27 @@ def _snapshot(version: LadderVersion) -> Ladder:
                 tier_id=rule.tier_id,
                 code=rule.tier.code,
                 rank=rule.tier.rank,
-                rise_credits=rule.rise_credits,
-                keep_credits=rule.keep_credits,
+                rise=_criteria(rule, "rise", weights),
+                keep=_criteria(rule, "keep", weights),
                 points_multiplier=rule.points_multiplier,
             )
             for rule in version.rules.all()
         ),
+        window=cast("WindowKind", version.window),
+        rises_at_once=version.rises == LadderVersion.Rises.AT_ONCE,
+        grace_percent=version.grace_percent,
+        grace_days=version.grace_days,
+        carries_over=version.carries_over,
+        activity_scores={score.kind_id: score.score for score in version.activity_scores.all()},
     )
+
+
+def _criteria(rule: TierRule, purpose: str, weights: Weights) -> Criteria:
+    thresholds = ((metric, getattr(rule, f"{purpose}_{metric}")) for metric in METRICS)
+    asked = tuple((metric, Decimal(threshold)) for metric, threshold in thresholds if threshold is not None)
+    return Criteria(asked, getattr(rule, f"{purpose}_least"), weights)
+
+
+def _weights(version: LadderVersion) -> Weights:
+    weights = {metric: getattr(version, f"weight_{metric}") for metric in WEIGHED}
+    return {metric: weight for metric, weight in weights.items() if weight}

@@ -3,16 +3,16 @@
 The decisions are those of `loyalty.course`, so they are the same as if each fact had been counted by itself.
 """
 
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from loyalty.assessment import Change, Standing
-from loyalty.course import CountedFact, Course, effective
+from loyalty.course import CountedFact, Course, carried, effective
 from loyalty.course import standing_before as standing_before_rise
 from loyalty.ladder import LadderBook, Sums, TierNow, Window
+from loyalty.memory import FactsInMemory, KeptFact
 from loyalty.periods import months_before
 from loyalty.queries import ladder_book
 from loyalty.services import rows
@@ -21,46 +21,21 @@ from members.actors import Actor
 from members.timeline import NewEntry
 
 
-class _Credits:
-    """Facts in order of time with running totals. A fact at the end costs the same however many lie before it."""
-
-    def __init__(self, facts: Sequence[tuple[datetime, int]]) -> None:
-        self.facts = list(facts)
-        self.totals = [0]
-        self.returned = [0]
-        self._total_from(0)
-
-    @property
-    def latest_at(self) -> datetime | None:
-        return self.facts[-1][0] if self.facts else None
-
-    def add(self, happened_at: datetime, credits: int) -> None:
-        place = bisect_right(self.facts, (happened_at, credits))
-        insort(self.facts, (happened_at, credits))
-        self._total_from(place)
-
-    def between(self, window: Window) -> Sums:
-        first = bisect_left(self.facts, window.from_at, key=lambda fact: fact[0])
-        beyond = bisect_left(self.facts, window.before_at, key=lambda fact: fact[0])
-        return Sums(self.totals[beyond] - self.totals[first], self.returned[beyond] - self.returned[first])
-
-    def _total_from(self, place: int) -> None:
-        del self.totals[place + 1 :], self.returned[place + 1 :]
-        for _happened_at, credits in self.facts[place:]:
-            self.totals.append(self.totals[-1] + credits)
-            self.returned.append(self.returned[-1] + max(0, -credits))
-
-
 class _MemoryRecord:
     """A member as memory knows it: facts of every span that can still be asked for, and all changes."""
 
-    def __init__(self, facts: Sequence[tuple[datetime, int]], changes: Sequence[Change]) -> None:
-        self.credits = _Credits(facts)
+    def __init__(self, member_id: int, facts: FactsInMemory, changes: Sequence[Change]) -> None:
+        self.member_id = member_id
+        self.facts = facts
         self.changes = list(changes)
         self.new: list[Change] = []
+        self.carried: list[CountedFact] = []
 
     def sums(self, window: Window) -> Sums:
-        return self.credits.between(window)
+        return self.facts.between(window)
+
+    def joined_at(self) -> datetime | None:
+        return self.facts.joined_at
 
     def last_change(self) -> Change | None:
         return self.changes[-1] if self.changes else None
@@ -71,6 +46,11 @@ class _MemoryRecord:
     def add(self, change: Change) -> None:
         self.changes.append(change)
         self.new.append(change)
+
+    def carry(self, credits: int, change: Change) -> None:
+        fact = carried(self.member_id, credits, change)
+        self.carried.append(fact)
+        self.facts.add(KeptFact.of(fact))
 
 
 class MemberReplay:
@@ -84,18 +64,38 @@ class MemberReplay:
         member_id: int,
         book: LadderBook,
         standing: Standing | None = None,
-        facts: Sequence[tuple[datetime, int]] = (),
+        facts: Sequence[KeptFact] = (),
         changes: Sequence[Change] = (),
+        joined_at: datetime | None = None,
     ) -> None:
         self.member_id = member_id
         self.new_facts: dict[tuple[str, str, str], CountedFact] = {}
-        self._record = _MemoryRecord(facts, changes)
+        kept = FactsInMemory(facts, tz=book.tz, needs_more=book.needs_more, joined_at=joined_at)
+        self._record = _MemoryRecord(member_id, kept, changes)
         self._course = Course(book, self._record, standing)
+        self._saved = standing
 
     @property
     def new_changes(self) -> list[Change]:
         """The changes not yet saved, in order."""
         return self._record.new
+
+    @property
+    def carried(self) -> list[CountedFact]:
+        """What reviews handed on to a next period, not yet saved."""
+        return self._record.carried
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the standing is another one than was saved last."""
+        return self.standing != self._saved
+
+    def forget_saved(self) -> None:
+        """Take note that everything was saved."""
+        self.new_facts.clear()
+        self.new_changes.clear()
+        self.carried.clear()
+        self._saved = self.standing
 
     @property
     def standing(self) -> Standing | None:
@@ -122,8 +122,8 @@ class MemberReplay:
         if key in self.new_facts:
             return Counted(self._course.tier(fact.happened_at), [], [], is_new=False)
         self.new_facts[key] = fact
-        latest_at = self._record.credits.latest_at
-        self._record.credits.add(fact.happened_at, fact.credits)
+        latest_at = self._record.facts.latest_at
+        self._record.facts.add(KeptFact.of(fact))
         known = len(self._record.new)
         tier = self._course.count(fact, latest_at)
         return Counted(tier, self._record.new[known:], [])
@@ -144,9 +144,15 @@ def load_replays(member_ids: Iterable[int], *, earliest_at: datetime) -> dict[in
         for member_id in ids
     }
     facts = rows.facts_since(froms)
+    joined = rows.joined_at_of(ids) if book.needs_more else {}
     return {
         member_id: MemberReplay(
-            member_id, book, standings.get(member_id), facts.get(member_id, ()), changes.get(member_id, ())
+            member_id,
+            book,
+            standings.get(member_id),
+            facts.get(member_id, ()),
+            changes.get(member_id, ()),
+            joined.get(member_id),
         )
         for member_id in ids
     }
@@ -162,24 +168,24 @@ def save_replays(replays: Mapping[int, MemberReplay], *, by: Actor, at: datetime
     facts = [fact for replay in in_order for fact in replay.new_facts.values()]
     for fact in facts:
         refuse_future(fact.happened_at, at)
-    changed = [replay for replay in in_order if replay.new_changes]
-    changes = [(replay.member_id, change) for replay in changed for change in replay.new_changes]
+    handed_on = [fact for replay in in_order for fact in replay.carried]
+    changes = [(replay.member_id, change) for replay in in_order for change in replay.new_changes]
     with transaction.atomic(savepoint=False):
-        rows.copy_facts(facts)
+        rows.copy_facts([*facts, *handed_on])
         rows.insert_changes(changes)
-        rows.write_standings({replay.member_id: replay.standing for replay in changed})
+        rows.write_standings({replay.member_id: replay.standing for replay in in_order if replay.is_moved})
     for replay in in_order:
-        replay.new_facts.clear()
-        replay.new_changes.clear()
+        replay.forget_saved()
     return [news_of(member_id, change, by=by, quiet=quiet) for member_id, change in changes]
 
 
 def _look_back(
     book: LadderBook, standing: Standing | None, changes: Sequence[Change], earliest_at: datetime
 ) -> datetime:
+    """Return since when facts may still be asked for: two periods before anything due, and the last rise or grace."""
     moments = [earliest_at]
-    if standing and standing.valid_until:
-        moments.append(standing.valid_until)
-    from_at = months_before(min(moments), book.longest_qualifying_months, book.tz)
-    is_last_a_rise = bool(changes) and changes[-1].reason == "risen"
-    return min(from_at, changes[-1].window_from) if is_last_a_rise else from_at
+    if standing and standing.due_at:
+        moments.append(standing.due_at)
+    from_at = months_before(min(moments), book.longest_months, book.tz)
+    looks_back = bool(changes) and changes[-1].reason in ("risen", "grace")
+    return min(from_at, changes[-1].window_from) if looks_back else from_at

@@ -1,28 +1,43 @@
 """Why a tier changed, and what it takes next, in the active language, with the numbers."""
 
+from decimal import Decimal
+
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from loyalty.criteria import Figure
 from loyalty.models import TierChange
 from loyalty.periods import last_day_before
-from loyalty.queries import TierProgress
+from loyalty.progress import Outlook, TierProgress
+from loyalty.wording import figures_words
 from members.queries import programme
 
 
 def change_sentence(change: TierChange) -> str:
     """Return one sentence that says why a change was made. Reads the names of its two tiers."""
-    figures = {
-        "tier": change.from_tier.name
-        if change.reason == TierChange.Reason.FALLEN and not change.cause
-        else change.to_tier.name,
+    if change.cause.startswith(("merge:", "unmerge:")):
+        return _at_a_merge(change) % _numbers(change)
+    if change.reason == TierChange.Reason.GRACE:
+        return _grace(change)
+    if change.figures:
+        return _by_figures(change)
+    return _by_credits(change)
+
+
+def _numbers(change: TierChange) -> dict[str, str]:
+    is_of_the_old = change.reason == TierChange.Reason.FALLEN and not change.cause
+    return {
+        "tier": change.from_tier.name if is_of_the_old else change.to_tier.name,
         "credits": _number(change.credits),
         "needed": _number(change.needed_credits),
         "short": _number(max(0, change.needed_credits - change.credits)),
         "returned": _number(change.returned_credits),
     }
-    if change.cause.startswith(("merge:", "unmerge:")):
-        return _at_a_merge(change) % figures
+
+
+def _by_credits(change: TierChange) -> str:
+    figures = _numbers(change)
     match change.reason:
         case TierChange.Reason.RISEN:
             text = _("Tier credits in the qualifying period: %(credits)s; rising to %(tier)s needs %(needed)s.")
@@ -47,6 +62,50 @@ def change_sentence(change: TierChange) -> str:
     return text % figures
 
 
+def _by_figures(change: TierChange) -> str:
+    words = {"figures": _figures_of(change), "tier": _numbers(change)["tier"]}
+    match change.reason:
+        case TierChange.Reason.RISEN:
+            text = _("In the qualifying period: %(figures)s. That is enough to rise to %(tier)s.")
+        case TierChange.Reason.KEPT:
+            text = _("In the qualifying period: %(figures)s. That is enough to keep %(tier)s.")
+        case TierChange.Reason.FALLEN:
+            text = _("In the qualifying period: %(figures)s. That is not enough to keep %(tier)s.")
+        case _undone:
+            words["tier"] = change.from_tier.name
+            text = _(
+                "The purchase that lifted the member to %(tier)s was returned. Left in its qualifying period: %(figures)s."
+            )
+    return text % words
+
+
+def _grace(change: TierChange) -> str:
+    """Return why a tier was given grace, and until when."""
+    until = date_format(last_day_before(change.valid_until, programme().tz)) if change.valid_until else ""
+    figures = {**_numbers(change), "tier": change.to_tier.name, "until": until, "figures": _figures_of(change)}
+    if change.figures:
+        text = _("In the qualifying period: %(figures)s. %(tier)s is near: grace until %(until)s.")
+    elif change.returned_credits:
+        text = _(
+            "Tier credits in the qualifying period: %(credits)s; keeping %(tier)s needs %(needed)s; "
+            "%(short)s short (%(returned)s were taken back by returns); grace until %(until)s."
+        )
+    else:
+        text = _(
+            "Tier credits in the qualifying period: %(credits)s; keeping %(tier)s needs %(needed)s; "
+            "%(short)s short; grace until %(until)s."
+        )
+    return text % figures
+
+
+def _figures_of(change: TierChange) -> str:
+    told = [
+        Figure(metric, Decimal(have), Decimal(needed), Decimal(returned))
+        for metric, have, needed, returned in change.figures
+    ]
+    return figures_words(told, change.must)
+
+
 def _at_a_merge(change: TierChange) -> str:
     if change.cause.startswith("unmerge:"):
         return _("A merge with another member was taken apart: %(tier)s by what this member did alone.")
@@ -59,21 +118,37 @@ def _at_a_merge(change: TierChange) -> str:
 
 def rise_sentence(progress: TierProgress) -> str:
     """Return how far it is to the next tier, or that there is none."""
-    if progress.next_tier is None or progress.gap is None or progress.rise_needed is None:
+    if progress.next_tier is None:
         return _("%(tier)s is the highest tier.") % {"tier": progress.tier.name}
+    words = {"next": progress.next_tier.name}
+    if not progress.rise:
+        return _("%(next)s, the next tier, is only given by hand.") % words
+    if progress.rise_at is not None:
+        day = date_format(last_day_before(progress.rise_at, programme().tz))
+        return _("Enough for the next tier is there; it is decided after %(date)s.") % {"date": day}
+    if progress.gap is None or progress.rise_needed is None or len(progress.rise) > 1:
+        figures = figures_words(progress.rise, progress.rise_must)
+        return _("To %(next)s: %(figures)s.") % {**words, "figures": figures}
     text = _("%(credits)s of %(needed)s tier credits; %(gap)s more to %(next)s.")
     return text % {
+        **words,
         "credits": _number(progress.credits),
         "needed": _number(progress.rise_needed),
         "gap": _number(progress.gap),
-        "next": progress.next_tier.name,
     }
 
 
 def keep_sentence(progress: TierProgress) -> str:
     """Return what keeping the tier takes; empty for a tier that does not end."""
-    if progress.valid_until is None or progress.keep_needed is None or progress.keep_gap is None:
+    if progress.valid_until is None:
         return ""
+    day = date_format(last_day_before(progress.valid_until, programme().tz))
+    words = {"tier": progress.tier.name, "date": day}
+    if progress.keep_gap is None or len(progress.keep) > 1:
+        if not progress.keep:
+            return _("%(tier)s is valid until %(date)s and is kept without a condition.") % words
+        figures = figures_words(progress.keep, progress.keep_must)
+        return _("%(tier)s is valid until %(date)s. To keep it: %(figures)s.") % {**words, "figures": figures}
     if progress.keep_gap:
         text = ngettext(
             "%(tier)s is valid until %(date)s; keeping it takes %(gap)s more tier credit.",
@@ -82,8 +157,19 @@ def keep_sentence(progress: TierProgress) -> str:
         )
     else:
         text = _("%(tier)s is valid until %(date)s; enough tier credits to keep it are there.")
-    day = last_day_before(progress.valid_until, programme().tz)
-    return text % {"tier": progress.tier.name, "date": date_format(day), "gap": _number(progress.keep_gap)}
+    return text % {**words, "gap": _number(progress.keep_gap)}
+
+
+def outlook_sentence(outlook: Outlook) -> str:
+    """Return what the next review decides if nothing else comes."""
+    day = date_format(last_day_before(outlook.review_at, programme().tz))
+    words = {"tier": outlook.tier.name, "date": day}
+    match outlook.reason:
+        case "kept":
+            return _("If nothing else comes, %(tier)s is kept after %(date)s.") % words
+        case "grace":
+            return _("If nothing else comes, %(tier)s is given grace after %(date)s.") % words
+    return _("If nothing else comes, the tier falls to %(tier)s after %(date)s.") % words
 
 
 def _number(value: int) -> str:

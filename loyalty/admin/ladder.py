@@ -14,7 +14,8 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminColorInputWidget
 
 from loyalty.admin.badges import tier_badge
-from loyalty.models import LadderVersion, Tier, TierRule
+from loyalty.criteria import METRICS, WEIGHED
+from loyalty.models import ActivityScore, LadderVersion, Tier, TierRule
 from loyalty.queries import forget_ladder_book
 from members.admin.base import Badge, StaffAdmin, TranslatedAdmin
 
@@ -51,13 +52,11 @@ def has_begun(version: LadderVersion | None) -> bool:
     return version is not None and version.valid_from <= timezone.now()
 
 
-class TierRuleInline(TabularInline):
-    """What each tier takes and gives under a version."""
+class PartOfLadderInline(TabularInline):
+    """Rows of a version of the ladder, which are fixed once it has begun."""
 
-    model = TierRule
     show_title = False
     extra = 0
-    fields = ("tier", "rise_credits", "keep_credits", "points_multiplier")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("loyalty.view_ladderversion")
@@ -68,6 +67,27 @@ class TierRuleInline(TabularInline):
     has_change_permission = has_delete_permission = has_add_permission
 
 
+class TierRuleInline(PartOfLadderInline):
+    """What each tier takes and gives under a version."""
+
+    model = TierRule
+    fields = (
+        "tier",
+        *(f"rise_{metric}" for metric in METRICS),
+        "rise_least",
+        *(f"keep_{metric}" for metric in METRICS),
+        "keep_least",
+        "points_multiplier",
+    )
+
+
+class ActivityScoreInline(PartOfLadderInline):
+    """What activities count under a version."""
+
+    model = ActivityScore
+    fields = ("kind", "score")
+
+
 @admin.register(LadderVersion)
 class LadderVersionAdmin(StaffAdmin):
     """Versions of the ladder. To change it, add a version that begins later."""
@@ -75,15 +95,21 @@ class LadderVersionAdmin(StaffAdmin):
     is_nameless = True
     list_display = ("title", "valid_from", "valid_to", "tiers", "state")
     ordering = ("-number",)
-    inlines = (TierRuleInline,)
+    inlines = (TierRuleInline, ActivityScoreInline)
     fields = (
         "number",
         "valid_from",
         "valid_to",
         "qualifying_months",
         "validity_months",
+        "window",
+        "rises",
         "soft_landing",
+        "grace_percent",
+        "grace_days",
+        "carries_over",
         "credits_per_unit",
+        *(f"weight_{metric}" for metric in WEIGHED),
     )
     empty_sentence = _("No ladder yet. Add the first version with a rule for each tier; without it nobody rises.")
 

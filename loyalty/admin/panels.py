@@ -12,7 +12,8 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from loyalty.admin.badges import tier_badge
 from loyalty.models import Tier, TierChange, TierStanding
-from loyalty.queries import progress_of, tiers
+from loyalty.progress import progress_of
+from loyalty.queries import tiers
 from loyalty.refusals import NoLadder
 from loyalty.sentences import change_sentence, keep_sentence, rise_sentence
 from members.admin import panels
@@ -20,7 +21,13 @@ from members.admin.keyset import page_of
 from members.models import Member
 from members.queries import family_ids
 
-_ICONS = {"risen": "trending_up", "kept": "check", "fallen": "trending_down", "undone": "undo"}
+_ICONS = {
+    "risen": "trending_up",
+    "kept": "check",
+    "fallen": "trending_down",
+    "undone": "undo",
+    "grace": "hourglass_top",
+}
 
 
 def _percent(part: int, whole: int) -> int:

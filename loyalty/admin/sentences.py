@@ -1,14 +1,21 @@
 """What loyalty tells the timeline, as sentences."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from loyalty import events
+from loyalty.criteria import Figure
 from loyalty.models import Tier
+from loyalty.periods import last_day_before
+from loyalty.wording import figures_words
 from members.admin.timeline import Names, register_sentence
 from members.figures import grouped
+from members.queries import programme
 
 Payload = Mapping[str, Any]
 
@@ -19,30 +26,52 @@ def tier_names(codes: Iterable[str]) -> Mapping[str, str]:
 
 
 def _figures(payload: Payload, names: Names) -> dict[str, str]:
+    figures = [
+        Figure(metric, Decimal(have), Decimal(needed), Decimal(returned))
+        for metric, have, needed, returned in payload.get("figures", ())
+    ]
     return {
         "from": names["from"],
         "to": names["to"],
         "credits": grouped(payload["credits"]),
         "needed": grouped(payload["needed"]),
+        "figures": figures_words(figures, payload.get("must", 0)),
     }
 
 
 def _raised(payload: Payload, names: Names) -> str:
+    if payload.get("figures"):
+        return _("Rose from %(from)s to %(to)s: %(figures)s.") % _figures(payload, names)
     return _("Rose from %(from)s to %(to)s with %(credits)s tier credits; %(needed)s were needed.") % _figures(
         payload, names
     )
 
 
 def _kept(payload: Payload, names: Names) -> str:
+    if payload.get("figures"):
+        return _("Kept %(to)s at the review: %(figures)s.") % _figures(payload, names)
     return _("Kept %(to)s at the review with %(credits)s tier credits; %(needed)s were needed.") % _figures(
         payload, names
     )
 
 
 def _lowered(payload: Payload, names: Names) -> str:
+    if payload.get("figures"):
+        return _("Fell from %(from)s to %(to)s at the review: %(figures)s.") % _figures(payload, names)
     return _(
         "Fell from %(from)s to %(to)s at the review with %(credits)s tier credits; %(needed)s were needed."
     ) % _figures(payload, names)
+
+
+def _grace(payload: Payload, names: Names) -> str:
+    words = _figures(payload, names)
+    until = datetime.fromisoformat(payload["valid_until"])
+    words["until"] = date_format(last_day_before(until, programme().tz))
+    if payload.get("figures"):
+        return _("Given grace at the review, %(to)s until %(until)s: %(figures)s.") % words
+    return (
+        _("Given grace at the review, %(to)s until %(until)s: %(credits)s tier credits; %(needed)s are needed.") % words
+    )
 
 
 def _undone(payload: Payload, names: Names) -> str:
@@ -56,3 +85,4 @@ register_sentence(events.TIER_RAISED, _raised, icon="trending_up", names=_NAMES)
 register_sentence(events.TIER_KEPT, _kept, icon="check", names=_NAMES)
 register_sentence(events.TIER_LOWERED, _lowered, icon="trending_down", names=_NAMES)
 register_sentence(events.TIER_RISE_UNDONE, _undone, icon="undo", names=_NAMES)
+register_sentence(events.TIER_GRACE_GIVEN, _grace, icon="hourglass_top", names=_NAMES)

@@ -69,7 +69,8 @@ class TierChangeAdmin(HistoryAdmin):
         return change_sentence(change)
 
     @display(
-        description=_("reason"), label={"risen": "success", "kept": "info", "fallen": "warning", "undone": "danger"}
+        description=_("reason"),
+        label={"risen": "success", "kept": "info", "fallen": "warning", "undone": "danger", "grace": "warning"},
     )
     def reason_badge(self, change: TierChange) -> Badge:
         return Badge(change.reason, change.get_reason_display())

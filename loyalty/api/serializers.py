@@ -1,15 +1,18 @@
 """Answers about tiers."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from rest_framework import serializers
 
+from loyalty.criteria import METRICS, Criteria
 from loyalty.ladder import Step
-from loyalty.models import Tier
+from loyalty.models import LadderVersion, Tier, TierChange
 from loyalty.periods import last_day_before
-from loyalty.queries import TierProgress
-from loyalty.sentences import rise_sentence
+from loyalty.progress import Outlook, TierProgress
+from loyalty.sentences import change_sentence, keep_sentence, outlook_sentence, rise_sentence
+from loyalty.wording import criteria_sentence
 from members.api.fields import EARLIEST, LATEST, Instant
 from members.queries import programme
 
@@ -23,15 +26,33 @@ class TierSerializer(serializers.Serializer):
     colour = serializers.CharField(help_text="For badges, like #c9a227.")
 
 
+class ThresholdSerializer(serializers.Serializer):
+    """One threshold within the qualifying period."""
+
+    metric = serializers.ChoiceField(choices=METRICS, help_text="What is counted, returns taken off.")
+    needed = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="In the metric's unit.")
+
+
+class CriteriaSerializer(serializers.Serializer):
+    """Thresholds, of which so many have to be reached."""
+
+    must = serializers.IntegerField(help_text="So many of them have to be reached.")
+    thresholds = ThresholdSerializer(many=True)
+    sentence = serializers.CharField(help_text="The same in words.")
+
+
+class FigureSerializer(ThresholdSerializer):
+    """One threshold beside what the member has."""
+
+    have = serializers.DecimalField(max_digits=14, decimal_places=2)
+    short = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="What is missing; 0 once reached.")
+
+
 class LadderTierSerializer(TierSerializer):
     """A tier on the ladder: what it takes, and what it gives."""
 
-    rise_credits = serializers.IntegerField(
-        help_text="Tier credits within the qualifying period that lift a member here at once."
-    )
-    keep_credits = serializers.IntegerField(
-        help_text="Tier credits within the qualifying period that a review asks for."
-    )
+    rise = CriteriaSerializer(help_text="What lifts a member here; null for the lowest tier.", allow_null=True)
+    keep = CriteriaSerializer(help_text="What a review asks for; null where nothing.", allow_null=True)
     points_multiplier = serializers.DecimalField(max_digits=4, decimal_places=2)
 
 
@@ -43,6 +64,9 @@ class LadderSerializer(serializers.Serializer):
     valid_to = Instant(allow_null=True)
     currency = serializers.CharField()
     credits_per_unit = serializers.IntegerField(help_text="Tier credits for each whole unit of the currency spent.")
+    window = serializers.ChoiceField(choices=LadderVersion.Window.values, help_text="How the qualifying period runs.")
+    rises_at_once = serializers.BooleanField(help_text="False: at the end of the period.")
+    grace_days = serializers.IntegerField(help_text="Days more for whoever is near the line at a review; 0: none.")
     qualifying_months = serializers.IntegerField()
     validity_months = serializers.IntegerField()
     soft_landing = serializers.BooleanField(help_text="At a review a member falls by one step at most.")
@@ -57,6 +81,56 @@ class LadderQuery(serializers.Serializer):
         validators=[MinValueValidator(EARLIEST.date()), MaxValueValidator(LATEST.date())],
         help_text="A day in the programme's zone; today when left out.",
     )
+
+
+class OutlookSerializer(serializers.Serializer):
+    """What the next review decides if nothing else comes."""
+
+    review_at = Instant()
+    tier = TierSerializer()
+    reason = serializers.ChoiceField(choices=("kept", "grace", "fallen"))
+    sentence = serializers.SerializerMethodField(help_text="The same in words.")
+
+    def get_sentence(self, outlook: Outlook) -> str:
+        return outlook_sentence(outlook)
+
+
+class WhatIfRequest(serializers.Serializer):
+    """A purchase that is only supposed."""
+
+    spend = serializers.DecimalField(
+        max_digits=12,
+        decimal_places=2,
+        min_value=Decimal("0.01"),
+        help_text="What would be bought for now, in the programme's currency.",
+    )
+
+
+class WhatIfSerializer(serializers.Serializer):
+    """Where a supposed purchase would lead. Nothing is kept of it."""
+
+    risen_to = TierSerializer(source="risen", allow_null=True, help_text="The tier it would lift to; null: none.")
+    rise = FigureSerializer(many=True, help_text="What the tier above asks for, with the purchase.")
+    keep = FigureSerializer(many=True, help_text="What the review will ask for, with the purchase.")
+    outlook = OutlookSerializer(allow_null=True)
+    sentence = serializers.SerializerMethodField(help_text="The way up with the purchase, in words.")
+
+    def get_sentence(self, progress: TierProgress) -> str:
+        return rise_sentence(progress)
+
+
+class TierChangeSerializer(serializers.Serializer):
+    """One decision about the tier, with its reason."""
+
+    happened_at = Instant()
+    reason = serializers.ChoiceField(choices=TierChange.Reason.values)
+    from_tier = TierSerializer()
+    to_tier = TierSerializer()
+    valid_until = Instant(allow_null=True)
+    sentence = serializers.SerializerMethodField(help_text="The reason with its numbers, as staff see it.")
+
+    def get_sentence(self, change: TierChange) -> str:
+        return change_sentence(change)
 
 
 class TierStandingSerializer(serializers.Serializer):
@@ -77,7 +151,18 @@ class TierStandingSerializer(serializers.Serializer):
         allow_null=True, help_text="The review is due at this moment; null for a tier that does not end."
     )
     valid_until_on = serializers.SerializerMethodField(help_text="The last day before it, in the programme's zone.")
-    sentence = serializers.SerializerMethodField(help_text="The same in words.")
+    rise = FigureSerializer(many=True, help_text="What the next tier asks for, beside what there is.")
+    rise_must = serializers.IntegerField(help_text="So many of them have to be reached.")
+    rise_at = Instant(allow_null=True, help_text="Where a rise waits for the end of the period: when it is decided.")
+    keep = FigureSerializer(many=True, help_text="What the review will ask for, beside what there is.")
+    keep_must = serializers.IntegerField(help_text="So many of them have to be reached.")
+    in_grace = serializers.BooleanField(source="is_in_grace")
+    outlook = OutlookSerializer(allow_null=True, help_text="What the review decides if nothing else comes.")
+    sentence = serializers.SerializerMethodField(help_text="The way up in words.")
+    keep_sentence = serializers.SerializerMethodField(help_text="What it takes to stay, in words; empty at the bottom.")
+
+    def get_keep_sentence(self, progress: TierProgress) -> str:
+        return keep_sentence(progress)
 
     def get_valid_until_on(self, progress: TierProgress) -> str | None:
         until = progress.valid_until
@@ -95,9 +180,19 @@ def ladder_rows(ladder_steps: Sequence[Step], tiers: dict[int, Tier]) -> list[di
             "name": tiers[step.tier_id].name,
             "rank": step.rank,
             "colour": tiers[step.tier_id].colour,
-            "rise_credits": step.rise_credits,
-            "keep_credits": step.keep_credits,
+            "rise": _criteria(step.rise),
+            "keep": _criteria(step.keep),
             "points_multiplier": step.points_multiplier,
         }
         for step in ladder_steps
     ]
+
+
+def _criteria(criteria: Criteria) -> dict[str, object] | None:
+    if not criteria.thresholds:
+        return None
+    return {
+        "must": criteria.must,
+        "thresholds": [{"metric": metric, "needed": needed} for metric, needed in criteria],
+        "sentence": criteria_sentence(criteria),
+    }

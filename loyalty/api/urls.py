@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from loyalty.api.views import MyTierView, TiersView
+from loyalty.api.views import MyTierView, TierHistoryView, TiersView, WhatIfView
 
 urlpatterns = [
     path("tiers", TiersView.as_view(), name="tiers"),
     path("me/tier", MyTierView.as_view(), name="my_tier"),
+    path("me/tier/what-if", WhatIfView.as_view(), name="my_tier_what_if"),
+    path("me/tier/history", TierHistoryView.as_view(), name="my_tier_history"),
 ]

@@ -1,17 +1,29 @@
 """The ladder to everybody, and a member's place on it."""
 
+from typing import ClassVar
+
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from loyalty.api.serializers import LadderQuery, LadderSerializer, TierStandingSerializer, ladder_rows
+from loyalty.api.serializers import (
+    LadderQuery,
+    LadderSerializer,
+    TierChangeSerializer,
+    TierStandingSerializer,
+    WhatIfRequest,
+    WhatIfSerializer,
+    ladder_rows,
+)
 from loyalty.periods import day_bounds
-from loyalty.queries import ladder_book, progress_of, tiers
+from loyalty.progress import progress_of
+from loyalty.queries import history_of, ladder_book, tiers
 from loyalty.refusals import NoLadder
 from members.api.authentication import MemberAuthentication
 from members.api.base import ApiView, cacheable, caller_member
+from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import IsMember, Public
 from members.api.queries import query_values
 from members.queries import programme
@@ -47,6 +59,9 @@ class TiersView(ApiView):
                 "valid_to": ladder.valid_to,
                 "currency": current.currency,
                 "credits_per_unit": ladder.credits_per_unit,
+                "window": ladder.window,
+                "rises_at_once": ladder.rises_at_once,
+                "grace_days": ladder.grace_days,
                 "qualifying_months": ladder.qualifying_months,
                 "validity_months": ladder.validity_months,
                 "soft_landing": ladder.soft_landing,
@@ -72,3 +87,45 @@ class MyTierView(ApiView):
     def get(self, request: Request) -> Response:
         member = caller_member(request)
         return Response(TierStandingSerializer(progress_of(member.pk, timezone.now())).data)
+
+
+class WhatIfView(ApiView):
+    """Where a purchase would lead."""
+
+    authentication_classes = (MemberAuthentication,)
+    permission_classes = (IsMember,)
+    refusals: ClassVar = {"post": (NoLadder,)}
+
+    @extend_schema(
+        operation_id="ask_my_tier_what_if",
+        summary="What if I buy for so much",
+        description="The tier, the way up and the next review, supposing a purchase now. Nothing is kept of it.",
+        tags=["Me"],
+        request=WhatIfRequest,
+        responses=WhatIfSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        asked = WhatIfRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        spend = asked.validated_data["spend"]
+        progress = progress_of(caller_member(request).pk, timezone.now(), spend=spend)
+        return Response(WhatIfSerializer(progress).data)
+
+
+class TierHistoryView(ApiView):
+    """Every decision about a member's tier."""
+
+    authentication_classes = (MemberAuthentication,)
+    permission_classes = (IsMember,)
+
+    @extend_schema(
+        operation_id="list_my_tier_changes",
+        summary="The history of my tier",
+        description="Every decision about the tier with its reason, newest first: the same words that staff see.",
+        tags=["Me"],
+        parameters=CURSOR_PARAMETERS,
+        responses=page_serializer(TierChangeSerializer, "TierChangePageSerializer"),
+    )
+    def get(self, request: Request) -> Response:
+        page = page_of(history_of(caller_member(request).pk), request, by="number")
+        return Response(page.body(TierChangeSerializer(page.items, many=True).data))

@@ -1,6 +1,6 @@
 """The rows of tiers. Import from here, not from the modules."""
 
-from loyalty.models.ladder import LadderVersion, Tier, TierRule
+from loyalty.models.ladder import ActivityScore, LadderVersion, Tier, TierRule
 from loyalty.models.standing import QualificationEntry, TierChange, TierStanding
 
-__all__ = ["LadderVersion", "QualificationEntry", "Tier", "TierChange", "TierRule", "TierStanding"]
+__all__ = ["ActivityScore", "LadderVersion", "QualificationEntry", "Tier", "TierChange", "TierRule", "TierStanding"]

@@ -1,6 +1,7 @@
 """The tier ladder: which tiers there are, and what it takes to rise and to keep, by version."""
 
-from typing import ClassVar
+from decimal import Decimal
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
@@ -8,12 +9,25 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.criteria import METRICS
+from members.models import ActivityKind
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+_WINDOWS = ("rolling", "year", "quarter", "joined", "tier")
+
 
 class TsTzRange(Func):
     """A half-open span of time from two columns; an empty end means open."""
 
     function = "tstzrange"
     template = "%(function)s(%(expressions)s)"
+
+
+def _weight(label: "_StrPromise") -> "models.DecimalField[Decimal, Decimal]":
+    help_text = _("For the score, a weighted mix. 0: not in it.")
+    return models.DecimalField(label, max_digits=8, decimal_places=3, default=Decimal(0), help_text=help_text)
 
 
 class Tier(models.Model):
@@ -47,6 +61,17 @@ class LadderVersion(models.Model):
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
+    class Window(models.TextChoices):
+        ROLLING = "rolling", _("rolling: so many months back")
+        YEAR = "year", _("calendar year")
+        QUARTER = "quarter", _("calendar quarter")
+        JOINED = "joined", _("year from the day the member joined")
+        TIER = "tier", _("year from the day the tier was reached")
+
+    class Rises(models.TextChoices):
+        AT_ONCE = "at_once", _("at once")
+        WAITING = "waiting", _("at the end of the period (where it rolls, of the month)")
+
     number = models.PositiveIntegerField(_("version"), unique=True)
     valid_from = models.DateTimeField(_("in force from"))
     valid_to = models.DateTimeField(_("in force until"), null=True, blank=True)
@@ -58,8 +83,37 @@ class LadderVersion(models.Model):
     validity_months = models.PositiveSmallIntegerField(
         _("tier validity (months)"),
         default=12,
-        help_text=_("A tier is held this long, to the end of the month, and then reviewed."),
+        help_text=_("A tier is held this long, to the end of the month, and then reviewed. For a period that rolls."),
     )
+    window = models.CharField(
+        _("how the qualifying period runs"),
+        max_length=8,
+        choices=Window,
+        default=Window.ROLLING,
+        help_text=_(
+            "A tier of another period than a rolling one is valid to the end of the period after it was reached."
+        ),
+    )
+    rises = models.CharField(_("members rise"), max_length=8, choices=Rises, default=Rises.AT_ONCE)
+    grace_percent = models.PositiveSmallIntegerField(
+        _("grace near the line (%)"),
+        default=0,
+        help_text=_("At a review, whoever lacks at most this share of what keeping takes is given more time."),
+    )
+    grace_days = models.PositiveSmallIntegerField(
+        _("grace (days)"), default=0, help_text=_("0: no grace. Given once, then it is reviewed again.")
+    )
+    carries_over = models.BooleanField(
+        _("carries credits over"),
+        default=False,
+        help_text=_("Tier credits beyond what keeping took count again in the next period, once. Not where it rolls."),
+    )
+    weight_credits = _weight(_("weight of a tier credit"))
+    weight_spend = _weight(_("weight of a unit of money"))
+    weight_orders = _weight(_("weight of an order"))
+    weight_active_days = _weight(_("weight of an active day"))
+    weight_activity = _weight(_("weight of an activity point"))
+    weight_tenure_months = _weight(_("weight of a month of membership"))
     soft_landing = models.BooleanField(
         _("soft landing"), default=True, help_text=_("At a review a member falls by one step at most.")
     )
@@ -80,6 +134,12 @@ class LadderVersion(models.Model):
             models.CheckConstraint(
                 condition=Q(qualifying_months__gt=0, validity_months__gt=0), name="ladder_spans_are_positive"
             ),
+            models.CheckConstraint(condition=Q(window__in=_WINDOWS), name="ladder_window_is_known"),
+            models.CheckConstraint(condition=Q(rises__in=("at_once", "waiting")), name="ladder_says_when_members_rise"),
+            models.CheckConstraint(condition=Q(grace_percent__lte=50, grace_days__lte=90), name="grace_is_bounded"),
+            models.CheckConstraint(
+                condition=Q(carries_over=False) | ~Q(window="rolling"), name="a_rolling_period_carries_nothing_over"
+            ),
             ExclusionConstraint(
                 name="one_ladder_is_in_force_at_a_time",
                 expressions=[(TsTzRange(F("valid_from"), F("valid_to"), Value("[)")), RangeOperators.OVERLAPS)],
@@ -88,6 +148,31 @@ class LadderVersion(models.Model):
 
     def __str__(self) -> str:
         return f"v{self.number}"
+
+
+class ActivityScore(models.Model):
+    """What an activity of one kind counts under one version of the ladder: so much for each time."""
+
+    personal_data: ClassVar[tuple[str, ...]] = ()
+
+    ladder = models.ForeignKey(
+        LadderVersion, on_delete=models.PROTECT, related_name="activity_scores", verbose_name=_("ladder version")
+    )
+    kind = models.ForeignKey(
+        ActivityKind, on_delete=models.PROTECT, related_name="+", verbose_name=_("kind of activity")
+    )
+    score = models.PositiveSmallIntegerField(_("counts"), help_text=_("Activity points for each time."))
+
+    class Meta:
+        verbose_name = _("score of an activity")
+        verbose_name_plural = _("scores of activities")
+        constraints = [
+            models.UniqueConstraint(fields=["ladder", "kind"], name="activity_has_one_score_per_ladder"),
+            models.CheckConstraint(condition=Q(score__gt=0), name="activity_score_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ladder_id}/{self.kind_id}"
 
 
 class TierRule(models.Model):
@@ -101,11 +186,33 @@ class TierRule(models.Model):
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="rules", verbose_name=_("tier"))
     rise_credits = models.PositiveIntegerField(
         _("tier credits to rise"),
-        help_text=_("Tier credits within the qualifying period that lift a member here at once."),
+        null=True,
+        blank=True,
+        help_text=_("Tier credits within the qualifying period that lift a member here. Empty: not asked."),
+    )
+    rise_spend = models.DecimalField(_("spend to rise"), max_digits=12, decimal_places=2, null=True, blank=True)
+    rise_orders = models.PositiveIntegerField(_("orders to rise"), null=True, blank=True)
+    rise_active_days = models.PositiveSmallIntegerField(_("active days to rise"), null=True, blank=True)
+    rise_activity = models.PositiveIntegerField(_("activity points to rise"), null=True, blank=True)
+    rise_tenure_months = models.PositiveSmallIntegerField(_("months of membership to rise"), null=True, blank=True)
+    rise_score = models.DecimalField(_("score to rise"), max_digits=12, decimal_places=2, null=True, blank=True)
+    rise_least = models.PositiveSmallIntegerField(
+        _("to rise, so many of them"), default=0, help_text=_("0: all that are filled in. 1: any one of them.")
     )
     keep_credits = models.PositiveIntegerField(
         _("tier credits to keep"),
+        null=True,
+        blank=True,
         help_text=_("Tier credits within the qualifying period that a review asks for to keep the tier."),
+    )
+    keep_spend = models.DecimalField(_("spend to keep"), max_digits=12, decimal_places=2, null=True, blank=True)
+    keep_orders = models.PositiveIntegerField(_("orders to keep"), null=True, blank=True)
+    keep_active_days = models.PositiveSmallIntegerField(_("active days to keep"), null=True, blank=True)
+    keep_activity = models.PositiveIntegerField(_("activity points to keep"), null=True, blank=True)
+    keep_tenure_months = models.PositiveSmallIntegerField(_("months of membership to keep"), null=True, blank=True)
+    keep_score = models.DecimalField(_("score to keep"), max_digits=12, decimal_places=2, null=True, blank=True)
+    keep_least = models.PositiveSmallIntegerField(
+        _("to keep, so many of them"), default=0, help_text=_("0: all that are filled in. 1: any one of them.")
     )
     points_multiplier = models.DecimalField(
         _("points multiplier"),
@@ -121,8 +228,14 @@ class TierRule(models.Model):
         ordering = ["ladder", "tier__rank"]
         constraints = [
             models.UniqueConstraint(fields=["ladder", "tier"], name="tier_has_one_rule_per_ladder"),
-            models.CheckConstraint(
-                condition=Q(keep_credits__lte=F("rise_credits")), name="keeping_is_not_harder_than_rising"
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"rise_{metric}__isnull": True})
+                    | Q(**{f"keep_{metric}__isnull": True})
+                    | Q(**{f"keep_{metric}__lte": F(f"rise_{metric}")}),
+                    name=f"keeping_takes_no_more_{metric}",
+                )
+                for metric in METRICS
             ),
             models.CheckConstraint(condition=Q(points_multiplier__gte=1), name="multiplier_is_at_least_one"),
         ]

@@ -23,6 +23,8 @@ class QualificationEntry(models.Model):
     class Kind(models.TextChoices):
         PURCHASE = "purchase", _("purchase")
         RETURN = "return", _("return")
+        ACTIVITY = "activity", _("activity")
+        CARRY = "carry", _("carried over from the period before")
 
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, related_name="qualification", verbose_name=_("member"), db_index=False
@@ -33,6 +35,12 @@ class QualificationEntry(models.Model):
     credits = models.IntegerField(_("tier credits"))
     spend_amount = models.DecimalField(_("spend"), max_digits=14, decimal_places=2)
     orders = models.SmallIntegerField(_("orders"))
+    activity = models.IntegerField(_("activity points"), default=0, db_default=0)
+    active_on = models.DateField(
+        _("day made active"),
+        null=True,
+        help_text=_("Empty: the day on which it happened. Of a return, the day of the sale."),
+    )
     happened_at = models.DateTimeField(_("happened at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
 
@@ -41,7 +49,9 @@ class QualificationEntry(models.Model):
         verbose_name_plural = _("qualification entries")
         constraints = [
             models.UniqueConstraint(fields=["kind", "source", "source_ref"], name="fact_qualifies_once"),
-            models.CheckConstraint(condition=Q(kind__in=["purchase", "return"]), name="qualification_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["purchase", "return", "activity", "carry"]), name="qualification_kind_is_known"
+            ),
         ]
         indexes = [models.Index(fields=["member", "happened_at"], include=["credits"], name="qualification_of_member")]
 
@@ -64,6 +74,9 @@ class TierStanding(models.Model):
         null=True,
         help_text=_("The review is due at this moment. Empty: the lowest tier does not end."),
     )
+    rise_at = models.DateTimeField(
+        _("rise is decided at"), null=True, help_text=_("Where rises wait for the end of a period. Empty: none waits.")
+    )
 
     class Meta:
         verbose_name = _("tier standing")
@@ -71,7 +84,10 @@ class TierStanding(models.Model):
         indexes = [
             models.Index(
                 fields=["valid_until", "member"], name="standing_due_for_review", condition=Q(valid_until__isnull=False)
-            )
+            ),
+            models.Index(
+                fields=["rise_at", "member"], name="standing_waiting_to_rise", condition=Q(rise_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -81,7 +97,9 @@ class TierStanding(models.Model):
 class TierChange(models.Model):
     """One decision about a member's tier, with the numbers it was made on. Kept when a review kept the tier, too.
 
-    `cause` names the fact that made a member rise (source:reference), so that its full return can undo the rise.
+    `cause` names the fact that made a member rise (source:reference), so that its full return can undo the rise. `figures`
+    are [metric, had, needed, taken back by returns] of each threshold, of which `must` had to be reached; empty where tier
+    credits alone decided.
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
@@ -92,6 +110,7 @@ class TierChange(models.Model):
         KEPT = "kept", _("kept at review")
         FALLEN = "fallen", _("fallen at review")
         UNDONE = "undone", _("rise undone by a return")
+        GRACE = "grace", _("given grace at review")
 
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, related_name="tier_changes", verbose_name=_("member"), db_index=False
@@ -110,6 +129,8 @@ class TierChange(models.Model):
     needed_credits = models.PositiveIntegerField(_("tier credits needed"))
     returned_credits = models.PositiveIntegerField(_("tier credits taken back by returns in the period"), default=0)
     valid_until = models.DateTimeField(_("valid until"), null=True)
+    figures = models.JSONField(_("figures"), default=list, db_default=[])
+    must = models.PositiveSmallIntegerField(_("so many had to be reached"), default=0, db_default=0)
     cause = models.CharField(_("cause"), max_length=125, blank=True, db_default="")
     happened_at = models.DateTimeField(_("happened at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
@@ -120,10 +141,12 @@ class TierChange(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["member", "number"], name="tier_changes_of_a_member_are_numbered"),
             models.CheckConstraint(
-                condition=Q(reason__in=["risen", "kept", "fallen", "undone"]), name="tier_change_reason_is_known"
+                condition=Q(reason__in=["risen", "kept", "fallen", "undone", "grace"]),
+                name="tier_change_reason_is_known",
             ),
             models.CheckConstraint(
-                condition=Q(reason="kept", from_tier=F("to_tier")) | (~Q(reason="kept") & ~Q(from_tier=F("to_tier"))),
+                condition=Q(reason__in=["kept", "grace"], from_tier=F("to_tier"))
+                | (~Q(reason__in=["kept", "grace"]) & ~Q(from_tier=F("to_tier"))),
                 name="tier_changes_unless_kept",
             ),
         ]

@@ -12,28 +12,34 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from loyalty.assessment import Change, LastDecision, Reason, Standing, assess_rise, held_tier_id
-from loyalty.course import Course
-from loyalty.ladder import LadderBook, Sums, TierNow, Window
+from loyalty.assessment import Change, Reason, Standing, assess_rise, held_tier_id, told_figures
+from loyalty.course import Course, carried
+from loyalty.criteria import together
+from loyalty.ladder import Anchors, LadderBook, Sums, TierNow, Window
 from loyalty.models import Tier
-from loyalty.queries import ladder_book, standing_of, window_sums
+from loyalty.queries import ladder_book, standing_of
 from loyalty.refusals import NoLadder
 from loyalty.services import rows
 from loyalty.services.standing import news_of
+from loyalty.sums import sums_in
 from members import lifecycle, timeline
 from members.figures import grouped
 from members.lifecycle import Merge, Part, PreviewLine
+from members.queries import programme
 
-_COLUMNS = "member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at"
+_COLUMNS = "member_id, kind, source, source_ref, credits, spend_amount, orders, activity, active_on, happened_at"
+_TAKEN_BACK = (
+    "-credits, -spend_amount, -orders, -activity, coalesce(active_on, (happened_at AT TIME ZONE %(zone)s)::date)"
+)
 _COPY = f"""
     INSERT INTO loyalty_qualificationentry ({_COLUMNS})
-    SELECT %(kept)s, kind, 'merge', %(merge)s || ':' || id, credits, spend_amount, orders, happened_at
+    SELECT %(kept)s, kind, 'merge', %(merge)s || ':' || id, credits, spend_amount, orders, activity, active_on, happened_at
     FROM loyalty_qualificationentry WHERE member_id = %(merged)s ORDER BY id"""  # noqa: S608 - constants of this module
 # What is booked out is named the other way round: an entry that took away gives back.
-_BOOKED_OUT = "CASE kind WHEN 'purchase' THEN 'return' ELSE 'purchase' END"
+_BOOKED_OUT = "CASE kind WHEN 'purchase' THEN 'return' WHEN 'return' THEN 'purchase' ELSE kind END"
 _BOOK_OUT = f"""
     INSERT INTO loyalty_qualificationentry ({_COLUMNS})
-    SELECT member_id, {_BOOKED_OUT}, 'unmerge', %(merge)s || ':' || id, -credits, -spend_amount, -orders, happened_at
+    SELECT member_id, {_BOOKED_OUT}, 'unmerge', %(merge)s || ':' || id, {_TAKEN_BACK}, happened_at
     FROM loyalty_qualificationentry WHERE member_id = %(kept)s AND source = 'merge' AND source_ref LIKE %(copies)s
     ORDER BY id"""  # noqa: S608 - constants of this module
 _HAND_OVER = f"""
@@ -43,9 +49,9 @@ _HAND_OVER = f"""
         WHERE q.member_id = %(kept)s
     )
     INSERT INTO loyalty_qualificationentry ({_COLUMNS})
-    SELECT member_id, {_BOOKED_OUT}, 'unmerge', %(merge)s || ':' || id, -credits, -spend_amount, -orders, happened_at FROM counted
+    SELECT member_id, {_BOOKED_OUT}, 'unmerge', %(merge)s || ':' || id, {_TAKEN_BACK}, happened_at FROM counted
     UNION ALL
-    SELECT %(merged)s, kind, 'unmerge', %(merge)s || ':' || id || ':own', credits, spend_amount, orders, happened_at
+    SELECT %(merged)s, kind, 'unmerge', %(merge)s || ':' || id || ':own', credits, spend_amount, orders, activity, active_on, happened_at
     FROM counted"""  # noqa: S608 - constants of this module
 
 
@@ -62,7 +68,9 @@ def hand_over(*, merge: Merge, facts: Sequence[tuple[str, str, str]]) -> None:
 
 
 def _named(merge: Merge) -> dict[str, Any]:
-    return {"merge": str(merge.merge_id), "kept": merge.kept_id, "merged": merge.merged_id}
+    return {
+        "merge": str(merge.merge_id), "kept": merge.kept_id, "merged": merge.merged_id, "zone": programme().tz.key,
+    }  # fmt: skip
 
 
 def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
@@ -72,10 +80,10 @@ def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
         return []
     book = ladder_book()
     window = book.rise_window(at)
-    both = window_sums([(kept_id, window), (merged_id, window)])
-    credits = sum(sums.credits for sums in both)
+    both = sums_in([(kept_id, window), (merged_id, window)], needs_more=book.needs_more)
+    added = together(*both)
     higher = max(kept, merged, key=lambda tier: tier.rank)
-    reached = [step for step in book.at(at).steps if credits >= step.rise_credits and step.rank > higher.rank]
+    reached = [step for step in book.at(at).steps if step.rank > higher.rank and step.rise.is_met(added)]
     names = dict(Tier.objects.values_list("code", "name"))
     return [
         PreviewLine(_("Tier"), names[kept.code], names[merged.code], names[_code(reached, higher)]),
@@ -83,7 +91,7 @@ def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
             _("Tier credits in the qualifying period"),
             grouped(both[0].credits),
             grouped(both[1].credits),
-            grouped(credits),
+            grouped(added.credits),
         ),
     ]
 
@@ -93,17 +101,26 @@ def _code(reached: Sequence[Any], higher: TierNow) -> str:
 
 
 class _Member:
-    """One member on the ladder while it is merged or taken apart: what it holds, and the changes that lead there."""
+    """One member on the ladder while it is merged or taken apart: what it holds, and the changes that lead there.
 
-    def __init__(self, member_id: int, book: LadderBook, standing: Standing | None) -> None:
+    One that is `supposed` is only asked where it would stand, and writes nothing.
+    """
+
+    def __init__(
+        self, member_id: int, book: LadderBook, standing: Standing | None, *, is_supposed: bool = False
+    ) -> None:
         self.member_id = member_id
         self.book = book
+        self.is_supposed = is_supposed
         self.new: list[Change] = []
         self._last = rows.last_changes([member_id], book).get(member_id)
         self.course = Course(book, self, standing)
 
     def sums(self, window: Window) -> Sums:
-        return window_sums([(self.member_id, window)])[0]
+        return sums_in([(self.member_id, window)], needs_more=self.book.needs_more)[0]
+
+    def joined_at(self) -> datetime | None:
+        return rows.joined_at_of([self.member_id]).get(self.member_id)
 
     def last_change(self) -> Change | None:
         return self._last
@@ -115,16 +132,22 @@ class _Member:
         self.new.append(change)
         self._last = change
 
+    def carry(self, credits: int, change: Change) -> None:
+        if not self.is_supposed:
+            rows.copy_facts([carried(self.member_id, credits, change)])
+
     def rank(self, moment: datetime) -> int:
         """Return the rank of the tier held now."""
         return self.book.ranks[held_tier_id(self.book, self.course.standing, moment)]
 
     def rise(self, moment: datetime, cause: str) -> None:
-        """Rise to what the credits reach."""
+        """Rise to what is reached."""
+        anchors = self._anchors()
+        window = self.book.rise_window(moment, anchors)
         decision = assess_rise(
-            self.book, self.course.standing, moment, self.sums(self.book.rise_window(moment)), cause, self._decision()
-        )
-        if decision:
+            self.book, self.course.standing, moment, window, self.sums(window), cause, self._last, anchors
+        )  # fmt: skip
+        if decision and decision.change:
             self.course.standing = decision.standing
             self.add(decision.change)
 
@@ -135,25 +158,30 @@ class _Member:
         valid_until = target.valid_until if target else None
         if from_tier == to_tier and valid_until == (standing.valid_until if standing else None):
             return
-        window = self.book.rise_window(moment)
+        window = self.book.rise_window(moment, self._anchors())
         sums = self.sums(window)
         ladder = self.book.at(moment)
         ranks = self.book.ranks
+        criteria = ladder.step_for(ranks[to_tier]).rise
+        figures = told_figures(criteria, sums)
         reason: Reason = "kept" if from_tier == to_tier else "risen" if ranks[to_tier] > ranks[from_tier] else "fallen"
         self.add(
             Change(
                 number=self._last.number + 1 if self._last else 1, reason=reason, from_tier_id=from_tier, to_tier_id=to_tier,
                 from_code=self.book.codes[from_tier], to_code=self.book.codes[to_tier], ladder_id=ladder.id,
-                window_from=window.from_at, credits=sums.credits, needed_credits=ladder.step_for(ranks[to_tier]).rise_credits,
+                window_from=window.from_at, credits=sums.credits, needed_credits=criteria.credits,
                 returned_credits=sums.returned, valid_until=valid_until, cause=cause,
                 happened_at=max(moment, self._last.happened_at) if self._last else moment,
+                figures=figures, must=criteria.must if figures else 0,
             )
         )  # fmt: skip
         since = standing.since_at if standing and from_tier == to_tier else moment
         self.course.standing = Standing(to_tier, since, valid_until) if target else None
 
-    def _decision(self) -> LastDecision | None:
-        return LastDecision(self._last.number, self._last.happened_at) if self._last else None
+    def _anchors(self) -> Anchors:
+        if not self.book.needs_anchors:
+            return Anchors()
+        return Anchors(self.joined_at(), self.course.standing.since_at if self.course.standing else None)
 
 
 def _merge(merge: Merge) -> dict[str, Any]:
@@ -185,7 +213,7 @@ def _unmerge(merge: Merge, memo: dict[str, Any]) -> None:
         return
     for member, stored in zip(members, (memo["kept"], memo["merged"]), strict=True):
         # As if it had gone on alone from where it stood: the reviews since, and what its own facts reach now.
-        alone = _Member(member.member_id, member.book, _read(stored))
+        alone = _Member(member.member_id, member.book, _read(stored), is_supposed=True)
         alone.course.catch_up(merge.at)
         alone.rise(merge.at, "")
         member.put(alone.course.standing, merge.at, _cause("unmerge", merge))

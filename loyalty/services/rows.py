@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from loyalty.assessment import Change, Standing
 from loyalty.course import CountedFact
 from loyalty.ladder import LadderBook, Sums, Window
+from loyalty.memory import KeptFact
 from loyalty.models import TierChange, TierStanding
+from loyalty.queries import change_of, standing_of_row
 from members.copying import copy_rows
+from members.models import Member
 from members.statements import Row, Statement
 
 MemberChange = tuple[int, Change]
@@ -30,32 +34,33 @@ class Inserted:
 def fact_statement(fact: CountedFact, window: Window) -> Statement[Inserted]:
     """Return what inserts a fact unless it is there, locks the member's standing, and sums a window as it was before the fact."""
     return Statement(
-        "SELECT * FROM loyalty_count_fact(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "SELECT * FROM loyalty_count_fact(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             fact.member_id, fact.kind, fact.source, fact.source_ref, fact.credits, fact.spend_amount, fact.orders,
-            fact.happened_at, window.from_at, window.before_at,
+            fact.activity, fact.active_on, fact.happened_at, window.from_at, window.before_at,
         ],
         _inserted,
     )  # fmt: skip
 
 
 def _inserted(found: list[Row]) -> Inserted:
-    [(is_new, tier_id, since_at, valid_until, latest_at, credits, returned)] = found
-    standing = Standing(tier_id, since_at, valid_until) if tier_id is not None else None
+    [(is_new, tier_id, since_at, valid_until, rise_at, latest_at, credits, returned)] = found
+    standing = Standing(tier_id, since_at, valid_until, rise_at) if tier_id is not None else None
     return Inserted(is_new, standing, latest_at, Sums(credits, returned))
 
 
 def lock_standings(member_ids: Sequence[int]) -> dict[int, Standing]:
     """Lock the standings of members, ascending, and return those there are."""
     rows = TierStanding.objects.select_for_update(no_key=True).filter(member_id__in=member_ids).order_by("member_id")
-    return {row.member_id: Standing(row.tier_id, row.since_at, row.valid_until) for row in rows}
+    return {row.member_id: standing_of_row(row) for row in rows}
 
 
 def lock_due_standings(at: datetime, after_member_id: int, limit: int) -> dict[int, Standing]:
-    """Lock the next standings beyond a member whose review is due, ascending; those just decided are passed over."""
-    due = TierStanding.objects.select_for_update(no_key=True).filter(valid_until__lte=at, member_id__gt=after_member_id)
+    """Lock the next standings beyond a member about which something is due, ascending; those just decided are passed over."""
+    is_due = Q(valid_until__lte=at) | Q(rise_at__lte=at)
+    due = TierStanding.objects.select_for_update(no_key=True).filter(is_due, member_id__gt=after_member_id)
     rows = due.order_by("member_id")[:limit]
-    return {row.member_id: Standing(row.tier_id, row.since_at, row.valid_until) for row in rows}
+    return {row.member_id: standing_of_row(row) for row in rows}
 
 
 def last_changes(member_ids: Sequence[int], book: LadderBook) -> dict[int, Change]:
@@ -80,26 +85,6 @@ def changes_of(member_ids: Sequence[int], book: LadderBook) -> dict[int, list[Ch
     return changes
 
 
-def change_of(row: TierChange, book: LadderBook) -> Change:
-    """Return the plain value of a row."""
-    return Change(
-        number=row.number,
-        reason=row.reason,  # type: ignore[arg-type]  # the constraint allows these four only
-        from_tier_id=row.from_tier_id,
-        to_tier_id=row.to_tier_id,
-        from_code=book.codes[row.from_tier_id],
-        to_code=book.codes[row.to_tier_id],
-        ladder_id=row.ladder_id,
-        window_from=row.window_from,
-        credits=row.credits,
-        needed_credits=row.needed_credits,
-        returned_credits=row.returned_credits,
-        valid_until=row.valid_until,
-        cause=row.cause,
-        happened_at=row.happened_at,
-    )
-
-
 def insert_changes(changes: Iterable[MemberChange]) -> None:
     """Write changes in the order given."""
     rows = [
@@ -117,6 +102,8 @@ def insert_changes(changes: Iterable[MemberChange]) -> None:
             valid_until=change.valid_until,
             cause=change.cause,
             happened_at=change.happened_at,
+            figures=[list(figure) for figure in change.figures],
+            must=change.must,
         )
         for member_id, change in changes
     ]
@@ -127,7 +114,11 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
     """Write where members stand now; a member with None is back where everybody starts and needs no row."""
     rows = [
         TierStanding(
-            member_id=member_id, tier_id=standing.tier_id, since_at=standing.since_at, valid_until=standing.valid_until
+            member_id=member_id,
+            tier_id=standing.tier_id,
+            since_at=standing.since_at,
+            valid_until=standing.valid_until,
+            rise_at=standing.rise_at,
         )
         for member_id, standing in sorted(standings.items())
         if standing
@@ -138,7 +129,7 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
             batch_size=5000,
             update_conflicts=True,
             unique_fields=["member"],
-            update_fields=["tier", "since_at", "valid_until"],
+            update_fields=["tier", "since_at", "valid_until", "rise_at"],
         )
     gone = [member_id for member_id, standing in standings.items() if standing is None]
     if gone:
@@ -147,31 +138,37 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
 
 def copy_facts(facts: Iterable[CountedFact]) -> None:
     """Write facts by COPY. Raises IntegrityError when one is there already."""
-    columns = "member_id, kind, source, source_ref, credits, spend_amount, orders, happened_at"
+    columns = "member_id, kind, source, source_ref, credits, spend_amount, orders, activity, active_on, happened_at"
     copy_rows(f"loyalty_qualificationentry ({columns})", (_row(fact) for fact in facts))
 
 
 def _row(fact: CountedFact) -> tuple[Any, ...]:
     return (
         fact.member_id, fact.kind, fact.source, fact.source_ref,
-        fact.credits, fact.spend_amount, fact.orders, fact.happened_at,
+        fact.credits, fact.spend_amount, fact.orders, fact.activity, fact.active_on, fact.happened_at,
     )  # fmt: skip
 
 
-def facts_since(froms: dict[int, datetime]) -> dict[int, list[tuple[datetime, int]]]:
-    """Return for members the (happened_at, credits) of their facts since a moment of each, in order of time."""
-    facts: dict[int, list[tuple[datetime, int]]] = {}
+def facts_since(froms: dict[int, datetime]) -> dict[int, list[KeptFact]]:
+    """Return for members their facts since a moment of each, in order of time."""
+    facts: dict[int, list[KeptFact]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT m.id, q.happened_at, q.credits FROM unnest(%s::bigint[], %s::timestamptz[]) AS m (id, from_at)
+            SELECT m.id, q.happened_at, q.kind, q.credits, q.spend_amount, q.orders, q.activity, q.active_on
+            FROM unnest(%s::bigint[], %s::timestamptz[]) AS m (id, from_at)
             CROSS JOIN LATERAL (
-                SELECT happened_at, credits FROM loyalty_qualificationentry
+                SELECT * FROM loyalty_qualificationentry
                 WHERE member_id = m.id AND happened_at >= m.from_at ORDER BY happened_at
             ) q
             """,
             [list(froms), list(froms.values())],
         )
-        for member_id, happened_at, credits in cursor:
-            facts.setdefault(member_id, []).append((happened_at, credits))
+        for member_id, *fact in cursor:
+            facts.setdefault(member_id, []).append(KeptFact(*fact))
     return facts
+
+
+def joined_at_of(member_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return when members joined."""
+    return dict(Member.objects.filter(pk__in=member_ids).values_list("pk", "joined_at"))

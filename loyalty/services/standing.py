@@ -6,21 +6,30 @@ no review either. What happened comes back as timeline entries, so that the call
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from loyalty.assessment import Change, LastDecision, Standing, assess_review, review_window
-from loyalty.course import REVIEWS_AT_ONCE, CountedFact, Course
+from loyalty.assessment import Change, Standing, assess_due, due_of
+from loyalty.course import REVIEWS_AT_ONCE, CountedFact, Course, carried
 from loyalty.course import standing_before as standing_before_rise
-from loyalty.events import TIER_KEPT, TIER_LOWERED, TIER_RAISED, TIER_RISE_UNDONE, TierDecided
-from loyalty.ladder import LadderBook, Sums, TierNow, Window
+from loyalty.events import (
+    TIER_GRACE_GIVEN,
+    TIER_KEPT,
+    TIER_LOWERED,
+    TIER_RAISED,
+    TIER_RISE_UNDONE,
+    TierDecided,
+)
+from loyalty.ladder import Anchors, LadderBook, Sums, TierNow, Window
 from loyalty.models import TierStanding
-from loyalty.queries import ladder_book, tier_at, window_sums
+from loyalty.queries import ladder_book, tier_at
 from loyalty.refusals import FactFromFuture
 from loyalty.services import rows
+from loyalty.sums import sums_in
 from members import timeline
 from members.actors import Actor
 from members.statements import Statement, run
@@ -43,7 +52,13 @@ __all__ = [
 ]
 
 FUTURE_TOLERANCE = timedelta(days=1)
-_KINDS = {"risen": TIER_RAISED, "kept": TIER_KEPT, "fallen": TIER_LOWERED, "undone": TIER_RISE_UNDONE}
+_KINDS = {
+    "risen": TIER_RAISED,
+    "kept": TIER_KEPT,
+    "fallen": TIER_LOWERED,
+    "undone": TIER_RISE_UNDONE,
+    "grace": TIER_GRACE_GIVEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +121,9 @@ def insertion_of(*, fact: CountedFact, at: datetime) -> Statement[rows.Inserted]
 def counted(*, fact: CountedFact, inserted: rows.Inserted, by: Actor, quiet: bool = False) -> Counted:
     """Decide what follows from an inserted fact: the second half of counting it. Raises NoLadder."""
     book = ladder_book()
-    window = book.rise_window(fact.happened_at)
-    record = _DatabaseRecord(fact.member_id, book, {window: _with(inserted.sums, fact)})
+    # What the statement summed decides alone where tier credits do; where more is asked for, it is asked for anew.
+    known = {} if book.needs_more else {book.rise_window(fact.happened_at): _with(inserted.sums, fact)}
+    record = _DatabaseRecord(fact.member_id, book, known, inserted.standing)
     course = Course(book, record, inserted.standing)
     if not inserted.is_new:
         return Counted(course.tier(fact.happened_at), [], [], is_new=False)
@@ -120,7 +136,8 @@ def tier_for_fact(*, member_id: int, moment: datetime, by: Actor, at: datetime, 
 
     The caller holds the member's account lock and records the news. Raises FactFromFuture, NoLadder.
     """
-    row = TierStanding.objects.filter(member_id=member_id).values_list("tier_id", "since_at", "valid_until").first()
+    fields = ("tier_id", "since_at", "valid_until", "rise_at")
+    row = TierStanding.objects.filter(member_id=member_id).values_list(*fields).first()
     seen = Standing(*row) if row else None
     return tier_for_standing(member_id=member_id, seen=seen, moment=moment, by=by, at=at, quiet=quiet)
 
@@ -137,8 +154,9 @@ def tier_for_standing(
         is_past = moment < seen.since_at
         return Held(tier_at(member_id, moment) if is_past else book.tier_now(seen.tier_id, moment), [])
     with transaction.atomic(savepoint=False):
-        record = _DatabaseRecord(member_id, book, {})
-        course = Course(book, record, rows.lock_standings([member_id]).get(member_id))
+        standing = rows.lock_standings([member_id]).get(member_id)
+        record = _DatabaseRecord(member_id, book, {}, standing)
+        course = Course(book, record, standing)
         course.catch_up(moment)
         return Held(course.tier(moment), record.write(course.standing, by=by, quiet=quiet))
 
@@ -158,7 +176,8 @@ def review_due_tiers(
     if not due:
         return ReviewChunk(after_member_id, 0, 0, done=True)
     book = ladder_book()
-    changes, standings = _review_all(book, due, at)
+    changes, handed_on, standings = _review_all(book, due, at)
+    rows.copy_facts(handed_on)
     rows.insert_changes(changes)
     rows.write_standings(standings)
     timeline.record_many(news_of(member_id, change, by=by, quiet=quiet) for member_id, change in changes)
@@ -187,53 +206,76 @@ def news_of(member_id: int, change: Change, *, by: Actor, quiet: bool) -> NewEnt
     decided = TierDecided(
         kind=_KINDS[change.reason], member_id=member_id, change=change.number, from_tier=change.from_code,
         to_tier=change.to_code, credits=change.credits, needed=change.needed_credits, valid_until=change.valid_until,
-        happened_at=change.happened_at,
+        happened_at=change.happened_at, figures=change.figures, must=change.must,
     )  # fmt: skip
     return decided.entry(by=by, quiet=quiet)
 
 
 def _review_all(
     book: LadderBook, due: dict[int, Standing], at: datetime
-) -> tuple[list[rows.MemberChange], dict[int, Standing | None]]:
-    """Decide the reviews of locked members, one period of all of them after another."""
-    last = {
-        member_id: LastDecision(change.number, change.happened_at)
-        for member_id, change in rows.last_changes(list(due), book).items()
-    }
+) -> tuple[list[rows.MemberChange], list[CountedFact], dict[int, Standing | None]]:
+    """Decide what is due about locked members, one period of all of them after another."""
+    last: dict[int, Change] = rows.last_changes(list(due), book)
+    joined = rows.joined_at_of(list(due)) if book.needs_anchors else {}
     standings: dict[int, Standing | None] = {}
     changes: list[rows.MemberChange] = []
+    handed_on: list[CountedFact] = []
+    carries: dict[int, list[CountedFact]] = {}
     for _ in range(REVIEWS_AT_ONCE):
-        if not due:
+        asked = []
+        for member_id, standing in due.items():
+            anchors = Anchors(joined.get(member_id), standing.since_at)
+            next_due = due_of(book, standing, last.get(member_id), anchors)
+            if next_due and next_due.at <= at:
+                asked.append((member_id, standing, next_due, anchors))
+        if not asked:
             break
-        dues = {member_id: standing.valid_until for member_id, standing in due.items() if standing.valid_until}
-        sums = window_sums([(one, review_window(book, moment, last.get(one))) for one, moment in dues.items()])
-        still_due: dict[int, Standing] = {}
-        for (member_id, moment), credits in zip(dues.items(), sums, strict=True):
-            decision = assess_review(book, due[member_id], moment, credits, last.get(member_id))
-            changes.append((member_id, decision.change))
-            last[member_id] = LastDecision(decision.change.number, decision.change.happened_at)
+        sums = sums_in([(one, next_due.window) for one, _, next_due, _ in asked], needs_more=book.needs_more)
+        due = {}
+        for (member_id, standing, next_due, anchors), found in zip(asked, sums, strict=True):
+            known = _and_carried(found, next_due.window, carries.get(member_id, []))
+            decision = assess_due(book, standing, next_due, known, last.get(member_id), anchors)
+            if decision.change:
+                changes.append((member_id, decision.change))
+                last[member_id] = decision.change
+                if decision.carry:
+                    fact = carried(member_id, decision.carry, decision.change)
+                    handed_on.append(fact)
+                    carries.setdefault(member_id, []).append(fact)
             standings[member_id] = decision.standing
-            if decision.standing and decision.standing.is_due(at):
-                still_due[member_id] = decision.standing
-        due = still_due
-    return changes, standings
+            if decision.standing:
+                due[member_id] = decision.standing
+    return changes, handed_on, standings
+
+
+def _and_carried(sums: Sums, window: Window, handed_on: Sequence[CountedFact]) -> Sums:
+    """Return sums with what reviews of this run handed on to a member, which is not written yet."""
+    extra = sum(fact.credits for fact in handed_on if window.from_at <= fact.happened_at < window.before_at)
+    return replace(sums, credits=sums.credits + extra, carried=sums.carried + extra) if extra else sums
 
 
 class _DatabaseRecord:
     """A member as the database knows it; new changes are kept until they are written together."""
 
-    def __init__(self, member_id: int, book: LadderBook, known: dict[Window, Sums]) -> None:
+    def __init__(self, member_id: int, book: LadderBook, known: dict[Window, Sums], standing: Standing | None) -> None:
         self.member_id = member_id
         self.book = book
         self.known = known
         self.new: list[Change] = []
+        self._stored = standing
         self._last: Change | None = None
         self._is_last_read = False
+        self._joined_at: datetime | None = None
 
     def sums(self, window: Window) -> Sums:
         if window not in self.known:
-            [self.known[window]] = window_sums([(self.member_id, window)])
+            [self.known[window]] = sums_in([(self.member_id, window)], needs_more=self.book.needs_more)
         return self.known[window]
+
+    def joined_at(self) -> datetime | None:
+        if self._joined_at is None:
+            self._joined_at = rows.joined_at_of([self.member_id]).get(self.member_id)
+        return self._joined_at
 
     def last_change(self) -> Change | None:
         if not self._is_last_read:
@@ -249,10 +291,15 @@ class _DatabaseRecord:
         self.new.append(change)
         self._last, self._is_last_read = change, True
 
+    def carry(self, credits: int, change: Change) -> None:
+        fact = carried(self.member_id, credits, change)
+        rows.copy_facts([fact])  # at once: the next period is summed by the database
+        self.known.clear()
+
     def write(self, standing: Standing | None, *, by: Actor, quiet: bool) -> list[NewEntry]:
         """Write the new changes and the standing they left; return what there is to tell."""
-        if self.new:
-            rows.insert_changes((self.member_id, change) for change in self.new)
+        rows.insert_changes((self.member_id, change) for change in self.new)
+        if standing != self._stored:
             rows.write_standings({self.member_id: standing})
         return [news_of(self.member_id, change, by=by, quiet=quiet) for change in self.new]
 

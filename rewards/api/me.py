@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from loyalty.queries import progress_of
+from loyalty.progress import progress_of
 from loyalty.sentences import rise_sentence
 from members.api.authentication import MemberAuthentication
 from members.api.base import ApiView, caller_member, caller_of

@@ -1,7 +1,7 @@
 """The words in which tests tell the story of a member on the starter ladder: bought, returned, reviewed."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -30,9 +30,19 @@ def purchase(member_id: int, ref: str, credits: int, happened_at: datetime) -> C
     return CountedFact(member_id, "purchase", "till", ref, credits, Decimal(credits), 1, happened_at)
 
 
-def goods_back(member_id: int, ref: str, credits: int, happened_at: datetime, of: str) -> CountedFact:
-    """Return a return of the purchase `of`, which takes credits back."""
-    return CountedFact(member_id, "return", "till", ref, -credits, Decimal(-credits), 0, happened_at, f"till:{of}")
+def goods_back(
+    member_id: int, ref: str, credits: int, happened_at: datetime, of: str, *, whole_on: date | None = None
+) -> CountedFact:
+    """Return a return of the purchase `of`, which takes credits back; of the day of the whole order, if it is all of it."""
+    return CountedFact(
+        member_id, "return", "till", ref, -credits, Decimal(-credits), -1 if whole_on else 0, happened_at, f"till:{of}",
+        active_on=whole_on,
+    )  # fmt: skip
+
+
+def activity(member_id: int, ref: str, points: int, happened_at: datetime) -> CountedFact:
+    """Return an activity that counts so many points."""
+    return CountedFact(member_id, "activity", "app", ref, 0, Decimal(0), 0, happened_at, activity=points)
 
 
 def tell(fact: CountedFact, *, at: datetime | None = None) -> Counted:
@@ -68,15 +78,17 @@ def state_of(member_id: int) -> State:
     standing = TierStanding.objects.filter(member_id=member_id)
     return State(
         entries=list(
-            entries.values_list("kind", "source", "source_ref", "credits", "spend_amount", "orders", "happened_at")
+            entries.values_list(
+                "kind", "source", "source_ref", "credits", "spend_amount", "orders", "activity", "active_on", "happened_at"
+            )
         ),
         changes=list(
             changes.values_list(
                 "number", "reason", "from_tier__code", "to_tier__code", "ladder__number", "window_from", "credits",
-                "needed_credits", "returned_credits", "valid_until", "cause", "happened_at",
+                "needed_credits", "returned_credits", "valid_until", "cause", "happened_at", "figures", "must",
             )
         ),
-        standing=standing.values_list("tier__code", "since_at", "valid_until").first(),
+        standing=standing.values_list("tier__code", "since_at", "valid_until", "rise_at").first(),
     )  # fmt: skip
 
 

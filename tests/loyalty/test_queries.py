@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from loyalty.ladder import LadderBook
 from loyalty.models import LadderVersion, Tier, TierRule
-from loyalty.queries import forget_ladder_book, history_of, ladder_book, progress_of, standing_of, tiers
+from loyalty.progress import progress_of
+from loyalty.queries import forget_ladder_book, history_of, ladder_book, standing_of, tiers
 from loyalty.sentences import change_sentence, keep_sentence, rise_sentence
 from members.models import Member
 from tests.loyalty.stories import goods_back, local, purchase, review, tell

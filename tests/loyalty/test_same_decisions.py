@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Literal
 
@@ -12,6 +13,7 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loyalty.criteria import METRICS
 from loyalty.ladder import TierNow
 from loyalty.models import LadderVersion, TierChange, TierRule, TierStanding
 from loyalty.queries import change_in_force, forget_ladder_book
@@ -19,9 +21,11 @@ from loyalty.replay import load_replays, save_replays
 from loyalty.services.standing import CountedFact, count_fact, review_due_tiers, tier_for_fact
 from members.actors import SYSTEM
 from tests.harness.generated import examples
-from tests.loyalty.stories import State, goods_back, local, make_member, purchase, state_of
+from tests.loyalty.stories import SHANGHAI, State, activity, goods_back, local, make_member, purchase, state_of
 
 BEGIN = local("2024-01-10")
+_THRESHOLDS = {"spend": 450, "orders": 3, "active_days": 3, "activity": 5, "tenure_months": 6, "score": 800}
+_WEIGHTS = {"spend": Decimal("0.5"), "orders": Decimal(100), "activity": Decimal("12.5")}
 END = local("2040-01-01")
 
 
@@ -29,7 +33,7 @@ END = local("2040-01-01")
 class Event:
     """Something that happens `gap_hours` after the event before: a fact (maybe dated `late_days` ago), or a review."""
 
-    verb: Literal["buy", "back", "review"]
+    verb: Literal["buy", "back", "review", "act"]
     gap_hours: int
     late_days: int
     credits: int
@@ -38,8 +42,17 @@ class Event:
 
 @dataclass(frozen=True)
 class Terms:
-    """The ladder of an example: the starter ladder with other spans, followed by a second version if one is drawn."""
+    """The ladder of an example: the starter ladder with other terms, followed by a second version if one is drawn.
 
+    `asks` are thresholds of silver and gold beside tier credits (None: credits alone), of which `least` have to be reached.
+    """
+
+    window: str
+    rises: str
+    grace: tuple[int, int]  # per cent, days
+    carries_over: bool
+    asks: tuple[str, ...]
+    least: int
     qualifying_months: int
     validity_months: int
     soft_landing: bool
@@ -48,7 +61,7 @@ class Terms:
 
 events = st.builds(
     Event,
-    verb=st.sampled_from(["buy", "buy", "back", "review"]),
+    verb=st.sampled_from(["buy", "buy", "back", "review", "act"]),
     gap_hours=st.one_of(st.just(0), st.integers(1, 24 * 40), st.integers(1, 24 * 400)),
     late_days=st.one_of(st.just(0), st.just(0), st.integers(1, 400)),
     credits=st.one_of(st.sampled_from([0, 1, 100, 400, 499, 500, 1200, 1500, 5000]), st.integers(1, 3000)),
@@ -56,6 +69,12 @@ events = st.builds(
 )
 terms = st.builds(
     Terms,
+    window=st.sampled_from(["rolling", "rolling", "year", "quarter", "joined", "tier"]),
+    rises=st.sampled_from(["at_once", "at_once", "waiting"]),
+    grace=st.sampled_from([(0, 0), (20, 30), (50, 90)]),
+    carries_over=st.booleans(),
+    asks=st.lists(st.sampled_from(list(METRICS[1:])), max_size=3, unique=True).map(tuple),
+    least=st.integers(0, 2),
     qualifying_months=st.sampled_from([12, 12, 3, 1]),
     validity_months=st.sampled_from([12, 6, 1]),
     soft_landing=st.booleans(),
@@ -68,19 +87,22 @@ def _moments(member_id: int, story: list[Event]) -> list[Moment]:
     """Return what is told and when: facts, and None for a review. Returns take back of a purchase what is left of it."""
     clock = BEGIN
     told: list[Moment] = []
-    bought: list[tuple[str, int]] = []
+    bought: list[tuple[str, int, datetime]] = []
     for n, event in enumerate(story):
         clock += timedelta(hours=event.gap_hours)
         happened_at = clock - timedelta(days=event.late_days)
         if event.verb == "buy":
-            bought.append((f"p{n}", event.credits))
+            bought.append((f"p{n}", event.credits, happened_at))
             told.append((clock, purchase(member_id, f"p{n}", event.credits, happened_at)))
         elif event.verb == "back" and bought:
             index = event.which % len(bought) if event.which >= 0 else -1
-            ref, left = bought[index]
+            ref, left, sold_at = bought[index]
             taken = min(left, event.credits) if event.which != -1 else left
-            bought[index] = (ref, left - taken)
-            told.append((clock, goods_back(member_id, f"r{n}", taken, happened_at, ref)))
+            bought[index] = (ref, left - taken, sold_at)
+            whole_on = sold_at.astimezone(SHANGHAI).date() if taken and taken == left else None
+            told.append((clock, goods_back(member_id, f"r{n}", taken, happened_at, ref, whole_on=whole_on)))
+        elif event.verb == "act":
+            told.append((clock, activity(member_id, f"a{n}", event.credits % 7, happened_at)))
         else:
             told.append((clock, None))
     return told
@@ -126,6 +148,18 @@ def _publish(ladder: Terms) -> None:
     first = LadderVersion.objects.get(number=1)
     first.qualifying_months, first.validity_months = ladder.qualifying_months, ladder.validity_months
     first.soft_landing = ladder.soft_landing
+    first.window, first.rises = ladder.window, ladder.rises
+    first.grace_percent, first.grace_days = ladder.grace
+    first.carries_over = ladder.carries_over and ladder.window != "rolling"
+    for metric, weight in _WEIGHTS.items():
+        setattr(first, f"weight_{metric}", weight)
+    for rule in TierRule.objects.filter(ladder=first, tier__rank__gt=0):
+        for metric in ladder.asks:
+            threshold = _THRESHOLDS[metric] * rule.tier.rank
+            setattr(rule, f"rise_{metric}", threshold)
+            setattr(rule, f"keep_{metric}", threshold - 1)
+        rule.rise_least = rule.keep_least = ladder.least
+        rule.save()
     if ladder.second_after_days is not None:
         first.valid_to = BEGIN + timedelta(days=ladder.second_after_days)
     first.save()
@@ -145,15 +179,23 @@ def _assert_makes_sense(member_id: int) -> None:
     for before, change in pairwise(changes):
         assert before.to_tier_id == change.from_tier_id
     for change in changes:
-        if change.reason == "risen":
+        if change.reason in ("risen", "kept") and not change.figures and change.to_tier.rank:
             assert change.credits >= change.needed_credits
+        if change.reason in ("fallen", "grace", "undone") and not change.figures:
+            assert change.credits < change.needed_credits or change.from_tier.code == "gold"  # dropped by the second
+        if change.figures:
+            reached = sum(Decimal(have) >= Decimal(needed) for _metric, have, needed, _back in change.figures)
+            assert (reached >= change.must) == (change.reason in ("risen", "kept")) or change.from_tier.code == "gold"
         if change.reason == "undone":
-            assert change.credits < change.needed_credits
             assert changes[change.number - 2].reason == "risen"
+        if change.reason == "grace":
+            assert changes[change.number - 2].reason != "grace"
     standing = TierStanding.objects.filter(member_id=member_id).first()
     in_force = change_in_force(member_id, END)
-    assert (standing and standing.tier_id) == (in_force and in_force.to_tier_id)
-    assert (standing and standing.valid_until) == (in_force and in_force.valid_until)
+    held = standing if standing and standing.tier.rank else None
+    lasting = in_force if in_force and in_force.to_tier.rank else None
+    assert (held and held.tier_id) == (lasting and lasting.to_tier_id)
+    assert (held and held.valid_until) == (lasting and lasting.valid_until)
 
 
 @pytest.mark.django_db

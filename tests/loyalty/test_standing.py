@@ -16,7 +16,8 @@ from loyalty import tasks
 from loyalty.models import LadderVersion, QualificationEntry, TierChange, TierRule
 from loyalty.queries import forget_ladder_book, ladder_book, tier_at
 from loyalty.refusals import FactFromFuture, NoLadder
-from loyalty.replay import _Credits, load_replays, save_replays
+from loyalty.memory import FactsInMemory
+from loyalty.replay import load_replays, save_replays
 from loyalty.services.standing import count_fact, review_due_tiers, tier_for_fact
 from members.actors import SYSTEM, Actor
 from members.models import Member, TimelineEntry
@@ -302,13 +303,13 @@ class TestReplay:
         for n in range(500):
             replay.count(purchase(member.pk, str(n), 1, MARCH + timedelta(hours=n)))
         added: list[int] = []
-        total_from = _Credits._total_from
+        total_from = FactsInMemory._total_from
 
-        def counting(credits: _Credits, place: int) -> None:
+        def counting(credits: FactsInMemory, place: int) -> None:
             added.append(len(credits.facts) - place)
             total_from(credits, place)
 
-        monkeypatch.setattr(_Credits, "_total_from", counting)
+        monkeypatch.setattr(FactsInMemory, "_total_from", counting)
         replay.count(purchase(member.pk, "next", 1, MARCH + timedelta(hours=500)))
         assert added == [1]
 
