@@ -69,7 +69,7 @@ class Ladder:
     grace_percent: int = 0
     grace_days: int = 0
     carries_over: bool = False
-    activity_scores: Mapping[int, int] = field(default_factory=dict)
+    activity_scores: Mapping[str, int] = field(default_factory=dict)  # by kind of activity
 
     @property
     def metrics(self) -> frozenset[Metric]:

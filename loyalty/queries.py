@@ -11,7 +11,7 @@ from django.db.models import Prefetch, QuerySet
 from loyalty.assessment import Change, Standing
 from loyalty.criteria import METRICS, WEIGHED, Criteria, Weights
 from loyalty.ladder import Ladder, LadderBook, Step, TierNow, WindowKind
-from loyalty.models import LadderVersion, Tier, TierChange, TierRule, TierStanding
+from loyalty.models import ActivityScore, LadderVersion, Tier, TierChange, TierRule, TierStanding
 from loyalty.refusals import NoLadder
 from members.queries import programme
 
@@ -142,7 +142,8 @@ def _read_shelf() -> _Shelf:
 
 def _load_shelf(now: float) -> _Shelf:
     rules = TierRule.objects.select_related("tier").order_by("tier__rank")
-    versions = LadderVersion.objects.prefetch_related(Prefetch("rules", rules), "activity_scores")
+    scores = ActivityScore.objects.select_related("kind")
+    versions = LadderVersion.objects.prefetch_related(Prefetch("rules", rules), Prefetch("activity_scores", scores))
     ladders = [_snapshot(version) for version in versions]
     ladders = [ladder for ladder in ladders if ladder.steps]
     if not ladders:
@@ -179,7 +180,7 @@ def _snapshot(version: LadderVersion) -> Ladder:
         grace_percent=version.grace_percent,
         grace_days=version.grace_days,
         carries_over=version.carries_over,
-        activity_scores={score.kind_id: score.score for score in version.activity_scores.all()},
+        activity_scores={score.kind.code: score.score for score in version.activity_scores.all()},
     )
 
 

@@ -8,7 +8,7 @@ from members.models import TimelineEntry
 from members.services.risk import run_rules
 from members.timeline import subscribe
 from rewards.events import RETURN_RECORDED
-from rewards.services import behaviours, deadlines
+from rewards.services import activity_scores, behaviours, deadlines
 
 # Each batch is one transaction, which holds the accounts of its members.
 _ACTIVITIES_AT_ONCE = 50
@@ -28,6 +28,13 @@ def reward_activities(entries: Sequence[TimelineEntry]) -> None:
     behaviours.award_activities(activity_ids=ids, by=SYSTEM, at=at)
 
 
+def count_activities(entries: Sequence[TimelineEntry]) -> None:
+    """Count what members did towards their tiers."""
+    ids = [entry.payload["activity"] for entry in entries]
+    at = max(entry.recorded_at for entry in entries)
+    activity_scores.count_activities(activity_ids=ids, by=SYSTEM, at=at)
+
+
 def look_for_abuse(entries: Sequence[TimelineEntry]) -> None:
     """Ask the risk rules about members who bought or gave back just now; what is loaded later is looked at by night."""
     at = max(entry.recorded_at for entry in entries)
@@ -45,6 +52,12 @@ def register() -> None:
     subscribe(
         "rewards.behaviours",
         reward_activities,
+        kinds=(behaviours.ACTIVITY_RECORDED,),
+        batch_size=_ACTIVITIES_AT_ONCE,
+    )
+    subscribe(
+        "rewards.activity_scores",
+        count_activities,
         kinds=(behaviours.ACTIVITY_RECORDED,),
         batch_size=_ACTIVITIES_AT_ONCE,
     )

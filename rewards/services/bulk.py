@@ -11,10 +11,12 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
+from loyalty.periods import business_date
 from loyalty.replay import MemberReplay, load_replays, save_replays
 from loyalty.services.standing import CountedFact
 from members import timeline
 from members.actors import Actor
+from members.queries import programme
 from rewards import earning, events, ledger
 from rewards.ledger_batch import BatchFact, post_batch
 from rewards.models import Purchase, PurchaseReturn
@@ -63,6 +65,7 @@ class _Bought:
 
     purchase: Purchase
     lines: dict[int, BoughtLine]
+    total_back: Decimal
     returned: Decimal
     earned: Sequence[Earned]
 
@@ -182,7 +185,7 @@ def _referred(returns: Sequence[Return]) -> dict[tuple[str, str], _Bought]:
         (purchase.source, purchase.external_order_no): _Bought(
             purchase,
             lines[purchase.pk],
-            before.get(purchase.pk, Decimal(0)),
+            *before.get(purchase.pk, (Decimal(0), Decimal(0))),
             [earned_in(posted) for posted in earned.get(purchase.pk, [])],
         )
         for purchase in purchases
@@ -272,17 +275,17 @@ def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought
     else:
         share = share_of_unknown_sale(eligible, ret.returned_at)
     if sale:
-        _came_back(sale, lines, eligible)
+        _came_back(sale, lines, total, eligible)
     run.returns.append(
         bulk_rows.ReturnRow(ret, sale.purchase.pk if sale else None, member_id, tuple(lines), total, eligible, share)
     )
     run.return_facts.append(len(run.facts) if member_id is not None else None)
     if member_id is not None:
-        origin = (sale.purchase.source, sale.purchase.external_order_no) if sale else None
-        _take_back(run, ret, run.bearers[member_id], total, share, origin)
+        _take_back(run, ret, run.bearers[member_id], total, share, sale.purchase if sale else None, _is_whole(sale))
 
 
-def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], eligible: Decimal) -> None:
+def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], total: Decimal, eligible: Decimal) -> None:
+    sale.total_back += total
     sale.returned += eligible
     by_id = {line.id: line for line in sale.lines.values()}
     for line in lines:
@@ -290,9 +293,14 @@ def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], eligible: Decimal) 
             by_id[line.purchase_line_id].give_back(line)
 
 
+def _is_whole(sale: _Bought | None) -> bool:
+    return sale is not None and sale.total_back == sale.purchase.total_amount > 0
+
+
 def _take_back(
-    run: _Run, ret: Return, member_id: int, total: Decimal, share: Share, origin: tuple[str, str] | None
+    run: _Run, ret: Return, member_id: int, total: Decimal, share: Share, purchase: Purchase | None, is_whole: bool
 ) -> None:
+    origin = (purchase.source, purchase.external_order_no) if purchase else None
     for one in (CurrencyShare(ledger.currency_id(), share.points, None), *share.others):
         policy = ledger_policy(one.currency_id)
         tier_code = run.replays[member_id].tier_for_fact(ret.returned_at).code if policy.looks_at_tier else ""
@@ -307,7 +315,9 @@ def _take_back(
     run.replays[member_id].count(
         CountedFact(
             member_id=member_id, kind="return", source=ret.source, source_ref=ret.external_return_no, credits=-share.credits,
-            spend_amount=-total, orders=0, happened_at=ret.returned_at, cause=":".join(origin) if origin else "",
+            spend_amount=-total, orders=-1 if is_whole else 0, happened_at=ret.returned_at,
+            cause=":".join(origin) if origin else "",
+            active_on=business_date(purchase.ordered_at, programme().tz) if purchase and is_whole else None,
         )
     )  # fmt: skip
     run.reversed_uses += [

@@ -192,14 +192,14 @@ def fingerprints(
     }
 
 
-def returned_amounts(purchase_ids: Sequence[int]) -> dict[int, Decimal]:
-    """Return for each purchase the eligible amount that came back so far."""
+def returned_amounts(purchase_ids: Sequence[int]) -> dict[int, tuple[Decimal, Decimal]]:
+    """Return for each purchase of which something came back: how much in all, and how much of what earns."""
     rows = (
         PurchaseReturn.objects.filter(purchase_id__in=purchase_ids)
         .values_list("purchase_id")
-        .annotate(Sum("eligible_amount"))
+        .annotate(Sum("total_amount"), Sum("eligible_amount"))
     )
-    return dict(rows)
+    return {purchase_id: (total, eligible) for purchase_id, total, eligible in rows}
 
 
 def _fill(table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:

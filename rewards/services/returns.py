@@ -11,10 +11,11 @@ from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.models import TierChange
+from loyalty.periods import business_date
 from loyalty.services.standing import CountedFact, count_fact, tier_for_fact
 from members import timeline
 from members.actors import Actor
-from members.queries import survivor_id
+from members.queries import programme, survivor_id
 from rewards import earning, events, ledger
 from rewards.models import LedgerEntry, LedgerTransaction, Purchase, PurchaseReturn
 from rewards.policies import ledger_policy
@@ -215,9 +216,11 @@ def _take_back(
     for other in share.others:
         _claw_back(ret, member_id, other, total, sale is None, by, at)
     cause = f"{sale.purchase.source}:{sale.purchase.external_order_no}" if sale else ""
+    is_whole = sale is not None and sale.total_before + total == sale.purchase.total_amount > 0
     fact = CountedFact(
         member_id=member_id, kind="return", source=ret.source, source_ref=ret.external_return_no, credits=-share.credits,
-        spend_amount=-total, orders=0, happened_at=ret.returned_at, cause=cause,
+        spend_amount=-total, orders=-1 if is_whole else 0, happened_at=ret.returned_at, cause=cause,
+        active_on=business_date(sale.purchase.ordered_at, programme().tz) if sale and is_whole else None,
     )  # fmt: skip
     counted = count_fact(fact=fact, by=by, at=at, quiet=quiet)
     if sale and share.part:

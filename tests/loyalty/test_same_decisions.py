@@ -200,7 +200,7 @@ def _assert_makes_sense(member_id: int) -> None:
 
 @pytest.mark.django_db
 class TestServiceAndReplay:
-    @settings(max_examples=examples(60))
+    @settings(max_examples=examples(120))
     @given(story=st.lists(events, min_size=6, max_size=20), ladder=terms, size=st.integers(1, 6))
     def test_come_to_the_same_rows(self, story: list[Event], ladder: Terms, size: int) -> None:
         outcomes: list[tuple[State, list[TierNow]]] = []

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from loyalty import tasks
+from loyalty.memory import FactsInMemory
 from loyalty.models import LadderVersion, QualificationEntry, TierChange, TierRule
 from loyalty.queries import forget_ladder_book, ladder_book, tier_at
 from loyalty.refusals import FactFromFuture, NoLadder
-from loyalty.memory import FactsInMemory
 from loyalty.replay import load_replays, save_replays
 from loyalty.services.standing import count_fact, review_due_tiers, tier_for_fact
 from members.actors import SYSTEM, Actor
@@ -101,7 +101,7 @@ class TestCountFact:
         for ref, day in (("b", "2025-05-01"), ("c", "2025-06-01")):
             tell(purchase(member.pk, ref, 1000, local(day)))
             tell(goods_back(member.pk, f"r{ref}", 1000, local(day) + timedelta(days=3), ref))
-        assert state_of(member.pk).standing == ("silver", MARCH, DUE)
+        assert state_of(member.pk).standing == ("silver", MARCH, DUE, None)
 
     def test_a_return_of_nothing_undoes_nothing(self, member: Member) -> None:
         tell(purchase(member.pk, "a", 500, MARCH))
@@ -280,7 +280,7 @@ class TestReplay:
         assert one.count(purchase(member.pk, "b", 200, MARCH)).changed_to == "silver"
         [news] = save_replays(replays, by=SYSTEM, at=MARCH, quiet=True)
         assert (news.kind, news.payload["quiet"]) == ("loyalty.tier_raised.v1", True)
-        assert state_of(member.pk).standing == ("silver", MARCH, DUE)
+        assert state_of(member.pk).standing == ("silver", MARCH, DUE, None)
 
     def test_refuses_the_future_and_writes_nothing(self, member: Member) -> None:
         replays = load_replays([member.pk], earliest_at=MARCH)
