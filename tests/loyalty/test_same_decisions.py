@@ -167,7 +167,7 @@ def _publish(ladder: Terms) -> None:
         second = LadderVersion.objects.create(number=2, valid_from=first.valid_to, soft_landing=not ladder.soft_landing)
         for rule in TierRule.objects.filter(ladder=first).exclude(tier__code="gold"):
             TierRule.objects.create(
-                ladder=second, tier=rule.tier, rise_credits=rule.rise_credits * 2, keep_credits=rule.keep_credits
+                ladder=second, tier=rule.tier, rise_credits=(rule.rise_credits or 0) * 2, keep_credits=rule.keep_credits
             )
     forget_ladder_book()
 
