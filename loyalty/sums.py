@@ -1,7 +1,10 @@
 """What members did in spans of time, read from their qualification entries: one statement, however many spans."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -14,7 +17,10 @@ from members.queries import programme
 MemberWindow = tuple[int, Window]
 
 _SPANS = """
-    FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) WITH ORDINALITY AS w (member_id, from_at, before_at, n)
+    FROM (
+        SELECT u.*, NULL::date AS day
+        FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) WITH ORDINALITY AS u (member_id, from_at, before_at, n)
+    ) AS w
     CROSS JOIN LATERAL ({sums}) s
     ORDER BY w.n
 """
@@ -27,7 +33,8 @@ _CREDITS = """
 _EVERYTHING = """
     SELECT coalesce(sum(d.credits), 0), coalesce(sum(d.returned), 0), coalesce(sum(d.spend), 0),
            coalesce(sum(d.returned_spend), 0), coalesce(sum(d.orders), 0), coalesce(sum(d.returned_orders), 0),
-           count(*) FILTER (WHERE d.acts > 0), coalesce(sum(d.activity), 0), coalesce(sum(d.carried), 0)
+           count(*) FILTER (WHERE d.acts > 0), coalesce(sum(d.activity), 0), coalesce(sum(d.carried), 0),
+           coalesce(sum(d.acts) FILTER (WHERE d.day = w.day), 0)
     FROM (
         SELECT coalesce(q.active_on, (q.happened_at AT TIME ZONE %s)::date) AS day,
                sum(q.orders) + sum(sign(q.activity)) AS acts,
@@ -57,18 +64,36 @@ def everything_in(windows: Sequence[MemberWindow]) -> list[Sums]:
         statement = f"SELECT s.* {_SPANS.format(sums=_EVERYTHING)}"
         cursor.execute(statement, [*_spans(windows), tz.key])
         found = cursor.fetchall()
-    sums = []
-    for (member_id, window), row in zip(windows, found, strict=True):
-        credits, returned, spend, returned_spend, orders, returned_orders, active_days, activity, carried = row
-        last = business_date(window.before_at - RESOLUTION, tz)
-        tenure = months_since(business_date(joined[member_id], tz), last) if member_id in joined else 0
-        sums.append(
-            Sums(
-                int(credits), int(returned), Decimal(spend), Decimal(returned_spend), int(orders), int(returned_orders),
-                int(active_days), int(activity), tenure, int(carried),
-            )
-        )  # fmt: skip
-    return sums
+    return [
+        sums_of_row(row, window, joined.get(member_id), tz)
+        for (member_id, window), row in zip(windows, found, strict=True)
+    ]
+
+
+def sums_of_row(row: Sequence[Any], window: Window, joined_at: datetime | None, tz: ZoneInfo) -> Sums:
+    """Return what a row of `_EVERYTHING` says of a span."""
+    credits, returned, spend, returned_spend, orders, returned_orders, active_days, activity, carried, *_acts = row
+    last = business_date(window.before_at - RESOLUTION, tz)
+    return Sums(
+        credits=int(credits),
+        returned=int(returned),
+        spend=Decimal(spend),
+        returned_spend=Decimal(returned_spend),
+        orders=int(orders),
+        returned_orders=int(returned_orders),
+        active_days=int(active_days),
+        activity=int(activity),
+        tenure_months=months_since(business_date(joined_at, tz), last) if joined_at else 0,
+        carried=int(carried),
+    )
+
+
+#: As one of several columns beside a fact that is counted: parameters are a member, a span, the day of the fact, the zone.
+BESIDE_A_FACT: Final = f"""
+    (SELECT %s::bigint AS member_id, %s::timestamptz AS from_at, %s::timestamptz AS before_at, %s::date AS day) w
+    JOIN members_member m ON m.id = w.member_id
+    CROSS JOIN LATERAL ({_EVERYTHING}) s
+"""
 
 
 def sums_in(windows: Sequence[MemberWindow], *, needs_more: bool) -> list[Sums]:

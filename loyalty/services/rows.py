@@ -1,9 +1,11 @@
 """SQL of the standing services: one statement each, whoever calls. Transactions and decisions are the callers'."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Q
@@ -13,7 +15,9 @@ from loyalty.course import CountedFact
 from loyalty.ladder import LadderBook, Sums, Window
 from loyalty.memory import KeptFact
 from loyalty.models import TierChange, TierStanding
+from loyalty.periods import business_date
 from loyalty.queries import change_of, standing_of_row
+from loyalty.sums import BESIDE_A_FACT, sums_of_row
 from members.copying import copy_rows
 from members.models import Member
 from members.statements import Row, Statement
@@ -23,7 +27,7 @@ MemberChange = tuple[int, Change]
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """What the statement of a fact found: whether the fact was new, and the member's state without it."""
+    """What the statement of a fact found: whether the fact was new, the member's state without it, the sums with it."""
 
     is_new: bool
     standing: Standing | None
@@ -31,22 +35,56 @@ class Inserted:
     sums: Sums
 
 
-def fact_statement(fact: CountedFact, window: Window) -> Statement[Inserted]:
-    """Return what inserts a fact unless it is there, locks the member's standing, and sums a window as it was before the fact."""
+_COUNT = "loyalty_count_fact(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+def fact_statement(fact: CountedFact, window: Window, *, everything_in: ZoneInfo | None = None) -> Statement[Inserted]:
+    """Return what inserts a fact unless it is there, locks the member's standing, and sums a window with the fact in it.
+
+    Tier credits alone; or, with a zone for its days, all that the member did.
+    """
+    counted = [
+        fact.member_id, fact.kind, fact.source, fact.source_ref, fact.credits, fact.spend_amount, fact.orders,
+        fact.activity, fact.active_on, fact.happened_at, window.from_at, window.before_at,
+    ]  # fmt: skip
+    if everything_in is None:
+        return Statement(f"SELECT * FROM {_COUNT}", counted, lambda found: _inserted(found, fact))  # noqa: S608
+    tz = everything_in
+    day = fact.active_on or business_date(fact.happened_at, tz)
+
+    def read(found: list[Row]) -> Inserted:
+        [(joined_at, *row)] = found
+        sums, acts = sums_of_row(row[:10], window, joined_at, tz), int(row[9])
+        return replace(_inserted([tuple(row[10:])], fact), sums=_with(sums, fact, acts))
+
+    # What a statement reads it reads as it was before it: the sums are those without the fact, whatever runs first.
     return Statement(
-        "SELECT * FROM loyalty_count_fact(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            fact.member_id, fact.kind, fact.source, fact.source_ref, fact.credits, fact.spend_amount, fact.orders,
-            fact.activity, fact.active_on, fact.happened_at, window.from_at, window.before_at,
-        ],
-        _inserted,
-    )  # fmt: skip
+        f"SELECT m.joined_at, s.*, f.* FROM {BESIDE_A_FACT} CROSS JOIN LATERAL {_COUNT} f",  # noqa: S608
+        [fact.member_id, window.from_at, window.before_at, day, tz.key, *counted],
+        read,
+    )
 
 
-def _inserted(found: list[Row]) -> Inserted:
+def _inserted(found: list[Row], fact: CountedFact) -> Inserted:
     [(is_new, tier_id, since_at, valid_until, rise_at, latest_at, credits, returned)] = found
     standing = Standing(tier_id, since_at, valid_until, rise_at) if tier_id is not None else None
-    return Inserted(is_new, standing, latest_at, Sums(credits, returned))
+    return Inserted(is_new, standing, latest_at, _with(Sums(credits, returned), fact, 0))
+
+
+def _with(sums: Sums, fact: CountedFact, acts: int) -> Sums:
+    """Return sums with a fact in them, on a day of which so many acts were known."""
+    after = acts + fact.orders + (fact.activity > 0) - (fact.activity < 0)
+    return replace(
+        sums,
+        credits=sums.credits + fact.credits,
+        returned=sums.returned + max(0, -fact.credits),
+        spend=sums.spend + fact.spend_amount,
+        returned_spend=sums.returned_spend + max(Decimal(0), -fact.spend_amount),
+        orders=sums.orders + fact.orders,
+        returned_orders=sums.returned_orders + max(0, -fact.orders),
+        active_days=sums.active_days + (after > 0) - (acts > 0),
+        activity=sums.activity + fact.activity,
+    )
 
 
 def lock_standings(member_ids: Sequence[int]) -> dict[int, Standing]:

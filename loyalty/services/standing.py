@@ -115,14 +115,16 @@ def insertion_of(*, fact: CountedFact, at: datetime) -> Statement[rows.Inserted]
     What it read goes to `counted`, in the same transaction. Raises FactFromFuture, NoLadder.
     """
     refuse_future(fact.happened_at, at)
-    return rows.fact_statement(fact, ladder_book().rise_window(fact.happened_at))
+    book = ladder_book()
+    needs_all = book.needs_more and not book.needs_anchors
+    return rows.fact_statement(fact, book.rise_window(fact.happened_at), everything_in=book.tz if needs_all else None)
 
 
 def counted(*, fact: CountedFact, inserted: rows.Inserted, by: Actor, quiet: bool = False) -> Counted:
     """Decide what follows from an inserted fact: the second half of counting it. Raises NoLadder."""
     book = ladder_book()
-    # What the statement summed decides alone where tier credits do; where more is asked for, it is asked for anew.
-    known = {} if book.needs_more else {book.rise_window(fact.happened_at): _with(inserted.sums, fact)}
+    # Where a year begins on a day of the member, the statement did not know it: what is needed is asked for then.
+    known = {} if book.needs_anchors else {book.rise_window(fact.happened_at): inserted.sums}
     record = _DatabaseRecord(fact.member_id, book, known, inserted.standing)
     course = Course(book, record, inserted.standing)
     if not inserted.is_new:
@@ -302,7 +304,3 @@ class _DatabaseRecord:
         if standing != self._stored:
             rows.write_standings({self.member_id: standing})
         return [news_of(self.member_id, change, by=by, quiet=quiet) for change in self.new]
-
-
-def _with(sums: Sums, fact: CountedFact) -> Sums:
-    return Sums(sums.credits + fact.credits, sums.returned + max(0, -fact.credits))
