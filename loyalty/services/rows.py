@@ -1,5 +1,6 @@
 """SQL of the standing services: one statement each, whoever calls. Transactions and decisions are the callers'."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from loyalty.queries import change_of, standing_of_row
 from loyalty.sums import BESIDE_A_FACT, sums_of_row
 from members.copying import copy_rows
 from members.models import Member
-from members.statements import Row, Statement
+from members.statements import Row, Statement, run_together
 
 MemberChange = tuple[int, Change]
 
@@ -172,6 +173,50 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
     gone = [member_id for member_id, standing in standings.items() if standing is None]
     if gone:
         TierStanding.objects.filter(member_id__in=gone).delete()
+
+
+_CHANGE_COLUMNS = (
+    "number", "reason", "from_tier_id", "to_tier_id", "ladder_id", "window_from", "credits", "needed_credits",
+    "returned_credits", "valid_until", "cause", "happened_at", "must",
+)  # fmt: skip
+_CHANGE_TYPES = (
+    "int", "text", "bigint", "bigint", "bigint", "timestamptz", "int", "int", "int", "timestamptz", "text", "timestamptz", "int",
+)  # fmt: skip
+_INSERT_CHANGES = f"""
+    INSERT INTO loyalty_tierchange (member_id, figures, {", ".join(_CHANGE_COLUMNS)})
+    SELECT %s, c.figures::jsonb, {", ".join(f"c.{name}" for name in _CHANGE_COLUMNS)}
+    FROM unnest(%s::text[], {", ".join(f"%s::{name}[]" for name in _CHANGE_TYPES)})
+        WITH ORDINALITY AS c (figures, {", ".join(_CHANGE_COLUMNS)}, n) ORDER BY c.n
+    RETURNING 1
+"""  # noqa: S608 - constants of this module
+_UPSERT_STANDING = """
+    INSERT INTO loyalty_tierstanding (member_id, tier_id, since_at, valid_until, rise_at) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (member_id) DO UPDATE SET tier_id = excluded.tier_id, since_at = excluded.since_at,
+        valid_until = excluded.valid_until, rise_at = excluded.rise_at
+    RETURNING 1
+"""
+
+
+def write_decisions(member_id: int, changes: Sequence[Change], standing: Standing | None, *, is_moved: bool) -> None:
+    """Write one member's changes, and the standing they left if it is another one, in one round trip."""
+    statements = []
+    if changes:
+        columns = [[getattr(change, name) for change in changes] for name in _CHANGE_COLUMNS]
+        figures = [json.dumps(change.figures) for change in changes]
+        statements.append(Statement(_INSERT_CHANGES, [member_id, figures, *columns], _nothing))
+    if is_moved and standing is None:
+        statements.append(
+            Statement("DELETE FROM loyalty_tierstanding WHERE member_id = %s RETURNING 1", [member_id], _nothing)
+        )
+    elif is_moved and standing is not None:
+        values = [member_id, standing.tier_id, standing.since_at, standing.valid_until, standing.rise_at]
+        statements.append(Statement(_UPSERT_STANDING, values, _nothing))
+    if statements:
+        run_together(statements)
+
+
+def _nothing(_rows: list[Row]) -> None:
+    return None
 
 
 def copy_facts(facts: Iterable[CountedFact]) -> None:

@@ -300,7 +300,5 @@ class _DatabaseRecord:
 
     def write(self, standing: Standing | None, *, by: Actor, quiet: bool) -> list[NewEntry]:
         """Write the new changes and the standing they left; return what there is to tell."""
-        rows.insert_changes((self.member_id, change) for change in self.new)
-        if standing != self._stored:
-            rows.write_standings({self.member_id: standing})
+        rows.write_decisions(self.member_id, self.new, standing, is_moved=standing != self._stored)
         return [news_of(self.member_id, change, by=by, quiet=quiet) for change in self.new]
