@@ -2,9 +2,13 @@
 
 from django.urls import path
 
+from loyalty.api.identity import MyBadgesView, MyGrowthView, MyTitleView
 from loyalty.api.views import MyTierView, TiersView
 
 urlpatterns = [
     path("tiers", TiersView.as_view(), name="tiers"),
     path("me/tier", MyTierView.as_view(), name="my_tier"),
+    path("me/badges", MyBadgesView.as_view(), name="my_badges"),
+    path("me/title", MyTitleView.as_view(), name="my_title"),
+    path("me/growth", MyGrowthView.as_view(), name="my_growth"),
 ]
