@@ -58,6 +58,7 @@ TITLES: Final[dict[str, Promise]] = {
     # of tiers
     "no_ladder": _("No tiers yet"),
     "fact_from_future": _("Dated later than now"),
+    "title_not_held": _("No such title"),
     # of points, orders, rewards and vouchers
     "order_conflict": _("Order known with another content"),
     "order_in_future": _("Order dated later than now"),

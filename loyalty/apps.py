@@ -15,7 +15,13 @@ class LoyaltyConfig(AppConfig):
         keep_history = import_module("members.history").keep_history
         for name in ("tier", "ladderversion", "tierrule", "activityscore"):
             keep_history(self.get_model(name))
+        keep_history(self.get_model("badge"), unwatched=("opened_at",))
+        for name in ("stage", "stagetask"):
+            keep_history(self.get_model(name))
         import_module("loyalty.facts").register()
         import_module("loyalty.services.merging").register()
         import_module("loyalty.segment_templates").register()
         import_module("loyalty.services.privacy").register()
+        import_module("loyalty.identity_facts").register()
+        import_module("loyalty.services.identity_keeping").register()
+        import_module("loyalty.services.identity_lifecycle").register()

@@ -2,9 +2,24 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from loyalty.models import Tier
+from loyalty.models import Badge, Stage, StageTask, Tier
 
 
 @register(Tier)
 class TierTexts(TranslationOptions):
     fields = ("name",)
+
+
+@register(Badge)
+class BadgeTexts(TranslationOptions):
+    fields = ("name", "text", "title")
+
+
+@register(Stage)
+class StageTexts(TranslationOptions):
+    fields = ("name", "text")
+
+
+@register(StageTask)
+class StageTaskTexts(TranslationOptions):
+    fields = ("name", "text")

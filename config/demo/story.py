@@ -22,6 +22,7 @@ from config.demo.cases import Cases
 from config.demo.consents import agree, publish_words
 from config.demo.counter import pay_with_points, serve
 from config.demo.desk import MembersByHand
+from config.demo.identity import Identity
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
 from config.demo.places import Recruiting, open_regions
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
@@ -97,6 +98,7 @@ class Story:
         self.recruiting = Recruiting(Random(SEED + 4))  # noqa: S311
         self.agreeing = Random(SEED + 5)  # noqa: S311
         self.desk = MembersByHand(now=now, tz=self.tz, random=Random(SEED + 6))  # noqa: S311
+        self.identity = Identity(now=now, tz=self.tz, random=Random(SEED + 8))  # noqa: S311
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
 
     def tell(self, progress: Callable[[int], object]) -> None:
@@ -157,6 +159,7 @@ class Story:
             )  # fmt: skip
             self.by_hand.play(end)
             self.desk.play(end)
+            self.identity.play(end)
             while timeline.relay(at=end):
                 pass  # activities are rewarded by whoever reads the timeline
 

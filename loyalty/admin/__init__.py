@@ -1,5 +1,23 @@
 """The admin pages of loyalty, and its parts of the member pages."""
 
-from loyalty.admin import ladder, panels, sentences, standing
+from loyalty.admin import (
+    badge_pages,
+    identity_panels,
+    identity_sentences,
+    ladder,
+    panels,
+    sentences,
+    stage_pages,
+    standing,
+)
 
-__all__ = ["ladder", "panels", "sentences", "standing"]
+__all__ = [
+    "badge_pages",
+    "identity_panels",
+    "identity_sentences",
+    "ladder",
+    "panels",
+    "sentences",
+    "stage_pages",
+    "standing",
+]

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from loyalty.api.identity import MyBadgesView, MyGrowthView, MyTitleView
 from loyalty.api.views import MyTierView, TierHistoryView, TiersView, WhatIfView
 
 urlpatterns = [
@@ -9,4 +10,7 @@ urlpatterns = [
     path("me/tier", MyTierView.as_view(), name="my_tier"),
     path("me/tier/what-if", WhatIfView.as_view(), name="my_tier_what_if"),
     path("me/tier/history", TierHistoryView.as_view(), name="my_tier_history"),
+    path("me/badges", MyBadgesView.as_view(), name="my_badges"),
+    path("me/title", MyTitleView.as_view(), name="my_title"),
+    path("me/growth", MyGrowthView.as_view(), name="my_growth"),
 ]

@@ -1,6 +1,24 @@
-"""The rows of tiers. Import from here, not from the modules."""
+"""The rows of tiers and what comes with them. Import from here, not from the modules."""
 
+from loyalty.models.badges import Badge, BadgeAward, MemberTitle
+from loyalty.models.growth import MemberStage, Stage, StageChange, StageTask, StageTaskDone
 from loyalty.models.ladder import ActivityScore, LadderVersion, Tier, TierRule
 from loyalty.models.standing import QualificationEntry, TierChange, TierStanding
 
-__all__ = ["ActivityScore", "LadderVersion", "QualificationEntry", "Tier", "TierChange", "TierRule", "TierStanding"]
+__all__ = [
+    "ActivityScore",
+    "Badge",
+    "BadgeAward",
+    "LadderVersion",
+    "MemberStage",
+    "MemberTitle",
+    "QualificationEntry",
+    "Stage",
+    "StageChange",
+    "StageTask",
+    "StageTaskDone",
+    "Tier",
+    "TierChange",
+    "TierRule",
+    "TierStanding",
+]

@@ -42,8 +42,8 @@ from members.queries import programme
 _FLOORS: Final = ("members", "loyalty", "rewards", "campaigns", "analytics")
 
 
-def rendered(written: Written, *, name: str, address: str) -> SafeString:
-    """Return the editor as HTML. `address` is where its buttons post the form."""
+def rendered(written: Written, *, name: str, address: str, empty: str = "") -> SafeString:
+    """Return the editor as HTML. `address` is where its buttons post the form, `empty` what it means without a condition."""
     errors = errors_of(written)
     shown = (
         errors if written.is_final else {chip.key: errors.get(chip.key, "") for chip in written.chips() if chip.values}
@@ -59,11 +59,16 @@ def rendered(written: Written, *, name: str, address: str) -> SafeString:
             else {"chip": _shown(part, name, shown, labels)}
             for part in written.parts
         ],
-        "sentence": sentence_of(written),
+        "sentence": _said(written, empty),
+        "empty": empty,
         "input_class": " ".join(INPUT_CLASSES),
         "select_class": " ".join(SELECT_CLASSES),
     }
     return mark_safe(render_to_string("portal/conditions/editor.html", context))  # noqa: S308 - a template escapes
+
+
+def _said(written: Written, empty: str) -> str:
+    return empty if empty and not written.parts else sentence_of(written)
 
 
 def _fact_groups() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -136,14 +141,14 @@ def _input(known: Fact, chip: Chip) -> dict[str, Any]:
 class ConditionWidget(forms.Widget):
     """Shows the editor in a form."""
 
-    def __init__(self, address: str | Promise) -> None:
+    def __init__(self, address: str | Promise, empty: str | Promise = "") -> None:
         super().__init__()
         self.address = address
+        self.empty = empty
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        return rendered(
-            value if isinstance(value, Written) else written_of(value), name=name, address=str(self.address)
-        )
+        written = value if isinstance(value, Written) else written_of(value)
+        return rendered(written, name=name, address=str(self.address), empty=str(self.empty))
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Written:
         return written_in(data, name, is_final=True)
@@ -156,11 +161,14 @@ class ConditionWidget(forms.Widget):
 
 
 class ConditionField(forms.Field):
-    """A condition in a form; its value is what is stored, or None when nothing is asked. `address` is its fragment view."""
+    """A condition in a form; its value is what is stored, or None when nothing is asked. `address` is its fragment view.
 
-    def __init__(self, *, address: str | Promise, **kwargs: Any) -> None:
+    `empty` says what it means that nothing is asked; without it that is everybody.
+    """
+
+    def __init__(self, *, address: str | Promise, empty: str | Promise = "", **kwargs: Any) -> None:
         super().__init__(
-            **{"required": False, "label": gettext_lazy("Members"), **kwargs, "widget": ConditionWidget(address)}
+            **{"required": False, "label": gettext_lazy("Members"), **kwargs, "widget": ConditionWidget(address, empty)}
         )
 
     def clean(self, value: Any) -> dict[str, Any] | None:
@@ -170,7 +178,7 @@ class ConditionField(forms.Field):
         return not isinstance(data, Written) or bool(written_of(initial).parts != data.parts)
 
 
-def condition_fragment(request: HttpRequest, *, name: str, address: str) -> HttpResponse:
+def condition_fragment(request: HttpRequest, *, name: str, address: str, empty: str = "") -> HttpResponse:
     """Answer a button of the editor: the editor after it, or only its sentence. The page has checked who asks."""
     if request.method != "POST":
         return HttpResponse(status=405, headers={"Allow": "POST"})
@@ -178,5 +186,5 @@ def condition_fragment(request: HttpRequest, *, name: str, address: str) -> Http
     written = written_in(data, name, is_final=False)
     wish = data.get(f"{name}-do", "")
     if wish == "sentence":
-        return HttpResponse(render_to_string("portal/conditions/sentence.html", {"sentence": sentence_of(written)}))
-    return HttpResponse(rendered(changed(written, wish), name=name, address=address))
+        return HttpResponse(render_to_string("portal/conditions/sentence.html", {"sentence": _said(written, empty)}))
+    return HttpResponse(rendered(changed(written, wish), name=name, address=address, empty=empty))

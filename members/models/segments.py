@@ -15,7 +15,8 @@ class Segment(models.Model):
     """A group of members. A live one follows its condition; a static one is a list that stays as it was made.
 
     Written as a draft, filled by a job when it is published, and retired when nobody needs it; never deleted, and then
-    its stays are left as they were. The rule of an automatic tag is a live segment, too, which only its tag shows. `members_count` is kept up with the spans.
+    its stays are left as they were. The rule of an automatic tag is a live segment, too, which only its tag shows; so are rules of floors above
+    (`members.rule_owners`), which bear `is_of_tag` as well. `members_count` is kept up with the spans.
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ()

@@ -27,6 +27,7 @@ from members.conditions import (
 )
 from members.models import Segment, TimelineEntry
 from members.queries import programme
+from members.rule_owners import RuleNews, tell_owners
 from members.timeline import NewEntry, nudge, record_many
 
 logger = logging.getLogger(__name__)
@@ -282,7 +283,7 @@ def _ask(
             tagged.append((segment_id, is_in, who))
     _count({segment_id: difference for segment_id, difference in by_segment.items() if difference})
     if tagged:
-        _tell_tags(tagged, moment, is_quiet)
+        _tell_rules(tagged, moment, is_quiet)
     return changed
 
 
@@ -300,18 +301,31 @@ def _count(differences: Mapping[int, int]) -> None:
         )
 
 
-def _tell_tags(tagged: Sequence[tuple[int, bool, list[int]]], moment: datetime, is_quiet: bool) -> None:
-    rules = [rule for rule, _is_in, _who in tagged]
-    tags = dict(Segment.objects.filter(pk__in=rules).values_list("pk", "tag__pk"))
+def _tell_rules(changed: Sequence[tuple[int, bool, list[int]]], moment: datetime, is_quiet: bool) -> None:
+    """Tell whose rules they are: tags on the timeline, the owners of all other rules themselves."""
+    rules = [rule for rule, _is_in, _who in changed]
+    tags = dict(Segment.objects.filter(pk__in=rules, tag__isnull=False).values_list("pk", "tag__pk"))
     quiet = {"quiet": True} if is_quiet else {}
     record_many(
         NewEntry(
             TAG_ADDED if is_in else TAG_REMOVED, member, moment, SYSTEM, {"tag": tags[rule], "automatic": True, **quiet}
         )
-        for rule, is_in, who in tagged
+        for rule, is_in, who in changed
+        if rule in tags
         for member in who
     )
+    others = [RuleNews(rule, is_in, who) for rule, is_in, who in changed if rule not in tags]
+    if others:
+        tell_owners(others, moment, is_quiet)
     nudge()
+
+
+def hold_clock(*, at: datetime) -> datetime:
+    """Wait, in the caller's transaction, until nobody else changes stays; return the moment that holds for them then.
+
+    For those who compare what they own with the stays in their rules.
+    """
+    return _set_clock(at)
 
 
 def _set_clock(at: datetime) -> datetime:

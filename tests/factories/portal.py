@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from analytics.models import DayFigures
 from campaigns.models import Message, MessageTemplate, Promotion
-from loyalty.models import LadderVersion, Tier, TierRule
+from loyalty.models import Badge, LadderVersion, Stage, StageTask, Tier, TierRule
 from loyalty.queries import forget_ladder_book
+from loyalty.services.badges import award_by_hand, save_badge
+from loyalty.services.stages import save_stage, save_task
 from members import timeline
 from members.actors import SYSTEM, Actor
 from members.effects import Effect, EffectLine
@@ -132,6 +134,7 @@ def a_business(size: int) -> None:
             member_id=member.pk, kind="review", source="test", external_ref=f"A-{number}", happened_at=now, value=5, store_id=store.pk, by=SYSTEM, at=now
         )  # fmt: skip
         _segments(number, member)
+        _identity(number, member)
         hold_points(member_id=member.pk, points=1, source="test", external_ref=f"H-{number}", by=SYSTEM, at=now)
         PointsRate.objects.create(
             currency=PointsCurrency.objects.earliest("pk"),
@@ -229,6 +232,18 @@ def _segments(number: int, member: Member) -> None:
     Behaviour.objects.create(
         member_id=member.pk, kind="view", external_ref=f"V-{number}", subject="LATTE", happened_at=now, expires_at=now + timedelta(days=90)
     )  # fmt: skip
+
+
+def _identity(number: int, member: Member) -> None:
+    """A badge that somebody has, and a stage with a task."""
+    now = timezone.now()
+    condition = {"all": [{"fact": "members.activities?kind=review&days=30", "op": "gte", "value": number}]}
+    badge = Badge(name=f"Badge {number}", title=f"Title {number}")
+    save_badge(badge=badge, condition=condition, by=SYSTEM, at=now)
+    award_by_hand(member_id=member.pk, badge_id=badge.pk, reason="one of many", by=SYSTEM, at=now)
+    stage = Stage(name=f"Stage {number}", position=number)
+    save_stage(stage=stage, condition=condition, by=SYSTEM, at=now)
+    save_task(task=StageTask(stage=stage, name=f"Task {number}", badge=badge), condition=condition, by=SYSTEM, at=now)
 
 
 def _work(number: int) -> None:

@@ -17,6 +17,7 @@ from django.utils.translation import override
 from openpyxl import Workbook
 
 from campaigns.models import Message, MessageTemplate
+from loyalty.services.identity_keeping import LEAVE_STAGE, SETTLE_BADGE
 from members import lifecycle
 from members.actors import SYSTEM, Actor
 from members.jobs import InputFile, JobKind, kinds, register_kind, start_job, words_of
@@ -257,7 +258,7 @@ def kept_of_her() -> list[int]:
 
 
 # Jobs that write members by their ids alone.
-NAMES_NOBODY = {FILL, COUNT, TAG_MANY, EXTEND, VERIFICATION}
+NAMES_NOBODY = {FILL, COUNT, TAG_MANY, SETTLE_BADGE, LEAVE_STAGE, EXTEND, VERIFICATION}
 
 
 @pytest.mark.django_db
