@@ -178,6 +178,10 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Tier changes"), "swap_vert", "loyalty.tierchange"),
             Page(_("Tiers"), "military_tech", "loyalty.tier"),
             Page(_("Tier ladder"), "stairs", "loyalty.ladderversion"),
+            Page(_("Benefits"), "loyalty", "loyalty.benefit"),
+            Page(_("Benefits by tier"), "grid_on", "loyalty.benefit", url="admin:loyalty_benefit_grid"),
+            Page(_("Benefits of members"), "card_membership", "loyalty.entitlement"),
+            Page(_("Budgets of benefits"), "savings", "loyalty.benefitbudget"),
         ),
     ),
     (

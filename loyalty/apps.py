@@ -13,9 +13,15 @@ class LoyaltyConfig(AppConfig):
     def ready(self) -> None:
         """Keep the history of what staff configure; register the facts of tiers."""
         keep_history = import_module("members.history").keep_history
-        for name in ("tier", "ladderversion", "tierrule"):
+        for name in ("tier", "ladderversion", "tierrule", "benefit", "tierbenefit"):
             keep_history(self.get_model(name))
+        moving = ["reserved_units", "reserved_amount", "stopped_at", "stop_reason", "warned_percent"]
+        keep_history(self.get_model("benefitbudget"), without=moving)
         import_module("loyalty.facts").register()
         import_module("loyalty.services.merging").register()
         import_module("loyalty.segment_templates").register()
         import_module("loyalty.services.privacy").register()
+        import_module("loyalty.benefit_facts").register()
+        import_module("loyalty.services.entitlement_lifecycle").register()
+        import_module("loyalty.services.benefit_proposals").register()
+        import_module("loyalty.handlers").register()

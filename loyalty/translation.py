@@ -2,9 +2,14 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from loyalty.models import Tier
+from loyalty.models import Benefit, Tier
 
 
 @register(Tier)
 class TierTexts(TranslationOptions):
     fields = ("name",)
+
+
+@register(Benefit)
+class BenefitTexts(TranslationOptions):
+    fields = ("name", "sentence")

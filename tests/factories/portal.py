@@ -12,6 +12,7 @@ from analytics.models import DayFigures
 from campaigns.models import Message, MessageTemplate, Promotion
 from loyalty.models import LadderVersion, Tier, TierRule
 from loyalty.queries import forget_ladder_book
+from loyalty.services.entitlements import Use, use_benefit
 from members import timeline
 from members.actors import SYSTEM, Actor
 from members.effects import Effect, EffectLine
@@ -63,6 +64,7 @@ from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import redeem_reward
 from rewards.services.returns import record_return
 from rewards.services.verification import Tally, record_verification
+from tests.factories.benefits import a_benefit, a_budget, an_entitlement
 from tests.factories.by_hand import moved_by_hand
 from tests.factories.catalogue import a_reward, a_template
 from tests.factories.orders import a_return, an_order
@@ -132,6 +134,7 @@ def a_business(size: int) -> None:
             member_id=member.pk, kind="review", source="test", external_ref=f"A-{number}", happened_at=now, value=5, store_id=store.pk, by=SYSTEM, at=now
         )  # fmt: skip
         _segments(number, member)
+        _benefits(number, member)
         hold_points(member_id=member.pk, points=1, source="test", external_ref=f"H-{number}", by=SYSTEM, at=now)
         PointsRate.objects.create(
             currency=PointsCurrency.objects.earliest("pk"),
@@ -217,6 +220,15 @@ def _profiles(number: int, store: Store) -> None:
     open_reviews(rule="orders_in_a_day", found=[found], by=SYSTEM, at=now)
     freeze_member(member_id=frozen.pk, reason="checked", release_at=now + timedelta(days=9), by=SYSTEM, at=now)
     ask_to_leave(member_id=leaving.pk, reason="other", by=SYSTEM, at=now)
+
+
+def _benefits(number: int, member: Member) -> None:
+    """A benefit with its budget, given to a member by a campaign, and used once."""
+    now = timezone.now()
+    benefit = a_benefit(f"benefit-{number}")
+    a_budget(benefit, at=now, total_units=10)
+    an_entitlement(member, benefit, at=now - timedelta(hours=1))
+    use_benefit(use=Use(member.pk, "test", f"U-{number}", benefit.code), by=SYSTEM, at=now)
 
 
 def _segments(number: int, member: Member) -> None:
