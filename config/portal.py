@@ -181,6 +181,10 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Badges"), "workspace_premium", "loyalty.badge"),
             Page(_("Stages of life"), "eco", "loyalty.stage"),
             Page(_("Tasks of stages"), "task_alt", "loyalty.stagetask"),
+            Page(_("Benefits"), "loyalty", "loyalty.benefit"),
+            Page(_("Benefits by tier"), "grid_on", "loyalty.benefit", url="admin:loyalty_benefit_grid"),
+            Page(_("Benefits of members"), "card_membership", "loyalty.entitlement"),
+            Page(_("Budgets of benefits"), "savings", "loyalty.benefitbudget"),
         ),
     ),
     (

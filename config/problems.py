@@ -59,6 +59,12 @@ TITLES: Final[dict[str, Promise]] = {
     "no_ladder": _("No tiers yet"),
     "fact_from_future": _("Dated later than now"),
     "title_not_held": _("No such title"),
+    # of benefits
+    "benefit_not_held": _("Benefit not held"),
+    "benefit_exhausted": _("Benefit used up"),
+    "benefit_not_used_in_app": _("Used in the store"),
+    "not_in_window": _("Not at this time or place"),
+    "use_conflict": _("Use known with another content"),
     # of points, orders, rewards and vouchers
     "order_conflict": _("Order known with another content"),
     "order_in_future": _("Order dated later than now"),

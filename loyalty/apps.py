@@ -16,8 +16,10 @@ class LoyaltyConfig(AppConfig):
         for name in ("tier", "ladderversion", "tierrule", "activityscore"):
             keep_history(self.get_model(name))
         keep_history(self.get_model("badge"), unwatched=("opened_at",))
-        for name in ("stage", "stagetask"):
+        for name in ("stage", "stagetask", "benefit", "tierbenefit"):
             keep_history(self.get_model(name))
+        moving = ["reserved_units", "reserved_amount", "stopped_at", "stop_reason", "warned_percent"]
+        keep_history(self.get_model("benefitbudget"), without=moving)
         import_module("loyalty.facts").register()
         import_module("loyalty.services.merging").register()
         import_module("loyalty.segment_templates").register()
@@ -25,3 +27,7 @@ class LoyaltyConfig(AppConfig):
         import_module("loyalty.identity_facts").register()
         import_module("loyalty.services.identity_keeping").register()
         import_module("loyalty.services.identity_lifecycle").register()
+        import_module("loyalty.benefit_facts").register()
+        import_module("loyalty.services.entitlement_lifecycle").register()
+        import_module("loyalty.services.benefit_proposals").register()
+        import_module("loyalty.handlers").register()

@@ -49,3 +49,70 @@ class TierDecided:
         if quiet:
             payload["quiet"] = True
         return NewEntry(self.kind, self.member_id, self.happened_at, by, payload)
+
+
+ENTITLEMENT_GRANTED = "loyalty.entitlement_granted.v1"
+ENTITLEMENT_USED = "loyalty.entitlement_used.v1"
+ENTITLEMENT_USE_UNDONE = "loyalty.entitlement_use_undone.v1"
+ENTITLEMENT_EXPIRED = "loyalty.entitlement_expired.v1"
+ENTITLEMENT_REVOKED = "loyalty.entitlement_revoked.v1"
+BENEFIT_BUDGET_NOTED = "loyalty.benefit_budget_noted.v1"
+BENEFIT_GRID_CHANGED = "loyalty.benefit_grid_changed.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class VouchersDue:
+    """Vouchers that are to be issued for uses of an entitlement: of which template, for which of its uses (1 is the first)."""
+
+    template: str
+    first: int
+    count: int
+
+    def payload(self) -> dict[str, Any]:
+        """Return it as the timeline keeps it."""
+        return {"template": self.template, "first": self.first, "count": self.count}
+
+
+def entitlement_granted(
+    *, entitlement_id: int, benefit_id: int, member_id: int, source: str, quota: int, added: int, until: datetime | None,
+    vouchers: VouchersDue | None, happened_at: datetime, by: Actor,
+) -> NewEntry:  # fmt: skip
+    """Return that a member was given a benefit: `quota` uses in all, `added` of them now, until a moment."""
+    payload: dict[str, Any] = {
+        "entitlement": entitlement_id,
+        "benefit": benefit_id,
+        "source": source,
+        "quota": quota,
+        "added": added,
+        "until": until.isoformat() if until else None,
+    }
+    if vouchers:
+        payload["vouchers"] = vouchers.payload()
+    return NewEntry(ENTITLEMENT_GRANTED, member_id, happened_at, by, payload)
+
+
+def entitlement_used(
+    *, use_id: int, entitlement_id: int, benefit_id: int, member_id: int, units: int, left: int, store_id: int | None,
+    vouchers: VouchersDue | None, happened_at: datetime, by: Actor,
+) -> NewEntry:  # fmt: skip
+    """Return that a member used a benefit, `units` times at once, and what is left."""
+    payload: dict[str, Any] = {
+        "use": use_id,
+        "entitlement": entitlement_id,
+        "benefit": benefit_id,
+        "units": units,
+        "left": left,
+        "store": store_id,
+    }
+    if vouchers:
+        payload["vouchers"] = vouchers.payload()
+    return NewEntry(ENTITLEMENT_USED, member_id, happened_at, by, payload)
+
+
+def entitlement_ended(
+    kind: str, *, entitlement_id: int, benefit_id: int, member_id: int, left: int, happened_at: datetime, by: Actor,
+    **more: Any,
+) -> NewEntry:  # fmt: skip
+    """Return that uses of a benefit lapsed, were taken back, or came back; `left` is how many."""
+    payload = {"entitlement": entitlement_id, "benefit": benefit_id, "left": left, **more}
+    return NewEntry(kind, member_id, happened_at, by, payload)

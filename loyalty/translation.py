@@ -2,7 +2,7 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from loyalty.models import Badge, Stage, StageTask, Tier
+from loyalty.models import Badge, Benefit, Stage, StageTask, Tier
 
 
 @register(Tier)
@@ -23,3 +23,8 @@ class StageTexts(TranslationOptions):
 @register(StageTask)
 class StageTaskTexts(TranslationOptions):
     fields = ("name", "text")
+
+
+@register(Benefit)
+class BenefitTexts(TranslationOptions):
+    fields = ("name", "sentence")

@@ -24,6 +24,7 @@ REDEMPTION: Final = "rdm"
 VOUCHER: Final = "vch"
 JOB: Final = "job"
 SEGMENT: Final = "seg"
+ENTITLEMENT: Final = "etl"
 
 
 class NotFound(MembersRefusal):

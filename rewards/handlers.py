@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from loyalty.events import ENTITLEMENT_GRANTED, ENTITLEMENT_USED
 from members.actors import SYSTEM
 from members.models import TimelineEntry
 from members.services.risk import run_rules
 from members.timeline import subscribe
 from rewards.events import RETURN_RECORDED
-from rewards.services import activity_scores, behaviours, deadlines
+from rewards.services import activity_scores, behaviours, benefit_vouchers, deadlines
 
 # Each batch is one transaction, which holds the accounts of its members.
 _ACTIVITIES_AT_ONCE = 50
@@ -46,6 +47,11 @@ def look_for_abuse(entries: Sequence[TimelineEntry]) -> None:
     run_rules(at=at, member_ids=fresh)
 
 
+def issue_vouchers_of_benefits(entries: Sequence[TimelineEntry]) -> None:
+    """Issue the vouchers that members are due by a benefit they were given or used."""
+    benefit_vouchers.issue_due_vouchers(entries=entries, by=SYSTEM)
+
+
 def register() -> None:
     """Subscribe to the timeline."""
     subscribe("rewards.deadlines", keep_points_alive, kinds=deadlines.KINDS)
@@ -62,3 +68,4 @@ def register() -> None:
         batch_size=_ACTIVITIES_AT_ONCE,
     )
     subscribe("rewards.risk", look_for_abuse, kinds=(deadlines.PURCHASE_RECORDED, RETURN_RECORDED))
+    subscribe("rewards.benefits", issue_vouchers_of_benefits, kinds=(ENTITLEMENT_GRANTED, ENTITLEMENT_USED))

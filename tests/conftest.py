@@ -15,6 +15,7 @@ from pytest_django import DjangoDbBlocker
 
 from config.translations import CATALOGUES, compile_catalogues
 from config.trial.postgres import ensure_role
+from loyalty.benefit_book import forget_benefit_book
 from loyalty.queries import forget_ladder_book
 from members.queries import forget_programme
 from rewards.earning import contributors
@@ -92,6 +93,7 @@ def settings_read_anew() -> None:
     forget_policies()
     forget_expiry_book()
     forget_ladder_book()
+    forget_benefit_book()
     forget_programme()
     for contributor in contributors():
         contributor.forget()

@@ -15,6 +15,7 @@ from random import Random
 
 from config.demo.alike import make_alike
 from config.demo.behaviours import behave
+from config.demo.benefits import BenefitsGiven
 from config.demo.books import bring_up_to_date, lock_past_months
 from config.demo.business import Business, open_business
 from config.demo.byhand import PointsByHand
@@ -99,6 +100,7 @@ class Story:
         self.agreeing = Random(SEED + 5)  # noqa: S311
         self.desk = MembersByHand(now=now, tz=self.tz, random=Random(SEED + 6))  # noqa: S311
         self.identity = Identity(now=now, tz=self.tz, random=Random(SEED + 8))  # noqa: S311
+        self.benefits = BenefitsGiven(now=now, tz=self.tz, random=Random(SEED + 9))  # noqa: S311
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
 
     def tell(self, progress: Callable[[int], object]) -> None:
@@ -160,6 +162,7 @@ class Story:
             self.by_hand.play(end)
             self.desk.play(end)
             self.identity.play(end)
+            self.benefits.play(end)
             while timeline.relay(at=end):
                 pass  # activities are rewarded by whoever reads the timeline
 

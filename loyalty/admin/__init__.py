@@ -2,6 +2,10 @@
 
 from loyalty.admin import (
     badge_pages,
+    benefit_budgets,
+    benefit_sentences,
+    benefits,
+    entitlements,
     identity_panels,
     identity_sentences,
     ladder,
@@ -13,6 +17,10 @@ from loyalty.admin import (
 
 __all__ = [
     "badge_pages",
+    "benefit_budgets",
+    "benefit_sentences",
+    "benefits",
+    "entitlements",
     "identity_panels",
     "identity_sentences",
     "ladder",

@@ -1,7 +1,8 @@
-"""Addresses of tiers under /api/v1/."""
+"""Addresses of tiers and benefits under /api/v1/."""
 
 from django.urls import path
 
+from loyalty.api.benefits import ClaimBenefitView, MyBenefitsView, TillUseView
 from loyalty.api.identity import MyBadgesView, MyGrowthView, MyTitleView
 from loyalty.api.views import MyTierView, TierHistoryView, TiersView, WhatIfView
 
@@ -13,4 +14,7 @@ urlpatterns = [
     path("me/badges", MyBadgesView.as_view(), name="my_badges"),
     path("me/title", MyTitleView.as_view(), name="my_title"),
     path("me/growth", MyGrowthView.as_view(), name="my_growth"),
+    path("me/benefits", MyBenefitsView.as_view(), name="my_benefits"),
+    path("me/benefits/<str:entitlement_id>/claim", ClaimBenefitView.as_view(), name="claim_benefit"),
+    path("pos/benefits/use", TillUseView.as_view(), name="use_benefit"),
 ]

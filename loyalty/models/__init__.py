@@ -1,6 +1,8 @@
 """The rows of tiers and what comes with them. Import from here, not from the modules."""
 
 from loyalty.models.badges import Badge, BadgeAward, MemberTitle
+from loyalty.models.benefits import Benefit, BenefitBudget, BenefitBudgetNote, TierBenefit
+from loyalty.models.entitlements import Entitlement, EntitlementUse
 from loyalty.models.growth import MemberStage, Stage, StageChange, StageTask, StageTaskDone
 from loyalty.models.ladder import ActivityScore, LadderVersion, Tier, TierRule
 from loyalty.models.standing import QualificationEntry, TierChange, TierStanding
@@ -9,6 +11,11 @@ __all__ = [
     "ActivityScore",
     "Badge",
     "BadgeAward",
+    "Benefit",
+    "BenefitBudget",
+    "BenefitBudgetNote",
+    "Entitlement",
+    "EntitlementUse",
     "LadderVersion",
     "MemberStage",
     "MemberTitle",
@@ -18,6 +25,7 @@ __all__ = [
     "StageTask",
     "StageTaskDone",
     "Tier",
+    "TierBenefit",
     "TierChange",
     "TierRule",
     "TierStanding",

@@ -32,6 +32,7 @@ ACTIVITIES_WRITE: Final = "activities.write"
 MEMBERS_READ: Final = "members.read"
 MEMBERS_WRITE: Final = "members.write"
 SEGMENTS_READ: Final = "segments.read"
+BENEFITS_USE: Final = "benefits.use"
 
 SCOPES: Final[dict[str, Promise]] = {
     MEMBERS_RESOLVE: _("find members"),
@@ -42,6 +43,7 @@ SCOPES: Final[dict[str, Promise]] = {
     MEMBERS_READ: _("read the members it told us of, with name and phone"),
     MEMBERS_WRITE: _("enrol and change members under its own ids"),
     SEGMENTS_READ: _("fetch who is in segments"),
+    BENEFITS_USE: _("let members use benefits"),
 }
 
 

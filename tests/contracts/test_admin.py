@@ -30,7 +30,8 @@ GROWING = {
     "members.Member", "members.MemberPerson", "members.Identity", "members.MemberToken", "members.IdempotentAnswer",
     "members.Job", "members.Proposal", "members.Card", "members.MemberFreeze", "members.Closure", "members.AttributeValue",
     "members.SegmentSpan", "members.SegmentDue", "members.MemberTag", "members.Behaviour", "rewards.CapCounter",
-    "loyalty.TierStanding", "loyalty.MemberStage", "loyalty.MemberTitle", "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher",
+    "loyalty.TierStanding", "loyalty.MemberStage", "loyalty.MemberTitle", "loyalty.Entitlement",
+    "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher",
     "rewards.Product", "campaigns.Message", "analytics.MemberDay",
 }  # fmt: skip
 LARGE: set[type[Model]] = {
@@ -129,6 +130,7 @@ class TestLists:
         for kept in (
             "members.queries._PROGRAMME_SECONDS",
             "loyalty.queries._BOOK_SECONDS",
+            "loyalty.benefit_book._BOOK_SECONDS",
             "rewards.queries._RULES_SECONDS",
         ):
             monkeypatch.setattr(

@@ -13,6 +13,7 @@ from campaigns.models import Message, MessageTemplate, Promotion
 from loyalty.models import Badge, LadderVersion, Stage, StageTask, Tier, TierRule
 from loyalty.queries import forget_ladder_book
 from loyalty.services.badges import award_by_hand, save_badge
+from loyalty.services.entitlements import Use, use_benefit
 from loyalty.services.stages import save_stage, save_task
 from members import timeline
 from members.actors import SYSTEM, Actor
@@ -65,6 +66,7 @@ from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import redeem_reward
 from rewards.services.returns import record_return
 from rewards.services.verification import Tally, record_verification
+from tests.factories.benefits import a_benefit, a_budget, an_entitlement
 from tests.factories.by_hand import moved_by_hand
 from tests.factories.catalogue import a_reward, a_template
 from tests.factories.orders import a_return, an_order
@@ -135,6 +137,7 @@ def a_business(size: int) -> None:
         )  # fmt: skip
         _segments(number, member)
         _identity(number, member)
+        _benefits(number, member)
         hold_points(member_id=member.pk, points=1, source="test", external_ref=f"H-{number}", by=SYSTEM, at=now)
         PointsRate.objects.create(
             currency=PointsCurrency.objects.earliest("pk"),
@@ -220,6 +223,15 @@ def _profiles(number: int, store: Store) -> None:
     open_reviews(rule="orders_in_a_day", found=[found], by=SYSTEM, at=now)
     freeze_member(member_id=frozen.pk, reason="checked", release_at=now + timedelta(days=9), by=SYSTEM, at=now)
     ask_to_leave(member_id=leaving.pk, reason="other", by=SYSTEM, at=now)
+
+
+def _benefits(number: int, member: Member) -> None:
+    """A benefit with its budget, given to a member by a campaign, and used once."""
+    now = timezone.now()
+    benefit = a_benefit(f"benefit-{number}")
+    a_budget(benefit, at=now, total_units=10)
+    an_entitlement(member, benefit, at=now - timedelta(hours=1))
+    use_benefit(use=Use(member.pk, "test", f"U-{number}", benefit.code), by=SYSTEM, at=now)
 
 
 def _segments(number: int, member: Member) -> None:

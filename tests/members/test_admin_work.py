@@ -409,7 +409,7 @@ class TestThePagesOfLimits:
         assert "200,000" in self.boss().get(page("approvalrule_changelist")).text
 
     def test_change_figures_and_keep_role_and_family(self) -> None:
-        limit = OperatorLimit.objects.get(role__name="service")
+        limit = OperatorLimit.objects.get(role__name="service", family="points")
         where = page("operatorlimit_change", limit.pk)
         client = self.boss()
         assert client.get(where).status_code == 200

@@ -123,7 +123,7 @@ class TestLimitsOfRoles:
             OperatorLimit.objects.create(role=role, family=POINTS, per_entry_points=2, per_day_points=1)
 
     def test_keep_every_version(self) -> None:
-        limit = OperatorLimit.objects.get(role__name="service")
+        limit = OperatorLimit.objects.get(role__name="service", family=POINTS)
         limit.per_entry_points = 600
         limit.save()
         with connection.cursor() as cursor:

@@ -19,7 +19,7 @@ from campaigns.services.messages import deliver_due_messages
 from config.demo.cases import IMPORTED
 from config.demo.desk import STOPPED
 from config.management.commands.seed_demo import MEMBERS_PER_SECOND
-from loyalty.models import TierChange, TierStanding
+from loyalty.models import BenefitBudgetNote, Entitlement, EntitlementUse, TierChange, TierStanding
 from members.models import (
     Activity,
     AttributeValue,
@@ -235,6 +235,7 @@ def check_hands() -> None:
         "members.import": 1,
         "members.export_large": 1,
         "members.tag_many": 1,
+        "loyalty.give_benefit": 1,
     }
     assert max(proposal.amount for proposal in waiting) > 5_000
     for proposal in waiting:
@@ -285,6 +286,22 @@ def check_cases() -> None:
     assert FileTaken.objects.filter(job=full.job).exists()
 
 
+def check_benefits() -> None:
+    """Tiers give, members have used about half, a budget warned, and one gives another benefit instead."""
+    sums = Entitlement.objects.filter(benefit__voucher_template_code="", source="tier").aggregate(
+        quota=Sum("quota"), used=Sum("used")
+    )
+    assert 0 < sums["used"] < sums["quota"]
+    assert set(Entitlement.objects.values_list("state", flat=True)) >= {"granted", "used_up", "expired"}
+    assert set(Entitlement.objects.values_list("source", flat=True)) == {"tier", "staff"}
+    assert EntitlementUse.objects.filter(undoes__isnull=False).exists()
+    assert Entitlement.objects.filter(source_ref="instead:cup-upgrade").exists()
+    assert set(BenefitBudgetNote.objects.values_list("kind", flat=True)) >= {"warned", "full"}
+    assert Voucher.objects.filter(redemption=None).count() == sum(
+        Entitlement.objects.exclude(benefit__voucher_template_code="").values_list("used", flat=True)
+    )
+
+
 def check_books() -> None:
     """Every month that is over is locked and agrees; every entry is sealed; the verification found nothing."""
     today = datetime.now(programme().tz).date()
@@ -328,6 +345,7 @@ def test_five_thousand_members(committed_db: str, record_result: Callable[[str, 
     check_points()
     check_hands()
     check_members()
+    check_benefits()
     check_books()
     assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
     about = set(Message.objects.values_list("template__occasion", flat=True))

@@ -1,0 +1,21 @@
+"""What loyalty does when something happened."""
+
+from collections.abc import Sequence
+
+from loyalty.events import TIER_KEPT, TIER_LOWERED, TIER_RAISED, TIER_RISE_UNDONE
+from loyalty.services.tier_benefits import follow_tiers
+from members.actors import SYSTEM
+from members.models import TimelineEntry
+from members.timeline import subscribe
+
+
+def give_what_tiers_give(entries: Sequence[TimelineEntry]) -> None:
+    """Give members what the tier they hold now gives, and take back what ended with a tier."""
+    at = max(entry.recorded_at for entry in entries)
+    follow_tiers(member_ids={entry.member_id for entry in entries if entry.member_id is not None}, by=SYSTEM, at=at)
+
+
+def register() -> None:
+    """Subscribe to the timeline."""
+    kinds = (TIER_RAISED, TIER_KEPT, TIER_LOWERED, TIER_RISE_UNDONE)
+    subscribe("loyalty.benefits", give_what_tiers_give, kinds=kinds)

@@ -1,0 +1,88 @@
+"""The grid of a version of the ladder: which tier gives what. What is in force is not edited; its first grid may be added."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.benefit_book import forget_benefit_book
+from loyalty.benefit_rules import Cell
+from loyalty.events import BENEFIT_GRID_CHANGED
+from loyalty.models import LadderVersion, TierBenefit, TierRule
+from loyalty.refusals import LoyaltyRefusal
+from members.actors import Actor
+from members.timeline import NewEntry, nudge, record
+
+
+class GridIsInForce(LoyaltyRefusal):
+    """Members may have been given what it says."""
+
+    code = "benefit_grid_in_force"
+    text = _("Version %(number)s is in force already. Its benefits can only be changed by a version that begins later.")
+
+
+class TierNotOnLadder(LoyaltyRefusal):
+    """The version has no rule for the tier."""
+
+    code = "tier_not_on_ladder"
+    text = _("Version %(number)s has no such tier.")
+    status = 422
+
+
+def may_change_grid(version: LadderVersion, at: datetime) -> bool:
+    """Whether the cells of a version can be written: before it begins, or while it has none of its own."""
+    return version.valid_from > at or not TierBenefit.objects.filter(ladder=version).exists()
+
+
+@transaction.atomic
+def set_grid(*, ladder_id: int, cells: Mapping[tuple[int, int], Cell], by: Actor, at: datetime) -> int:
+    """Let a version give exactly these cells, by (tier, benefit); return how many were added, changed or removed.
+
+    Raises GridIsInForce, TierNotOnLadder.
+    """
+    version = LadderVersion.objects.select_for_update(no_key=True).get(pk=ladder_id)
+    if not may_change_grid(version, at):
+        raise GridIsInForce(number=version.number)
+    on_ladder = set(TierRule.objects.filter(ladder=version).order_by().values_list("tier_id", flat=True))
+    if any(tier_id not in on_ladder for tier_id, _benefit_id in cells):
+        raise TierNotOnLadder(number=version.number)
+    there = {(cell.tier_id, cell.benefit_id): cell for cell in TierBenefit.objects.filter(ladder=version)}
+    changed = 0
+    for key, cell in cells.items():
+        row = there.pop(key, None)
+        if row is None:
+            TierBenefit.objects.create(
+                ladder=version, tier_id=key[0], benefit_id=key[1], figure=cell.figure, quota=cell.quota
+            )
+        elif (row.figure, row.quota) != (cell.figure, cell.quota):
+            row.figure, row.quota = cell.figure, cell.quota
+            row.save(update_fields=["figure", "quota"])
+        else:
+            continue
+        changed += 1
+    changed += len(there)
+    TierBenefit.objects.filter(pk__in=[row.pk for row in there.values()]).delete()
+    if changed:
+        payload = {"ladder": version.pk, "number": version.number, "cells": len(cells), "changed": changed}
+        record([NewEntry(BENEFIT_GRID_CHANGED, None, at, by, payload, f"ladder:{version.pk}")])
+        nudge()
+    forget_benefit_book()
+    return changed
+
+
+@transaction.atomic
+def copy_grid(*, from_ladder_id: int, to_ladder_id: int) -> int:
+    """Copy the cells of a version's own grid to another one that has none, tiers that it lacks left out; return how many."""
+    if TierBenefit.objects.filter(ladder_id=to_ladder_id).exists():
+        return 0
+    on_ladder = set(TierRule.objects.filter(ladder_id=to_ladder_id).order_by().values_list("tier_id", flat=True))
+    rows = TierBenefit.objects.filter(ladder_id=from_ladder_id, tier_id__in=on_ladder)
+    made = TierBenefit.objects.bulk_create(
+        TierBenefit(
+            ladder_id=to_ladder_id, tier_id=row.tier_id, benefit_id=row.benefit_id, figure=row.figure, quota=row.quota
+        )
+        for row in rows
+    )
+    forget_benefit_book()
+    return len(made)

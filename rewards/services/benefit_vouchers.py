@@ -1,0 +1,84 @@
+"""Vouchers that a benefit promises: issued from the template it names, once for each use of an entitlement.
+
+The voucher's public id is derived from the entitlement and the number of the use, with a secret, so that telling it again
+issues nothing and nobody can guess it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from members.actors import Actor
+from members.models import Member, TimelineEntry
+from rewards.models import Voucher, VoucherTemplate
+from rewards.services.orders import hold_bearer
+from rewards.services.vouchers import new_voucher
+
+
+class VoucherTemplateMissing(Exception):
+    """A benefit names a template that does not exist; the entry waits with the parked ones until it does."""
+
+
+def voucher_id_for(*, entitlement_id: int, number: int) -> UUID:
+    """Return the public id of the voucher for one use (1 is the first) of an entitlement."""
+    name = f"benefit-voucher:{entitlement_id}:{number}".encode()
+    return UUID(bytes=hmac.digest(settings.CODE_SECRET.encode(), name, hashlib.sha256)[:16], version=4)
+
+
+def issue_due_vouchers(*, entries: Sequence[TimelineEntry], by: Actor) -> int:
+    """Issue what entries about entitlements say is due; return how many vouchers are new. Members who left get none.
+
+    Raises VoucherTemplateMissing.
+    """
+    issued = 0
+    for entry in entries:
+        due = entry.payload.get("vouchers")
+        if due and entry.member_id is not None:
+            issued += _issue(
+                member_id=entry.member_id, entitlement_id=entry.payload["entitlement"], template_code=due["template"],
+                numbers=range(due["first"], due["first"] + due["count"]), by=by, at=entry.happened_at,
+            )  # fmt: skip
+    return issued
+
+
+@transaction.atomic
+def _issue(
+    *, member_id: int, entitlement_id: int, template_code: str, numbers: Sequence[int], by: Actor, at: datetime
+) -> int:
+    template = VoucherTemplate.objects.filter(code=template_code).first()
+    if template is None:
+        raise VoucherTemplateMissing(template_code)
+    bearer = hold_bearer(member_id)
+    if Member.objects.filter(pk=bearer, status=Member.Status.CLOSED).exists():
+        return 0
+    issued = 0
+    for number in numbers:
+        public_id = voucher_id_for(entitlement_id=entitlement_id, number=number)
+        issued += _write(new_voucher(public_id=public_id, member_id=bearer, template=template, at=at), by, at)
+    return issued
+
+
+def _write(voucher: Voucher, by: Actor, at: datetime) -> int:
+    """Write a voucher with its first event in one statement; return 0 where it was issued before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH voucher AS (
+                INSERT INTO rewards_voucher (public_id, member_id, template_id, code_hmac, state, issued_at, expires_at)
+                VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (public_id) DO NOTHING RETURNING id
+            )
+            INSERT INTO rewards_voucherevent
+                (voucher_id, from_state, to_state, external_order_no, actor_kind, actor_id, happened_at)
+            SELECT id, '', 'issued', '', %s, %s, %s FROM voucher
+            """,
+            [
+                voucher.public_id, voucher.member_id, voucher.template_id, bytes(voucher.code_hmac), voucher.state, at,
+                voucher.expires_at, by.kind, by.id, at,
+            ],
+        )  # fmt: skip
+        return cursor.rowcount

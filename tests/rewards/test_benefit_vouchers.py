@@ -1,0 +1,93 @@
+"""Vouchers that benefits promise."""
+
+from typing import Any
+
+import pytest
+
+from loyalty.models import Benefit, Entitlement
+from loyalty.services.entitlements import Use, use_benefit
+from members.actors import SYSTEM, Actor
+from members.models import Member, TimelineEntry
+from rewards.handlers import issue_vouchers_of_benefits
+from rewards.models import Voucher, VoucherEvent
+from rewards.services.benefit_vouchers import VoucherTemplateMissing, voucher_id_for
+from rewards.services.vouchers import use_voucher, voucher_code
+from tests.factories.benefits import a_benefit, an_entitlement
+from tests.factories.catalogue import a_template
+from tests.factories.people import TILL, a_member, a_store
+from tests.factories.times import at
+from tests.harness.threads import together
+
+NOON = at("2026-03-11 12:00")
+
+
+def pack(**more: Any) -> Benefit:
+    a_template("coffee")
+    return a_benefit(kind=Benefit.Kind.VOUCHERS, voucher_template_code="coffee", **more)
+
+
+def told() -> list[TimelineEntry]:
+    kinds = ("loyalty.entitlement_granted.v1", "loyalty.entitlement_used.v1")
+    return list(TimelineEntry.objects.filter(kind__in=kinds).order_by("pk"))
+
+
+@pytest.mark.django_db
+class TestVouchersOfABenefit:
+    """The vouchers of a benefit …"""
+
+    def test_are_issued_when_it_is_given_once_however_often_it_is_told(self) -> None:
+        member = a_member()
+        an_entitlement(member, pack(), at=NOON, quota=3)
+        for _ in range(2):
+            issue_vouchers_of_benefits(told())
+        vouchers = Voucher.objects.filter(member=member, issued_at=NOON, state=Voucher.State.ISSUED)
+        assert (vouchers.count(), Voucher.objects.count(), VoucherEvent.objects.count()) == (3, 3, 3)
+
+    def test_can_be_used_at_the_till(self) -> None:
+        member = a_member()
+        row = an_entitlement(member, pack(), at=NOON, quota=1)
+        issue_vouchers_of_benefits(told())
+        code = voucher_code(voucher_id_for(entitlement_id=row.pk, number=1))
+        receipt = use_voucher(
+            code=code, store_id=a_store().pk, external_order_no="O1", spend_amount=None, by=TILL, at=NOON
+        )
+        assert receipt.voucher.member == member
+
+    def test_are_issued_with_each_use_where_it_is_claimed(self) -> None:
+        member = a_member()
+        row = an_entitlement(member, pack(is_given_at_once=False, is_used_in_app=True), at=NOON, quota=2)
+        issue_vouchers_of_benefits(told())
+        assert not Voucher.objects.exists()
+        for ref in ("1", "2", "2"):
+            use = Use(member.pk, "app", ref, entitlement=row.public_id, in_app=True)
+            use_benefit(use=use, by=Actor("member", member.pk), at=NOON)
+        issue_vouchers_of_benefits(told())
+        ids = {voucher_id_for(entitlement_id=row.pk, number=number) for number in (1, 2)}
+        assert {voucher.public_id for voucher in Voucher.objects.all()} == ids
+
+    def test_go_to_the_survivor_of_a_merge_and_to_nobody_who_left(self) -> None:
+        benefit, kept, merged, gone = pack(), a_member(), a_member(), a_member()
+        for member in (merged, gone):
+            an_entitlement(member, benefit, at=NOON, quota=1)
+        Member.objects.filter(pk=merged.pk).update(merged_into=kept, status="closed")
+        Member.objects.filter(pk=gone.pk).update(status="closed")
+        issue_vouchers_of_benefits(told())
+        assert [voucher.member for voucher in Voucher.objects.all()] == [kept]
+
+    def test_of_a_template_that_is_missing_wait_with_the_parked_entries(self) -> None:
+        an_entitlement(a_member(), a_benefit(voucher_template_code="nothing"), at=NOON)
+        with pytest.raises(VoucherTemplateMissing):
+            issue_vouchers_of_benefits(told())
+        assert Entitlement.objects.exists()
+        assert not Voucher.objects.exists()
+
+
+class TestAtOnce:
+    """Two readers at once …"""
+
+    def test_issue_each_voucher_once(self, committed_db: str) -> None:
+        an_entitlement(a_member(), pack(), at=NOON, quota=5)
+        entries = told()
+        together([lambda: issue_vouchers_of_benefits(entries) for _ in range(6)])
+        assert (Voucher.objects.count(), VoucherEvent.objects.count()) == (5, 5)
+        assert SYSTEM.kind == VoucherEvent.objects.values_list("actor_kind", flat=True).distinct().get()
