@@ -178,6 +178,16 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Tier changes"), "swap_vert", "loyalty.tierchange"),
             Page(_("Tiers"), "military_tech", "loyalty.tier"),
             Page(_("Tier ladder"), "stairs", "loyalty.ladderversion"),
+            Page(_("Tiers given"), "lock", "loyalty.tierfloor"),
+        ),
+    ),
+    (
+        _("Paid membership"),
+        (
+            Page(_("Plans"), "card_membership", "loyalty.plan"),
+            Page(_("Plans of members"), "event_repeat", "loyalty.planmembership"),
+            Page(_("Orders of plans"), "pending_actions", "loyalty.planorder"),
+            Page(_("Payments for plans"), "payments", "loyalty.planpayment"),
         ),
     ),
     (

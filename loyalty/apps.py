@@ -13,9 +13,12 @@ class LoyaltyConfig(AppConfig):
     def ready(self) -> None:
         """Keep the history of what staff configure; register the facts of tiers."""
         keep_history = import_module("members.history").keep_history
-        for name in ("tier", "ladderversion", "tierrule"):
+        for name in ("tier", "ladderversion", "tierrule", "plan"):
             keep_history(self.get_model(name))
         import_module("loyalty.facts").register()
+        import_module("loyalty.plan_facts").register()
         import_module("loyalty.services.merging").register()
         import_module("loyalty.segment_templates").register()
         import_module("loyalty.services.privacy").register()
+        import_module("loyalty.services.plan_lifecycle").register()
+        import_module("loyalty.services.tier_by_hand").register()

@@ -12,9 +12,10 @@ from django.db import transaction
 from loyalty.assessment import Change, Standing
 from loyalty.course import CountedFact, Course, effective
 from loyalty.course import standing_before as standing_before_rise
+from loyalty.floors import lifted
 from loyalty.ladder import LadderBook, Sums, TierNow, Window
 from loyalty.periods import months_before
-from loyalty.queries import ladder_book
+from loyalty.queries import floors_of, ladder_book
 from loyalty.services import rows
 from loyalty.services.standing import Counted, news_of, refuse_future
 from members.actors import Actor
@@ -86,8 +87,10 @@ class MemberReplay:
         standing: Standing | None = None,
         facts: Sequence[tuple[datetime, int]] = (),
         changes: Sequence[Change] = (),
+        floors: Sequence[tuple[int, datetime, datetime | None]] = (),
     ) -> None:
         self.member_id = member_id
+        self.floors = floors
         self.new_facts: dict[tuple[str, str, str], CountedFact] = {}
         self._record = _MemoryRecord(facts, changes)
         self._course = Course(book, self._record, standing)
@@ -103,7 +106,13 @@ class MemberReplay:
         return self._course.standing
 
     def tier_for_fact(self, moment: datetime) -> TierNow:
-        """Return the tier a fact of `moment` meets, after the reviews due until then."""
+        """Return the tier a fact of `moment` meets, floors included, after the reviews due until then."""
+        book = self._course.book
+        in_force = [tier_id for tier_id, begin, end in self.floors if begin <= moment and (end is None or moment < end)]
+        floor = max(in_force, key=lambda tier_id: book.ranks[tier_id], default=None)
+        return lifted(book, self._earned_tier(moment), floor, moment)
+
+    def _earned_tier(self, moment: datetime) -> TierNow:
         book, standing = self._course.book, self.standing
         if standing is None:
             return book.lowest_at(moment)
@@ -130,7 +139,7 @@ class MemberReplay:
 
 
 def load_replays(member_ids: Iterable[int], *, earliest_at: datetime) -> dict[int, MemberReplay]:
-    """Return replays of members for facts since `earliest_at`, in three statements; locks their standings, ascending.
+    """Return replays of members for facts since `earliest_at`, in four statements; locks their standings, ascending.
 
     The caller holds the members' account locks and saves in the same transaction. Facts are read only as far back as
     a decision can still look: the longest qualifying period before the batch, an overdue review, or the last rise.
@@ -144,12 +153,14 @@ def load_replays(member_ids: Iterable[int], *, earliest_at: datetime) -> dict[in
         for member_id in ids
     }
     facts = rows.facts_since(froms)
+    floors = floors_of(ids)
     return {
         member_id: MemberReplay(
-            member_id, book, standings.get(member_id), facts.get(member_id, ()), changes.get(member_id, ())
+            member_id, book, standings.get(member_id), facts.get(member_id, ()), changes.get(member_id, ()),
+            floors.get(member_id, ()),
         )
         for member_id in ids
-    }
+    }  # fmt: skip
 
 
 def save_replays(replays: Mapping[int, MemberReplay], *, by: Actor, at: datetime, quiet: bool) -> list[NewEntry]:

@@ -2,9 +2,14 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from loyalty.models import Tier
+from loyalty.models import Plan, Tier
 
 
 @register(Tier)
 class TierTexts(TranslationOptions):
     fields = ("name",)
+
+
+@register(Plan)
+class PlanTexts(TranslationOptions):
+    fields = ("name", "text")

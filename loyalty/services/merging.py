@@ -67,7 +67,7 @@ def _named(merge: Merge) -> dict[str, Any]:
 
 def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
     try:
-        kept, merged = (standing_of(member_id, at).tier for member_id in (kept_id, merged_id))
+        kept, merged = (standing_of(member_id, at).earned for member_id in (kept_id, merged_id))
     except NoLadder:
         return []
     book = ladder_book()

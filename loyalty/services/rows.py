@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from loyalty.assessment import Change, Standing
 from loyalty.course import CountedFact
 from loyalty.ladder import LadderBook, Sums, Window
-from loyalty.models import TierChange, TierStanding
+from loyalty.models import Tier, TierChange, TierStanding
 from members.copying import copy_rows
 from members.statements import Row, Statement
 
@@ -124,7 +125,10 @@ def insert_changes(changes: Iterable[MemberChange]) -> None:
 
 
 def write_standings(standings: dict[int, Standing | None]) -> None:
-    """Write where members stand now; a member with None is back where everybody starts and needs no row."""
+    """Write where members stand now; a member with None is back where everybody starts and needs no row.
+
+    What is beside the earned tier (floors) stays as it is, and whoever has or had a floor keeps a row.
+    """
     rows = [
         TierStanding(
             member_id=member_id, tier_id=standing.tier_id, since_at=standing.since_at, valid_until=standing.valid_until
@@ -142,7 +146,12 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
         )
     gone = [member_id for member_id, standing in standings.items() if standing is None]
     if gone:
-        TierStanding.objects.filter(member_id__in=gone).delete()
+        rows_gone = TierStanding.objects.filter(member_id__in=gone)
+        without_floors = Q(floor_from__isnull=True, floor_until__isnull=True)
+        rows_gone.exclude(without_floors).update(
+            tier=Tier.objects.order_by("rank").values("pk")[:1], since_at=TierStanding.NEVER_RISEN, valid_until=None
+        )
+        rows_gone.filter(without_floors).delete()
 
 
 def copy_facts(facts: Iterable[CountedFact]) -> None:

@@ -12,6 +12,7 @@ from analytics.models import DayFigures
 from campaigns.models import Message, MessageTemplate, Promotion
 from loyalty.models import LadderVersion, Tier, TierRule
 from loyalty.queries import forget_ladder_book
+from loyalty.services.plan_payments import sell_plan
 from members import timeline
 from members.actors import SYSTEM, Actor
 from members.effects import Effect, EffectLine
@@ -66,6 +67,7 @@ from rewards.services.verification import Tally, record_verification
 from tests.factories.by_hand import moved_by_hand
 from tests.factories.catalogue import a_reward, a_template
 from tests.factories.orders import a_return, an_order
+from tests.factories.plans import a_floor, a_plan
 from tests.factories.rules import follow_base_rule
 
 PASSWORD = "a-password-for-tests"
@@ -132,6 +134,7 @@ def a_business(size: int) -> None:
             member_id=member.pk, kind="review", source="test", external_ref=f"A-{number}", happened_at=now, value=5, store_id=store.pk, by=SYSTEM, at=now
         )  # fmt: skip
         _segments(number, member)
+        _given_tiers(number, member)
         hold_points(member_id=member.pk, points=1, source="test", external_ref=f"H-{number}", by=SYSTEM, at=now)
         PointsRate.objects.create(
             currency=PointsCurrency.objects.earliest("pk"),
@@ -155,6 +158,16 @@ def a_business(size: int) -> None:
     refresh_drafts(at=timezone.now())
     forget_ladder_book()
     forget_rules()
+
+
+def _given_tiers(number: int, member: Member) -> None:
+    """A tier set by hand, and a plan that was sold."""
+    now = timezone.now()
+    a_floor(member.pk, "gold", now, now + timedelta(days=30), ref=f"portal:{number}")
+    plan = a_plan(f"plan-{number}")
+    sell_plan(
+        member_id=member.pk, plan_code=plan.code, receipt_no=f"RC-{number}", renews_intended=False, reason="paid", by=SYSTEM, at=now
+    )  # fmt: skip
 
 
 def _files(number: int, operator: Operator) -> None:
