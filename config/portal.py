@@ -185,6 +185,16 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Benefits by tier"), "grid_on", "loyalty.benefit", url="admin:loyalty_benefit_grid"),
             Page(_("Benefits of members"), "card_membership", "loyalty.entitlement"),
             Page(_("Budgets of benefits"), "savings", "loyalty.benefitbudget"),
+            Page(_("Tiers given"), "lock", "loyalty.tierfloor"),
+        ),
+    ),
+    (
+        _("Paid membership"),
+        (
+            Page(_("Plans"), "card_membership", "loyalty.plan"),
+            Page(_("Plans of members"), "event_repeat", "loyalty.planmembership"),
+            Page(_("Orders of plans"), "pending_actions", "loyalty.planorder"),
+            Page(_("Payments for plans"), "payments", "loyalty.planpayment"),
         ),
     ),
     (

@@ -13,7 +13,7 @@ class LoyaltyConfig(AppConfig):
     def ready(self) -> None:
         """Keep the history of what staff configure; register the facts of tiers."""
         keep_history = import_module("members.history").keep_history
-        for name in ("tier", "ladderversion", "tierrule", "activityscore"):
+        for name in ("tier", "ladderversion", "tierrule", "activityscore", "plan"):
             keep_history(self.get_model(name))
         keep_history(self.get_model("badge"), unwatched=("opened_at",))
         for name in ("stage", "stagetask", "benefit", "tierbenefit"):
@@ -21,6 +21,7 @@ class LoyaltyConfig(AppConfig):
         moving = ["reserved_units", "reserved_amount", "stopped_at", "stop_reason", "warned_percent"]
         keep_history(self.get_model("benefitbudget"), without=moving)
         import_module("loyalty.facts").register()
+        import_module("loyalty.plan_facts").register()
         import_module("loyalty.services.merging").register()
         import_module("loyalty.segment_templates").register()
         import_module("loyalty.services.privacy").register()
@@ -31,3 +32,5 @@ class LoyaltyConfig(AppConfig):
         import_module("loyalty.services.entitlement_lifecycle").register()
         import_module("loyalty.services.benefit_proposals").register()
         import_module("loyalty.handlers").register()
+        import_module("loyalty.services.plan_lifecycle").register()
+        import_module("loyalty.services.tier_by_hand").register()

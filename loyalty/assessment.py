@@ -29,6 +29,11 @@ class Standing:
     rise_at: datetime | None = None
 
     @property
+    def held_since(self) -> datetime | None:
+        """Since when a tier is held that was risen or fallen to; None of the lowest, which everybody holds from the beginning."""
+        return self.since_at if self.valid_until is not None else None
+
+    @property
     def due_at(self) -> datetime | None:
         """When the next decision is due, or None."""
         moments = [moment for moment in (self.valid_until, self.rise_at) if moment is not None]

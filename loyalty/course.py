@@ -164,7 +164,7 @@ class Course:
     def _anchors(self) -> Anchors:
         if not self.book.needs_anchors:
             return Anchors()
-        return Anchors(self.record.joined_at(), self.standing.since_at if self.standing else None)
+        return Anchors(self.record.joined_at(), self.standing.held_since if self.standing else None)
 
     def _take(self, decision: Decision) -> None:
         self.standing = decision.standing

@@ -12,6 +12,15 @@ TIER_KEPT = "loyalty.tier_kept.v1"
 TIER_LOWERED = "loyalty.tier_lowered.v1"
 TIER_RISE_UNDONE = "loyalty.tier_rise_undone.v1"
 TIER_GRACE_GIVEN = "loyalty.tier_grace_given.v1"
+FLOOR_BEGAN = "loyalty.floor_began.v1"
+FLOOR_ENDED = "loyalty.floor_ended.v1"
+PLAN_ORDERED = "loyalty.plan_ordered.v1"
+PLAN_TRIAL_BEGAN = "loyalty.plan_trial_began.v1"
+PLAN_PAID = "loyalty.plan_paid.v1"
+PLAN_ENDS_SOON = "loyalty.plan_ends_soon.v1"
+PLAN_ENDED = "loyalty.plan_ended.v1"
+PLAN_REFUNDED = "loyalty.plan_refunded.v1"
+PLAN_RENEWAL_WISHED = "loyalty.plan_renewal_wished.v1"
 
 
 @dataclass(frozen=True, slots=True)

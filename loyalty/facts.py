@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 from loyalty.models import Tier
 from members.facts import Args, Fact, FactParam, register_fact
 from members.figures import grouped
+from members.services.merging import MERGED, MERGED_AWAY, UNMERGED
 
 # As `queries.standing_of` says: the standing since it is held; before that, the change that was in force and was not
 # undone; before any, the lowest tier of the ladder of that moment (of the first one, for older moments).
@@ -35,11 +36,21 @@ _TIER_ID = """
         )
     )
 """
-# A standing that begins in a moment; and for whoever has none, the lowest tier of the next ladder.
+# The floor in force, where it is higher than what is earned.
+_FLOOR = """
+    FROM loyalty_tierfloor f JOIN loyalty_tier t ON t.id = f.tier_id
+    WHERE f.member_id = m.id AND f.valid_from <= %(at)s AND coalesce(least(f.valid_until, f.ended_at), 'infinity') > %(at)s
+"""
+# A standing or a floor that begins or ends in a moment; and for whoever has none, the lowest tier of the next ladder.
 _NEXT_TIER = """
     SELECT least(
         (SELECT s.since_at FROM loyalty_tierstanding s WHERE s.member_id = m.id AND s.since_at > %(at)s),
-        (SELECT min(v.valid_from) FROM loyalty_ladderversion v WHERE v.valid_from > %(at)s)
+        (SELECT min(v.valid_from) FROM loyalty_ladderversion v WHERE v.valid_from > %(at)s),
+        (
+            SELECT min(e.edge) FROM loyalty_tierfloor f
+            CROSS JOIN LATERAL (VALUES (f.valid_from), (f.valid_until), (f.ended_at)) AS e (edge)
+            WHERE f.member_id = m.id AND e.edge > %(at)s
+        )
     )
 """
 _CREDITS_IN_DAYS = """
@@ -55,9 +66,14 @@ _NEXT_CREDITS = f"""
     ) AS edge (moment)
     WHERE edge.moment > %(at)s
 """  # noqa: S608 - constants of this module
-_CHANGED_BY = frozenset({"loyalty", "rewards"})
-_TIER_CODE = f"SELECT t.code FROM loyalty_tier t WHERE t.id = {_TIER_ID}"  # noqa: S608 - constants of this module
-_TIER_RANK = f"SELECT t.rank FROM loyalty_tier t WHERE t.id = {_TIER_ID}"  # noqa: S608 - constants of this module
+_CHANGED_BY = frozenset({"loyalty", "rewards", MERGED, MERGED_AWAY, UNMERGED})  # a merge moves floors
+_HELD = f"""
+    SELECT h.code, h.rank FROM (
+        SELECT t.code, t.rank FROM loyalty_tier t WHERE t.id = {_TIER_ID} UNION ALL SELECT t.code, t.rank {_FLOOR}
+    ) h ORDER BY h.rank DESC LIMIT 1
+"""  # noqa: S608 - constants of this module
+_TIER_CODE = f"SELECT held.code FROM ({_HELD}) held"  # noqa: S608 - constants of this module
+_TIER_RANK = f"SELECT held.rank FROM ({_HELD}) held"  # noqa: S608 - constants of this module
 
 
 def _tiers(only: Collection[str] | None) -> dict[str, str]:

@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from loyalty.assessment import Standing, assess_due, due_of, step_risen_to
 from loyalty.criteria import Figure, Sums
+from loyalty.floors import NO_FLOOR, FloorSpan, lifted
 from loyalty.ladder import Anchors, Ladder, LadderBook, Window
 from loyalty.models import Tier, TierChange, TierStanding
 from loyalty.periods import business_date, day_bounds
-from loyalty.queries import change_of, ladder_book, standing_of_row, tier_rows
+from loyalty.queries import change_of, floor_at, ladder_book, standing_of_row, tier_rows
 from loyalty.sums import sums_in
 from members.models import Member
 
@@ -29,10 +30,12 @@ class TierProgress:
 
     Each figure has its metric, what there is and what is needed; `rise_must` and `keep_must` say how many of them have to
     be reached. Without a next tier, or without a review, the figures of that part are empty. `risen` is the tier that a
-    supposed purchase would lift to.
+    supposed purchase would lift to. `tier` is the earned one; `held` is what counts, with its `multiplier`: the same, or a
+    floor where that is higher.
     """
 
     tier: Tier
+    held: Tier
     next_tier: Tier | None
     multiplier: Decimal
     window_from: datetime
@@ -109,10 +112,13 @@ def progress_of(member_id: int, at: datetime, *, spend: Decimal | None = None) -
         decided = assess_due(book, review, due, sums[1], last, anchors)
         held = decided.standing.tier_id if decided.standing else book.at(due.at).lowest.tier_id
         outlook = Outlook(due.at, tiers[held], decided.change.reason if decided.change else "kept")
+    span = FloorSpan(row.floor_tier_id, row.floor_from, row.floor_until) if row else NO_FLOOR
+    lifted_to = lifted(book, book.tier_now(tier.pk, at), floor_at(member_id, at, span), at)
     return TierProgress(
         tier=tier,
+        held=tiers[lifted_to.tier_id],
         next_tier=tiers[above.tier_id] if above else None,
-        multiplier=ladder.step_for(tier.rank).points_multiplier,
+        multiplier=lifted_to.points_multiplier,
         window_from=windows[0].from_at,
         rise=above.rise.figures(sums[0]) if above else (),
         rise_must=above.rise.must if above else 0,
@@ -142,7 +148,7 @@ def _anchors(book: LadderBook, member_id: int, standing: Standing | None) -> Anc
     if not book.needs_anchors:
         return Anchors()
     joined_at = Member.objects.filter(pk=member_id).values_list("joined_at", flat=True).first()
-    return Anchors(joined_at, standing.since_at if standing else None)
+    return Anchors(joined_at, standing.held_since if standing else None)
 
 
 def _of_credits(figures: tuple[Figure, ...]) -> Figure | None:

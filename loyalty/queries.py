@@ -1,17 +1,20 @@
 """Where members stand, how far it is to the next tier, and how they came there."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
+from django.db.models.functions import Least
 
 from loyalty.assessment import Change, Standing
 from loyalty.criteria import METRICS, WEIGHED, Criteria, Weights
+from loyalty.floors import FloorSpan, lifted
 from loyalty.ladder import Ladder, LadderBook, Step, TierNow, WindowKind
-from loyalty.models import ActivityScore, LadderVersion, Tier, TierChange, TierRule, TierStanding
+from loyalty.models import ActivityScore, LadderVersion, Tier, TierChange, TierFloor, TierRule, TierStanding
 from loyalty.refusals import NoLadder
 from members.queries import programme
 
@@ -30,15 +33,16 @@ _shelf: _Shelf | None = None
 
 @dataclass(frozen=True, slots=True)
 class StandingNow:
-    """A member's tier at a moment, since when and until when it is valid.
+    """A member's tier at a moment: the earned one, or a floor where that is higher.
 
-    No `since_at`: since joining. No `valid_until`: it does not end. Of a tier held in the past, `since_at` is when it
-    was last risen to, fallen to, or kept.
+    `earned` with `since_at` and `valid_until` are what the member earned. No `since_at`: since joining. No `valid_until`:
+    it does not end. Of a tier held in the past, `since_at` is when it was last risen to, fallen to, or kept.
     """
 
     tier: TierNow
     since_at: datetime | None
     valid_until: datetime | None
+    earned: TierNow
 
 
 def ladder_book() -> LadderBook:
@@ -58,23 +62,76 @@ def forget_ladder_book() -> None:
 
 
 def tier_at(member_id: int, moment: datetime) -> TierNow:
-    """Return the tier a member held at a moment, as decided so far. A rise that a return undid counts as never been."""
+    """Return the tier a member held at a moment, floors included, as decided so far. A rise that a return undid counts as never been."""
     return standing_of(member_id, moment).tier
+
+
+def earned_tier_at(member_id: int, moment: datetime) -> TierNow:
+    """Return the tier a member had earned at a moment, as decided so far, whatever floors there were."""
+    return standing_of(member_id, moment).earned
+
+
+def floor_at(member_id: int, moment: datetime, span: FloorSpan | None = None) -> int | None:
+    """Return the tier of the highest floor at a moment; None without any. No query where the span that is known covers it."""
+    if span is not None and span.covers(moment):
+        return span.tier_id
+    in_force = TierFloor.objects.filter(
+        Q(valid_until__isnull=True) | Q(valid_until__gt=moment), Q(ended_at__isnull=True) | Q(ended_at__gt=moment),
+        member_id=member_id, valid_from__lte=moment,
+    )  # fmt: skip
+    return in_force.order_by("-tier__rank").values_list("tier_id", flat=True).first()
+
+
+def floor_tier_at(member_id: int, moment: datetime) -> TierNow | None:
+    """Return the tier of the highest floor at a moment, with what it gives then; None without any."""
+    tier_id = floor_at(member_id, moment)
+    return None if tier_id is None else ladder_book().tier_now(tier_id, moment)
+
+
+def floors_of(member_ids: Collection[int]) -> dict[int, list[tuple[int, datetime, datetime | None]]]:
+    """Return the floors of members, past ones too, as (tier, begin, end). One that was ended before it began is in force at no moment."""
+    found: dict[int, list[tuple[int, datetime, datetime | None]]] = {}
+    spans = TierFloor.objects.filter(member_id__in=member_ids).annotate(ends_at=Least("valid_until", "ended_at"))
+    for member_id, *span in spans.values_list("member_id", "tier_id", "valid_from", "ends_at"):
+        found.setdefault(member_id, []).append((span[0], span[1], span[2]))
+    return found
+
+
+def held_tier_ids(member_ids: Collection[int], at: datetime) -> dict[int, int]:
+    """Return the tiers that count now of members who ever rose or had a floor; all others hold the lowest."""
+    ranks = ladder_book().ranks
+    held: dict[int, int] = {}
+    elsewhere: list[int] = []
+    columns = ("member_id", "tier_id", "floor_tier_id", "floor_from", "floor_until")
+    for member_id, tier_id, *floor in TierStanding.objects.filter(member_id__in=member_ids).values_list(*columns):
+        span = FloorSpan(*floor)
+        if not span.covers(at):
+            elsewhere.append(member_id)
+        floor_id = span.tier_id if span.covers(at) else None
+        held[member_id] = tier_id if floor_id is None or ranks[floor_id] <= ranks[tier_id] else floor_id
+    for member_id, floors in floors_of(elsewhere).items() if elsewhere else ():
+        in_force = [tier_id for tier_id, begin, end in floors if begin <= at and (end is None or at < end)]
+        held[member_id] = max([held[member_id], *in_force], key=lambda tier_id: ranks[tier_id])
+    return held
 
 
 def standing_of(member_id: int, at: datetime) -> StandingNow:
     """Return where a member stood at a moment, as decided so far: a review that is due but not run shows nothing."""
     book = ladder_book()
-    row = TierStanding.objects.filter(member_id=member_id).values_list("tier_id", "since_at", "valid_until").first()
+    columns = ("tier_id", "since_at", "valid_until", "floor_tier_id", "floor_from", "floor_until")
+    row = TierStanding.objects.filter(member_id=member_id).values_list(*columns).first()
     if row is None:
-        return StandingNow(book.lowest_at(at), None, None)
-    tier_id, since_at, valid_until = row
-    if at >= since_at:
-        return StandingNow(book.tier_now(tier_id, at), since_at, valid_until)
-    change = change_in_force(member_id, at)
-    if change is None:
-        return StandingNow(book.lowest_at(at), None, None)
-    return StandingNow(book.tier_now(change.to_tier_id, at), change.happened_at, change.valid_until)
+        return StandingNow(book.lowest_at(at), None, None, book.lowest_at(at))
+    tier_id, since_at, valid_until, *floor = row
+    if at < since_at:
+        change = change_in_force(member_id, at)
+        earned = book.tier_now(change.to_tier_id, at) if change else book.lowest_at(at)
+        since_at, valid_until = (change.happened_at, change.valid_until) if change else (None, None)
+    else:
+        earned = book.tier_now(tier_id, at)
+        since_at = None if since_at == TierStanding.NEVER_RISEN else since_at
+    tier = lifted(book, earned, floor_at(member_id, at, FloorSpan(*floor)), at)
+    return StandingNow(tier, since_at, valid_until, earned)
 
 
 def change_in_force(member_id: int, moment: datetime) -> TierChange | None:

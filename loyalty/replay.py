@@ -11,10 +11,11 @@ from django.db import transaction
 from loyalty.assessment import Change, Standing
 from loyalty.course import CountedFact, Course, carried, effective
 from loyalty.course import standing_before as standing_before_rise
+from loyalty.floors import lifted
 from loyalty.ladder import LadderBook, Sums, TierNow, Window
 from loyalty.memory import FactsInMemory, KeptFact
 from loyalty.periods import months_before
-from loyalty.queries import ladder_book
+from loyalty.queries import floors_of, ladder_book
 from loyalty.services import rows
 from loyalty.services.standing import Counted, news_of, refuse_future
 from members.actors import Actor
@@ -67,8 +68,10 @@ class MemberReplay:
         facts: Sequence[KeptFact] = (),
         changes: Sequence[Change] = (),
         joined_at: datetime | None = None,
+        floors: Sequence[tuple[int, datetime, datetime | None]] = (),
     ) -> None:
         self.member_id = member_id
+        self.floors = floors
         self.new_facts: dict[tuple[str, str, str], CountedFact] = {}
         kept = FactsInMemory(facts, tz=book.tz, needs_more=book.needs_more, joined_at=joined_at)
         self._record = _MemoryRecord(member_id, kept, changes)
@@ -103,7 +106,13 @@ class MemberReplay:
         return self._course.standing
 
     def tier_for_fact(self, moment: datetime) -> TierNow:
-        """Return the tier a fact of `moment` meets, after the reviews due until then."""
+        """Return the tier a fact of `moment` meets, floors included, after the reviews due until then."""
+        book = self._course.book
+        in_force = [tier_id for tier_id, begin, end in self.floors if begin <= moment and (end is None or moment < end)]
+        floor = max(in_force, key=lambda tier_id: book.ranks[tier_id], default=None)
+        return lifted(book, self._earned_tier(moment), floor, moment)
+
+    def _earned_tier(self, moment: datetime) -> TierNow:
         book, standing = self._course.book, self.standing
         if standing is None:
             return book.lowest_at(moment)
@@ -130,7 +139,7 @@ class MemberReplay:
 
 
 def load_replays(member_ids: Iterable[int], *, earliest_at: datetime) -> dict[int, MemberReplay]:
-    """Return replays of members for facts since `earliest_at`, in three statements; locks their standings, ascending.
+    """Return replays of members for facts since `earliest_at`, in four statements; locks their standings, ascending.
 
     The caller holds the members' account locks and saves in the same transaction. Facts are read only as far back as
     a decision can still look: the longest qualifying period before the batch, an overdue review, or the last rise.
@@ -145,6 +154,7 @@ def load_replays(member_ids: Iterable[int], *, earliest_at: datetime) -> dict[in
     }
     facts = rows.facts_since(froms)
     joined = rows.joined_at_of(ids) if book.needs_more else {}
+    floors = floors_of(ids)
     return {
         member_id: MemberReplay(
             member_id,
@@ -153,6 +163,7 @@ def load_replays(member_ids: Iterable[int], *, earliest_at: datetime) -> dict[in
             facts.get(member_id, ()),
             changes.get(member_id, ()),
             joined.get(member_id),
+            floors.get(member_id, ()),
         )
         for member_id in ids
     }

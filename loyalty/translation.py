@@ -2,7 +2,7 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from loyalty.models import Badge, Benefit, Stage, StageTask, Tier
+from loyalty.models import Badge, Benefit, Plan, Stage, StageTask, Tier
 
 
 @register(Tier)
@@ -28,3 +28,8 @@ class StageTaskTexts(TranslationOptions):
 @register(Benefit)
 class BenefitTexts(TranslationOptions):
     fields = ("name", "sentence")
+
+
+@register(Plan)
+class PlanTexts(TranslationOptions):
+    fields = ("name", "text")

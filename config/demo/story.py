@@ -26,6 +26,7 @@ from config.demo.desk import MembersByHand
 from config.demo.identity import Identity
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
 from config.demo.places import Recruiting, open_regions
+from config.demo.plans import PaidPlans
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
 from loyalty.queries import forget_ladder_book
 from loyalty.services.standing import review_all_due
@@ -102,6 +103,7 @@ class Story:
         self.identity = Identity(now=now, tz=self.tz, random=Random(SEED + 8))  # noqa: S311
         self.benefits = BenefitsGiven(now=now, tz=self.tz, random=Random(SEED + 9))  # noqa: S311
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
+        self.plans = PaidPlans(now=now, tz=self.tz, random=Random(SEED + 10))  # noqa: S311
 
     def tell(self, progress: Callable[[int], object]) -> None:
         """Tell the whole story; `progress` is told the days done. The accounts of staff and the till's key must be there."""
@@ -163,6 +165,7 @@ class Story:
             self.desk.play(end)
             self.identity.play(end)
             self.benefits.play(end)
+            self.plans.play(end)
             while timeline.relay(at=end):
                 pass  # activities are rewarded by whoever reads the timeline
 

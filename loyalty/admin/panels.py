@@ -4,16 +4,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from loyalty.admin.badges import tier_badge
+from loyalty.admin.given import given_to, held_words
 from loyalty.models import Tier, TierChange, TierStanding
 from loyalty.progress import progress_of
-from loyalty.queries import tiers
+from loyalty.queries import held_tier_ids, tiers
 from loyalty.refusals import NoLadder
 from loyalty.sentences import change_sentence, keep_sentence, rise_sentence
 from members.admin import panels
@@ -41,7 +43,8 @@ def _head(member: Member, at: datetime) -> dict[str, Any]:
         return {"progress": None}
     return {
         "progress": progress,
-        "badge": tier_badge(progress.tier),
+        "badge": tier_badge(progress.held),
+        "lifted": held_words(progress.held, progress.tier, member.pk, at),
         "rise": rise_sentence(progress),
         "rise_percent": _percent(progress.credits, progress.rise_needed) if progress.rise_needed else None,
         "keep": keep_sentence(progress),
@@ -58,19 +61,23 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
         {"sentence": change_sentence(change), "icon": _ICONS[change.reason], "happened_at": change.happened_at}
         for change in page.rows
     ]
-    return {**_head(member, at), "page": page, "changes": told}
+    return {**_head(member, at), **given_to(member, request, at), "page": page, "changes": told}
 
 
 def _column(member_ids: Sequence[int]) -> Mapping[int, SafeString]:
-    held = TierStanding.objects.filter(member_id__in=member_ids).select_related("tier")
-    badges = {standing.member_id: tier_badge(standing.tier) for standing in held}
     ladder = tiers()
-    start = tier_badge(ladder[0]) if ladder else SafeString()
-    return {member_id: badges.get(member_id, start) for member_id in member_ids}
+    if not ladder:
+        return {}
+    badges = {tier.pk: tier_badge(tier) for tier in ladder}
+    try:
+        held = held_tier_ids(member_ids, timezone.now())
+    except NoLadder:
+        held = {}
+    return {member_id: badges[held.get(member_id, ladder[0].pk)] for member_id in member_ids}
 
 
 class TierFilter(DropdownFilter):
-    """Members who hold a tier. Without a standing they hold the lowest one."""
+    """Members who hold a tier, by what they earned or by a floor. Without a standing they hold the lowest one."""
 
     title = _("tier")
     parameter_name = "tier"
@@ -83,10 +90,14 @@ class TierFilter(DropdownFilter):
         if tier is None:
             return queryset
         # As a look-up for each member in turn: the list is then read in its own order and stops after a page.
+        now = timezone.now()
+        in_force = Q(floor_from__lte=now) & (Q(floor_until__isnull=True) | Q(floor_until__gt=now))
         standings = TierStanding.objects.filter(member=OuterRef("pk"))
+        above = Q(tier__rank__gt=tier.rank) | in_force & Q(floor_tier__rank__gt=tier.rank)
         if Tier.objects.filter(rank__lt=tier.rank).exists():
-            return queryset.filter(Exists(standings.filter(tier=tier)))
-        return queryset.filter(~Exists(standings.exclude(tier=tier)))
+            here = Q(tier=tier) | in_force & Q(floor_tier=tier)
+            return queryset.filter(Exists(standings.filter(here).exclude(above)))
+        return queryset.filter(~Exists(standings.filter(above)))
 
 
 panels.register_header("tier", order=10, template="portal/member/tier_head.html", context=_head)

@@ -136,7 +136,8 @@ class TierChangeSerializer(serializers.Serializer):
 class TierStandingSerializer(serializers.Serializer):
     """Where a member stands: the way up, and what it takes to stay."""
 
-    tier = TierSerializer()
+    tier = TierSerializer(source="held", help_text="What counts now: what was earned, or what a plan or staff gave.")
+    earned_tier = TierSerializer(source="tier", help_text="What was earned; the figures below are about this one.")
     points_multiplier = serializers.DecimalField(source="multiplier", max_digits=4, decimal_places=2)
     credits = serializers.IntegerField(help_text="Tier credits that count for a rise now.")
     credits_from = Instant(source="window_from", help_text="Since when they are counted.")

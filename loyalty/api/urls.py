@@ -4,6 +4,7 @@ from django.urls import path
 
 from loyalty.api.benefits import ClaimBenefitView, MyBenefitsView, TillUseView
 from loyalty.api.identity import MyBadgesView, MyGrowthView, MyTitleView
+from loyalty.api.plan_views import MyPlanView, PlanConfirmationsView, PlansView
 from loyalty.api.views import MyTierView, TierHistoryView, TiersView, WhatIfView
 
 urlpatterns = [
@@ -17,4 +18,7 @@ urlpatterns = [
     path("me/benefits", MyBenefitsView.as_view(), name="my_benefits"),
     path("me/benefits/<str:entitlement_id>/claim", ClaimBenefitView.as_view(), name="claim_benefit"),
     path("pos/benefits/use", TillUseView.as_view(), name="use_benefit"),
+    path("plans", PlansView.as_view(), name="plans"),
+    path("me/plan", MyPlanView.as_view(), name="my_plan"),
+    path("payments/plan-confirmations", PlanConfirmationsView.as_view(), name="plan_confirmations"),
 ]

@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
-        ("loyalty", "0005_count_fact"),
+        ("loyalty", "0006_criteria"),
         ("members", "0015_household_points"),
         ("pghistory", "0007_auto_20250421_0444"),
     ]

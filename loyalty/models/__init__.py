@@ -3,8 +3,10 @@
 from loyalty.models.badges import Badge, BadgeAward, MemberTitle
 from loyalty.models.benefits import Benefit, BenefitBudget, BenefitBudgetNote, TierBenefit
 from loyalty.models.entitlements import Entitlement, EntitlementUse
+from loyalty.models.floors import TierFloor
 from loyalty.models.growth import MemberStage, Stage, StageChange, StageTask, StageTaskDone
 from loyalty.models.ladder import ActivityScore, LadderVersion, Tier, TierRule
+from loyalty.models.plans import Plan, PlanMembership, PlanOrder, PlanPayment, PlanPeriod, PlanTrial
 from loyalty.models.standing import QualificationEntry, TierChange, TierStanding
 
 __all__ = [
@@ -19,6 +21,12 @@ __all__ = [
     "LadderVersion",
     "MemberStage",
     "MemberTitle",
+    "Plan",
+    "PlanMembership",
+    "PlanOrder",
+    "PlanPayment",
+    "PlanPeriod",
+    "PlanTrial",
     "QualificationEntry",
     "Stage",
     "StageChange",
@@ -27,6 +35,7 @@ __all__ = [
     "Tier",
     "TierBenefit",
     "TierChange",
+    "TierFloor",
     "TierRule",
     "TierStanding",
 ]

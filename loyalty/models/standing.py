@@ -1,5 +1,6 @@
 """Where each member stands on the ladder, what counts towards it, and every change with its reason."""
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.db import models
@@ -60,9 +61,16 @@ class QualificationEntry(models.Model):
 
 
 class TierStanding(models.Model):
-    """The tier a member holds now. A member without a row holds the lowest tier. A projection of TierChange."""
+    """The tier a member has earned, a projection of TierChange, and beside it what its floors come to, one of TierFloor.
+
+    A member without a row has earned the lowest tier and never had a floor. With a floor, the lowest tier has a row, too:
+    held since `NEVER_RISEN`, without end. Over [floor_from, floor_until) the highest floor is `floor_tier` (empty: none);
+    for other moments, and only for them, the floors themselves are asked.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
+    #: Since when the lowest tier is held by members who never rose: before any fact.
+    NEVER_RISEN: ClassVar[datetime] = datetime(1900, 1, 1, tzinfo=UTC)
 
     member = models.OneToOneField(
         Member, on_delete=models.PROTECT, primary_key=True, related_name="standing", verbose_name=_("member")
@@ -77,6 +85,11 @@ class TierStanding(models.Model):
     rise_at = models.DateTimeField(
         _("rise is decided at"), null=True, help_text=_("Where rises wait for the end of a period. Empty: none waits.")
     )
+    floor_tier = models.ForeignKey(
+        Tier, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("tier of the highest floor")
+    )
+    floor_from = models.DateTimeField(_("floors as said since"), null=True)
+    floor_until = models.DateTimeField(_("floors as said until"), null=True)
 
     class Meta:
         verbose_name = _("tier standing")
@@ -87,6 +100,9 @@ class TierStanding(models.Model):
             ),
             models.Index(
                 fields=["rise_at", "member"], name="standing_waiting_to_rise", condition=Q(rise_at__isnull=False)
+            ),
+            models.Index(
+                fields=["floor_until", "member"], name="standing_due_for_floors", condition=Q(floor_until__isnull=False)
             ),
         ]
 

@@ -75,7 +75,7 @@ def _named(merge: Merge) -> dict[str, Any]:
 
 def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
     try:
-        kept, merged = (standing_of(member_id, at).tier for member_id in (kept_id, merged_id))
+        kept, merged = (standing_of(member_id, at).earned for member_id in (kept_id, merged_id))
     except NoLadder:
         return []
     book = ladder_book()
@@ -181,7 +181,7 @@ class _Member:
     def _anchors(self) -> Anchors:
         if not self.book.needs_anchors:
             return Anchors()
-        return Anchors(self.joined_at(), self.course.standing.since_at if self.course.standing else None)
+        return Anchors(self.joined_at(), self.course.standing.held_since if self.course.standing else None)
 
 
 def _merge(merge: Merge) -> dict[str, Any]:

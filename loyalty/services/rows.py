@@ -15,7 +15,7 @@ from loyalty.assessment import Change, Standing
 from loyalty.course import CountedFact
 from loyalty.ladder import LadderBook, Sums, Window
 from loyalty.memory import KeptFact
-from loyalty.models import TierChange, TierStanding
+from loyalty.models import Tier, TierChange, TierStanding
 from loyalty.periods import business_date
 from loyalty.queries import change_of, standing_of_row
 from loyalty.sums import BESIDE_A_FACT, sums_of_row
@@ -150,7 +150,10 @@ def insert_changes(changes: Iterable[MemberChange]) -> None:
 
 
 def write_standings(standings: dict[int, Standing | None]) -> None:
-    """Write where members stand now; a member with None is back where everybody starts and needs no row."""
+    """Write where members stand now; a member with None is back where everybody starts and needs no row.
+
+    What is beside the earned tier (floors) stays as it is, and whoever has or had a floor keeps a row.
+    """
     rows = [
         TierStanding(
             member_id=member_id,
@@ -172,7 +175,15 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
         )
     gone = [member_id for member_id, standing in standings.items() if standing is None]
     if gone:
-        TierStanding.objects.filter(member_id__in=gone).delete()
+        rows_gone = TierStanding.objects.filter(member_id__in=gone)
+        without_floors = Q(floor_from__isnull=True, floor_until__isnull=True)
+        rows_gone.exclude(without_floors).update(
+            tier=Tier.objects.order_by("rank").values("pk")[:1],
+            since_at=TierStanding.NEVER_RISEN,
+            valid_until=None,
+            rise_at=None,
+        )
+        rows_gone.filter(without_floors).delete()
 
 
 _CHANGE_COLUMNS = (
@@ -196,6 +207,16 @@ _UPSERT_STANDING = """
     RETURNING 1
 """
 
+_BACK_TO_THE_BEGINNING = """
+    WITH beside_floors AS (
+        UPDATE loyalty_tierstanding
+        SET tier_id = (SELECT id FROM loyalty_tier ORDER BY rank LIMIT 1), since_at = %s, valid_until = NULL, rise_at = NULL
+        WHERE member_id = %s AND (floor_from IS NOT NULL OR floor_until IS NOT NULL)
+        RETURNING 1
+    )
+    DELETE FROM loyalty_tierstanding WHERE member_id = %s AND floor_from IS NULL AND floor_until IS NULL RETURNING 1
+"""
+
 
 def write_decisions(member_id: int, changes: Sequence[Change], standing: Standing | None, *, is_moved: bool) -> None:
     """Write one member's changes, and the standing they left if it is another one, in one round trip."""
@@ -205,9 +226,7 @@ def write_decisions(member_id: int, changes: Sequence[Change], standing: Standin
         figures = [json.dumps(change.figures) for change in changes]
         statements.append(Statement(_INSERT_CHANGES, [member_id, figures, *columns], _nothing))
     if is_moved and standing is None:
-        statements.append(
-            Statement("DELETE FROM loyalty_tierstanding WHERE member_id = %s RETURNING 1", [member_id], _nothing)
-        )
+        statements.append(Statement(_BACK_TO_THE_BEGINNING, [TierStanding.NEVER_RISEN, member_id, member_id], _nothing))
     elif is_moved and standing is not None:
         values = [member_id, standing.tier_id, standing.since_at, standing.valid_until, standing.rise_at]
         statements.append(Statement(_UPSERT_STANDING, values, _nothing))

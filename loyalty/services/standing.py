@@ -24,9 +24,10 @@ from loyalty.events import (
     TIER_RISE_UNDONE,
     TierDecided,
 )
+from loyalty.floors import NO_FLOOR, FloorSpan, lifted
 from loyalty.ladder import Anchors, LadderBook, Sums, TierNow, Window
 from loyalty.models import TierStanding
-from loyalty.queries import ladder_book, tier_at
+from loyalty.queries import earned_tier_at, floor_at, ladder_book
 from loyalty.refusals import FactFromFuture
 from loyalty.services import rows
 from loyalty.sums import sums_in
@@ -63,28 +64,37 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What counting a fact did: the tier held before it, the changes it made, and the news, not yet recorded.
+    """What counting a fact did: the tier earned before it, the changes it made, and the news, not yet recorded.
 
-    `is_new` is False when the fact had been counted before: then nothing else happened.
+    `is_new` is False when the fact had been counted before: then nothing else happened. `after` is the tier earned then.
     """
 
     tier: TierNow
     changes: list[Change]
     news: list[NewEntry]
     is_new: bool = True
+    after: TierNow | None = None
 
     @property
     def changed_to(self) -> str:
-        """The code of the tier the member holds after it, if that is another one than before; else empty."""
+        """The code of the tier the member has earned after it, if that is another one than before; else empty."""
         code = self.changes[-1].to_code if self.changes else self.tier.code
         return "" if code == self.tier.code else code
 
+    def changed_over(self, floor: TierNow | None) -> str:
+        """The same over a floor: empty where what the member holds stays the floor, or comes to the same as before."""
+        if floor is None or self.after is None:
+            return self.changed_to
+        before, after = (max(floor, tier, key=lambda one: one.rank).code for tier in (self.tier, self.after))
+        return "" if after == before else after
+
 
 class Held(NamedTuple):
-    """The tier that a fact meets, and what bringing it up to date has to tell (not yet recorded)."""
+    """The tier that a fact meets, and what bringing it up to date has to tell (not yet recorded); the floor at its moment."""
 
     tier: TierNow
     news: list[NewEntry]
+    floor: TierNow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,37 +140,53 @@ def counted(*, fact: CountedFact, inserted: rows.Inserted, by: Actor, quiet: boo
     if not inserted.is_new:
         return Counted(course.tier(fact.happened_at), [], [], is_new=False)
     tier = course.count(fact, inserted.latest_at)
-    return Counted(tier, record.new, record.write(course.standing, by=by, quiet=quiet))
+    after = course.tier(fact.happened_at)
+    return Counted(tier, record.new, record.write(course.standing, by=by, quiet=quiet), after=after)
 
 
 def tier_for_fact(*, member_id: int, moment: datetime, by: Actor, at: datetime, quiet: bool = False) -> Held:
-    """Return the tier a fact of `moment` meets, after the reviews due until then. One statement when none is due.
+    """Return the tier a fact of `moment` meets, floors included, after the reviews due until then.
 
-    The caller holds the member's account lock and records the news. Raises FactFromFuture, NoLadder.
+    One statement when none is due. The caller holds the member's account lock and records the news. Raises
+    FactFromFuture, NoLadder.
     """
-    fields = ("tier_id", "since_at", "valid_until", "rise_at")
-    row = TierStanding.objects.filter(member_id=member_id).values_list(*fields).first()
-    seen = Standing(*row) if row else None
-    return tier_for_standing(member_id=member_id, seen=seen, moment=moment, by=by, at=at, quiet=quiet)
+    columns = ("tier_id", "since_at", "valid_until", "rise_at", "floor_tier_id", "floor_from", "floor_until")
+    row = TierStanding.objects.filter(member_id=member_id).values_list(*columns).first()
+    return tier_for_standing(
+        member_id=member_id, seen=Standing(*row[:4]) if row else None, floor=FloorSpan(*row[4:]) if row else NO_FLOOR,
+        moment=moment, by=by, at=at, quiet=quiet,
+    )  # fmt: skip
 
 
 def tier_for_standing(
-    *, member_id: int, seen: Standing | None, moment: datetime, by: Actor, at: datetime, quiet: bool = False
-) -> Held:
-    """Return the same for a standing (None: the lowest tier) that the caller read under the account lock. No statement when no review is due."""
+    *, member_id: int, seen: Standing | None, floor: FloorSpan = NO_FLOOR, moment: datetime, by: Actor, at: datetime, quiet: bool = False
+) -> Held:  # fmt: skip
+    """Return the same for a standing (None: the lowest tier) and floors that the caller read under the account lock.
+
+    No statement when no review is due and the span of the floors covers the moment.
+    """
     refuse_future(moment, at)
     book = ladder_book()
+    earned, news = _earned(member_id, seen, moment, book, by=by, quiet=quiet)
+    floor_tier_id = floor_at(member_id, moment, floor)
+    tier = lifted(book, earned, floor_tier_id, moment)
+    return Held(tier, news, None if floor_tier_id is None else book.tier_now(floor_tier_id, moment))
+
+
+def _earned(
+    member_id: int, seen: Standing | None, moment: datetime, book: LadderBook, *, by: Actor, quiet: bool
+) -> tuple[TierNow, list[NewEntry]]:
     if seen is None:
-        return Held(book.lowest_at(moment), [])
+        return book.lowest_at(moment), []
     if not seen.is_due(moment):
         is_past = moment < seen.since_at
-        return Held(tier_at(member_id, moment) if is_past else book.tier_now(seen.tier_id, moment), [])
+        return earned_tier_at(member_id, moment) if is_past else book.tier_now(seen.tier_id, moment), []
     with transaction.atomic(savepoint=False):
         standing = rows.lock_standings([member_id]).get(member_id)
         record = _DatabaseRecord(member_id, book, {}, standing)
         course = Course(book, record, standing)
         course.catch_up(moment)
-        return Held(course.tier(moment), record.write(course.standing, by=by, quiet=quiet))
+        return course.tier(moment), record.write(course.standing, by=by, quiet=quiet)
 
 
 @transaction.atomic
@@ -226,7 +252,7 @@ def _review_all(
     for _ in range(REVIEWS_AT_ONCE):
         asked = []
         for member_id, standing in due.items():
-            anchors = Anchors(joined.get(member_id), standing.since_at)
+            anchors = Anchors(joined.get(member_id), standing.held_since)
             next_due = due_of(book, standing, last.get(member_id), anchors)
             if next_due and next_due.at <= at:
                 asked.append((member_id, standing, next_due, anchors))

@@ -23,9 +23,11 @@ from members.services.keys import (
     ORDERS_READ,
     ORDERS_WRITE,
     SCOPES,
+    SIGNED_SCOPES,
     VOUCHERS_REDEEM,
     issue_key,
     revoke_key,
+    signing_secret,
 )
 from members.wording import enumerated
 
@@ -114,6 +116,7 @@ class ApiKeyAdmin(HistoryAdmin):
             "title": _("New till key"),
             "key": key,
             "secret": secret,
+            "signing": signing_secret(key) if SIGNED_SCOPES & {*key.scopes} else "",
         }
         answer = render(request, "portal/key_issued.html", context)
         answer["Cache-Control"] = "no-store"

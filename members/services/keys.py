@@ -1,6 +1,8 @@
 """Till keys: bearer secrets bound to a store, shown once, kept as a hash. Rotated by issuing a second one first."""
 
+import base64
 import hashlib
+import hmac
 import secrets
 import string
 from collections.abc import Iterable
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -33,6 +36,10 @@ MEMBERS_READ: Final = "members.read"
 MEMBERS_WRITE: Final = "members.write"
 SEGMENTS_READ: Final = "segments.read"
 BENEFITS_USE: Final = "benefits.use"
+PLANS_CONFIRM: Final = "plans.confirm"
+#: What its key signs with, besides bearing it.
+SIGNED_SCOPES: Final = frozenset({PLANS_CONFIRM})
+SIGNING_PREFIX: Final = "whsec_"
 
 SCOPES: Final[dict[str, Promise]] = {
     MEMBERS_RESOLVE: _("find members"),
@@ -44,6 +51,7 @@ SCOPES: Final[dict[str, Promise]] = {
     MEMBERS_WRITE: _("enrol and change members under its own ids"),
     SEGMENTS_READ: _("fetch who is in segments"),
     BENEFITS_USE: _("let members use benefits"),
+    PLANS_CONFIRM: _("confirm payments of plans, signed"),
 }
 
 
@@ -140,6 +148,12 @@ def revoke_key(*, key_id: int, by: Actor, at: datetime) -> None:
         key.save(update_fields=["revoked_at"])
         record([NewEntry("members.key_revoked.v1", None, at, by, {"key": key.pk}, f"key:{key.pk}")])
         nudge()
+
+
+def signing_secret(key: ApiKey) -> str:
+    """Return the secret with which a key's holder signs bodies: derived outside the database, so that a copy of it signs nothing."""
+    digest = hmac.digest(settings.CODE_SECRET.encode(), b"key-signing:" + key.public_id.bytes, hashlib.sha256)
+    return SIGNING_PREFIX + base64.b64encode(digest).decode()
 
 
 def _hash(secret: str) -> bytes:

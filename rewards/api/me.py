@@ -76,7 +76,7 @@ class SummaryView(ApiView):
         member = caller_member(request)
         progress = progress_of(member.pk, at)
         balance = balance_of(member.pk, at)
-        tier = progress.tier
+        tier = progress.held
         summary = {
             "member": member,
             "tier": {

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from loyalty.assessment import Standing
+from loyalty.floors import FloorSpan
 from rewards import ledger
 from rewards.earning import CapKey, CapUsage, Period
 from rewards.services.orders import Order
@@ -28,6 +29,7 @@ class OpenedPurchase:
     member_no: str
     status: str
     standing: Standing | None
+    floor: FloorSpan
     cap_used: Mapping[CapKey, CapUsage]
     bearer_id: int | None
 
@@ -48,12 +50,12 @@ def open_purchase(order: Order, *, cap_keys: Sequence[CapKey] = ()) -> OpenedPur
                 [int(key.period) for key in cap_keys], [key.start for key in cap_keys],
             ],
         )  # fmt: skip
-        pk, public_id, earns, categories, brands, member_no, status, *standing, cap_used, bearer_id = cursor.fetchone()
+        pk, public_id, earns, categories, brands, member_no, status, *found, cap_used, bearer_id = cursor.fetchone()
     if pk is None:
         return None
     return OpenedPurchase(
         pk, public_id, _goods(order, earns, categories, brands), member_no or "", status or "",
-        Standing(*standing) if standing[0] is not None else None, _cap_usage(cap_used), bearer_id,
+        Standing(*found[:3]) if found[0] is not None else None, FloorSpan(*found[3:]), _cap_usage(cap_used), bearer_id,
     )  # fmt: skip
 
 

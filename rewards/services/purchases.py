@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 
 from loyalty.ladder import TierNow
-from loyalty.models import TierChange
+from loyalty.models import Tier, TierChange
 from loyalty.queries import tier_at
 from loyalty.services.standing import CountedFact, counted, insertion_of, tier_for_standing
 from members import timeline
@@ -119,8 +119,14 @@ def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool
         order, facts = replace(order, member_id=member_id), replace(facts, member_id=member_id)
     if opened.status != Member.Status.ACTIVE:
         hold_active(member_id, Member.Act.EARN)  # a freeze may leave earning open
-    tier, tier_news = tier_for_standing(
-        member_id=member_id, seen=opened.standing, moment=order.ordered_at, by=by, at=at, quiet=quiet
+    tier, tier_news, floor = tier_for_standing(
+        member_id=member_id,
+        seen=opened.standing,
+        floor=opened.floor,
+        moment=order.ordered_at,
+        by=by,
+        at=at,
+        quiet=quiet,
     )
     quote = _quote(order, facts, opened, rules, needs, tier)
     trace = quote.trace()
@@ -151,7 +157,7 @@ def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool
         credits=credits,
         trace=trace,
         tier_code=tier.code,
-        tier_changed_to=counted_fact.changed_to,
+        tier_changed_to=counted_fact.changed_over(floor),
         available=posting.available,
         pending_points=posting.pending,
         others=_others(quote),
@@ -250,6 +256,9 @@ def receipt_of(purchase: Purchase, at: datetime) -> PurchaseReceipt:
         member_id__in={purchase.member_id, bearer_id}, cause=cause, reason=TierChange.Reason.RISEN
     ).select_related("to_tier")
     change = risen.order_by("-number").first()
+    met = trace["tier"][0] if trace.get("tier") else tier_at(purchase.member_id, purchase.ordered_at).code
+    # A rise beneath a floor changed nothing that the member holds.
+    is_seen = change is not None and change.to_tier.rank > Tier.objects.values_list("rank", flat=True).get(code=met)
     balance = balance_of(bearer_id, at)
     return PurchaseReceipt(
         purchase_id=purchase.pk,
@@ -259,8 +268,8 @@ def receipt_of(purchase: Purchase, at: datetime) -> PurchaseReceipt:
         pending=bool(earned and earned.lots.filter(available_at__gt=purchase.ordered_at).exists()),
         credits=credits_of(purchase.eligible_amount, purchase.ordered_at),
         trace=trace,
-        tier_code=trace["tier"][0] if trace.get("tier") else tier_at(purchase.member_id, purchase.ordered_at).code,
-        tier_changed_to=change.to_tier.code if change else "",
+        tier_code=met,
+        tier_changed_to=change.to_tier.code if change and is_seen else "",
         available=balance.available,
         pending_points=balance.pending,
         others={posted.currency_id: points_in_trace(posted) for posted in postings[1:]},

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from loyalty.models import TierChange
 from loyalty.periods import business_date
+from loyalty.queries import floor_tier_at
 from loyalty.services.standing import CountedFact, count_fact, tier_for_fact
 from members import timeline
 from members.actors import Actor
@@ -233,9 +234,10 @@ def _take_back(
         contributor.reverse(uses)
     timeline.record([_news(ret, sale, member_id, row[0], total, share, posting, by, quiet, back), *counted.news])
     taken = -(posting.d_available + posting.d_pending)
+    changed_to = counted.changed_to and counted.changed_over(floor_tier_at(member_id, ret.returned_at))
     return ReturnReceipt(
-        row[0], row[1], False, total, share.points, taken, posting.d_debt, share.credits, counted.changed_to, back
-    )  # fmt: skip
+        row[0], row[1], False, total, share.points, taken, posting.d_debt, share.credits, changed_to, back
+    )
 
 
 def _claw_back(
@@ -343,8 +345,13 @@ def _tier_changed_to(known: PurchaseReturn) -> str:
         return ""
     sides = {known.member_id, survivor_id(known.member_id)}
     caused = TierChange.objects.filter(member_id__in=sides, cause=f"{known.source}:{known.external_return_no}")
-    undone = caused.filter(reason=TierChange.Reason.UNDONE).first()
+    undone = caused.filter(reason=TierChange.Reason.UNDONE).select_related("from_tier").first()
     last = (
         caused.filter(number__gte=undone.number).select_related("to_tier").order_by("number").last() if undone else None
     )
-    return last.to_tier.code if last else ""
+    if undone is None or last is None:
+        return ""
+    floor = floor_tier_at(survivor_id(known.member_id), known.returned_at)
+    if floor is None or floor.rank <= last.to_tier.rank:
+        return last.to_tier.code
+    return "" if floor.rank >= undone.from_tier.rank else floor.code

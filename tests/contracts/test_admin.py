@@ -32,7 +32,7 @@ GROWING = {
     "members.SegmentSpan", "members.SegmentDue", "members.MemberTag", "members.Behaviour", "rewards.CapCounter",
     "loyalty.TierStanding", "loyalty.MemberStage", "loyalty.MemberTitle", "loyalty.Entitlement",
     "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher",
-    "rewards.Product", "campaigns.Message", "analytics.MemberDay",
+    "loyalty.TierFloor", "loyalty.PlanMembership", "loyalty.PlanOrder", "loyalty.PlanPeriod", "rewards.Product", "campaigns.Message", "analytics.MemberDay",
 }  # fmt: skip
 LARGE: set[type[Model]] = {
     model for model in apps.get_models() if getattr(model, "append_only", False) or model._meta.label in GROWING

@@ -20,6 +20,7 @@ PUBLIC = {
     "admin:login": "signing in",
     "api:program": "what a visitor reads before joining",
     "api:tiers": "what a visitor reads before joining",
+    "api:plans": "what a visitor reads before joining",
     "api:rewards": "what a visitor reads before joining",
     "api:reward": "what a visitor reads before joining",
     "api:problem_kind": "explains an error to a developer",

@@ -14,6 +14,7 @@ from loyalty.models import Badge, LadderVersion, Stage, StageTask, Tier, TierRul
 from loyalty.queries import forget_ladder_book
 from loyalty.services.badges import award_by_hand, save_badge
 from loyalty.services.entitlements import Use, use_benefit
+from loyalty.services.plan_payments import sell_plan
 from loyalty.services.stages import save_stage, save_task
 from members import timeline
 from members.actors import SYSTEM, Actor
@@ -70,6 +71,7 @@ from tests.factories.benefits import a_benefit, a_budget, an_entitlement
 from tests.factories.by_hand import moved_by_hand
 from tests.factories.catalogue import a_reward, a_template
 from tests.factories.orders import a_return, an_order
+from tests.factories.plans import a_floor, a_plan
 from tests.factories.rules import follow_base_rule
 
 PASSWORD = "a-password-for-tests"
@@ -138,6 +140,7 @@ def a_business(size: int) -> None:
         _segments(number, member)
         _identity(number, member)
         _benefits(number, member)
+        _given_tiers(number, member)
         hold_points(member_id=member.pk, points=1, source="test", external_ref=f"H-{number}", by=SYSTEM, at=now)
         PointsRate.objects.create(
             currency=PointsCurrency.objects.earliest("pk"),
@@ -161,6 +164,16 @@ def a_business(size: int) -> None:
     refresh_drafts(at=timezone.now())
     forget_ladder_book()
     forget_rules()
+
+
+def _given_tiers(number: int, member: Member) -> None:
+    """A tier set by hand, and a plan that was sold."""
+    now = timezone.now()
+    a_floor(member.pk, "gold", now, now + timedelta(days=30), ref=f"portal:{number}")
+    plan = a_plan(f"plan-{number}")
+    sell_plan(
+        member_id=member.pk, plan_code=plan.code, receipt_no=f"RC-{number}", renews_intended=False, reason="paid", by=SYSTEM, at=now
+    )  # fmt: skip
 
 
 def _files(number: int, operator: Operator) -> None:

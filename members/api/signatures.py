@@ -1,0 +1,105 @@
+"""Calls that a server signs besides bearing its key: over the very body, with a moment, as Standard Webhooks are signed."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from datetime import datetime
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from members.models import ApiKey
+from members.refusals import MembersRefusal
+from members.services.keys import SIGNING_PREFIX, signing_secret
+
+#: How far the moment of a signature may lie from ours, in seconds.
+TOLERANCE_SECONDS: Final = 300
+#: The largest body that is signed.
+MOST_BYTES: Final = 256 * 1024
+
+
+class SignatureInvalid(MembersRefusal):
+    """No signature, or none of this key over this body."""
+
+    code = "signature_invalid"
+    text = _("The signature is missing or does not belong to this key and body.")
+    status = 401
+
+
+class SignatureOutOfTime(MembersRefusal):
+    """It was signed too long ago, or in the future."""
+
+    code = "signature_out_of_time"
+    text = _("The signature is more than %(seconds)s seconds away from our clock.")
+    status = 401
+
+
+class SignedBodyTooLarge(MembersRefusal):
+    """More than such a call needs."""
+
+    code = "payload_too_large"
+    text = _("The body of the request is too large.")
+    status = 413
+
+
+#: What every signed call may be refused with; for the `refusals` of views.
+SIGNATURE_REFUSALS: Final = (SignatureInvalid, SignatureOutOfTime, SignedBodyTooLarge)
+#: The headers of a signed call, for the published description.
+SIGNATURE_HEADERS: Final = [
+    OpenApiParameter("webhook-id", str, OpenApiParameter.HEADER, required=True, description="Names the message, 1 to 120 visible characters."),
+    OpenApiParameter("webhook-timestamp", str, OpenApiParameter.HEADER, required=True, description="When it was signed: seconds since 1970."),
+    OpenApiParameter(
+        "webhook-signature", str, OpenApiParameter.HEADER, required=True,
+        description="`v1,` and base64 of the HMAC-SHA256 of `id.timestamp.body`; several with spaces between.",
+    ),
+]  # fmt: skip
+
+
+def require_signature(request: Request, *, key: ApiKey, at: datetime) -> None:
+    """Refuse a call whose body was not signed just now with the signing secret of its key. Before the body is parsed.
+
+    Raises `SignatureInvalid`, `SignatureOutOfTime`, `SignedBodyTooLarge`.
+    """
+    body: bytes = request.body
+    if len(body) > MOST_BYTES:
+        raise SignedBodyTooLarge
+    message_id, stamp = (request.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp"))
+    if not (
+        0 < len(message_id) <= 120
+        and message_id.isascii()
+        and 0 < len(stamp) <= 12
+        and stamp.isascii()
+        and stamp.isdigit()
+    ):
+        raise SignatureInvalid
+    expected = _digest(signing_secret(key), f"{message_id}.{stamp}.".encode() + body)
+    if not any(hmac.compare_digest(expected, given) for given in _given(request)):
+        raise SignatureInvalid
+    if abs(at.timestamp() - int(stamp)) > TOLERANCE_SECONDS:
+        raise SignatureOutOfTime(seconds=TOLERANCE_SECONDS)
+
+
+def signature_of(secret: str, *, message_id: str, stamp: int, body: bytes) -> str:
+    """Return the header that signs a body: what the other side computes as well."""
+    digest = _digest(secret, f"{message_id}.{stamp}.".encode() + body)
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def _digest(secret: str, content: bytes) -> bytes:
+    return hmac.digest(base64.b64decode(secret.removeprefix(SIGNING_PREFIX)), content, hashlib.sha256)
+
+
+def _given(request: Request) -> list[bytes]:
+    """Return the signatures of version 1 that were sent, a few at most; several while a secret is being changed."""
+    found = []
+    for part in request.headers.get("webhook-signature", "").split(" ")[:5]:
+        version, _comma, text = part.partition(",")
+        if version == "v1":
+            try:
+                found.append(base64.b64decode(text, validate=True))
+            except (binascii.Error, ValueError):
+                continue
+    return found
