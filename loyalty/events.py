@@ -12,6 +12,9 @@ TIER_KEPT = "loyalty.tier_kept.v1"
 TIER_LOWERED = "loyalty.tier_lowered.v1"
 TIER_RISE_UNDONE = "loyalty.tier_rise_undone.v1"
 TIER_GRACE_GIVEN = "loyalty.tier_grace_given.v1"
+#: A version of the ladder is scheduled, or is so no more: its number, when it begins, why.
+LADDER_PUBLISHED = "loyalty.ladder_published.v1"
+LADDER_WITHDRAWN = "loyalty.ladder_withdrawn.v1"
 
 
 @dataclass(frozen=True, slots=True)
