@@ -178,6 +178,7 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Tier changes"), "swap_vert", "loyalty.tierchange"),
             Page(_("Tiers"), "military_tech", "loyalty.tier"),
             Page(_("Tier ladder"), "stairs", "loyalty.ladderversion"),
+            Page(_("Policy of the ladder"), "tune", "loyalty.ladderpolicy"),
             Page(_("Badges"), "workspace_premium", "loyalty.badge"),
             Page(_("Stages of life"), "eco", "loyalty.stage"),
             Page(_("Tasks of stages"), "task_alt", "loyalty.stagetask"),

@@ -21,6 +21,9 @@ PLAN_ENDS_SOON = "loyalty.plan_ends_soon.v1"
 PLAN_ENDED = "loyalty.plan_ended.v1"
 PLAN_REFUNDED = "loyalty.plan_refunded.v1"
 PLAN_RENEWAL_WISHED = "loyalty.plan_renewal_wished.v1"
+#: A version of the ladder is scheduled, or is so no more: its number, when it begins, why.
+LADDER_PUBLISHED = "loyalty.ladder_published.v1"
+LADDER_WITHDRAWN = "loyalty.ladder_withdrawn.v1"
 
 
 @dataclass(frozen=True, slots=True)

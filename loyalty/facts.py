@@ -30,6 +30,7 @@ _TIER_ID = """
             FROM loyalty_ladderversion v
             JOIN loyalty_tierrule r ON r.ladder_id = v.id
             JOIN loyalty_tier w ON w.id = r.tier_id
+            WHERE v.valid_from IS NOT NULL
             ORDER BY v.valid_from <= %(at)s DESC,
                 CASE WHEN v.valid_from <= %(at)s THEN v.valid_from END DESC, v.valid_from, w.rank
             LIMIT 1

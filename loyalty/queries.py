@@ -1,7 +1,7 @@
 """Where members stand, how far it is to the next tier, and how they came there."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -198,24 +198,35 @@ def _read_shelf() -> _Shelf:
 
 
 def _load_shelf(now: float) -> _Shelf:
-    rules = TierRule.objects.select_related("tier").order_by("tier__rank")
-    scores = ActivityScore.objects.select_related("kind")
-    versions = LadderVersion.objects.prefetch_related(Prefetch("rules", rules), Prefetch("activity_scores", scores))
-    ladders = [_snapshot(version) for version in versions]
+    versions = list(versions_with_rules().filter(valid_from__isnull=False))  # drafts judge nobody
+    tiers = {tier.pk: tier for tier in Tier.objects.all()}
+    ranks = {tier.pk: tier.rank for tier in tiers.values()}
+    ladders = [snapshot(version, version.valid_from, ranks) for version in versions if version.valid_from]
     ladders = [ladder for ladder in ladders if ladder.steps]
     if not ladders:
         raise NoLadder
-    tiers = {tier.pk: tier for tier in Tier.objects.all()}
     book = LadderBook.of(ladders, programme().tz, [(tier.pk, tier.code, tier.rank) for tier in tiers.values()])
     return _Shelf(now, book, tiers)
 
 
-def _snapshot(version: LadderVersion) -> Ladder:
+def versions_with_rules() -> QuerySet[LadderVersion]:
+    """Return versions of the ladder, drafts among them, with what `snapshot` reads."""
+    rules = TierRule.objects.select_related("tier").order_by("tier__rank")
+    scores = ActivityScore.objects.select_related("kind")
+    return LadderVersion.objects.prefetch_related(Prefetch("rules", rules), Prefetch("activity_scores", scores))
+
+
+def snapshot(version: LadderVersion, valid_from: datetime, ranks: Mapping[int, int]) -> Ladder:
+    """Return a version (of `versions_with_rules`) as a plain value, a draft as if it began at `valid_from`.
+
+    `ranks` are those of all tiers, read once for everything: a tier may be inserted meanwhile.
+    """
     weights = _weights(version)
+    rules = sorted(version.rules.all(), key=lambda rule: ranks[rule.tier_id])
     return Ladder(
         id=version.pk,
         number=version.number,
-        valid_from=version.valid_from,
+        valid_from=valid_from,
         valid_to=version.valid_to,
         qualifying_months=version.qualifying_months,
         validity_months=version.validity_months,
@@ -225,12 +236,12 @@ def _snapshot(version: LadderVersion) -> Ladder:
             Step(
                 tier_id=rule.tier_id,
                 code=rule.tier.code,
-                rank=rule.tier.rank,
+                rank=ranks[rule.tier_id],
                 rise=_criteria(rule, "rise", weights),
                 keep=_criteria(rule, "keep", weights),
                 points_multiplier=rule.points_multiplier,
             )
-            for rule in version.rules.all()
+            for rule in rules
         ),
         window=cast("WindowKind", version.window),
         rises_at_once=version.rises == LadderVersion.Rises.AT_ONCE,

@@ -24,6 +24,7 @@ from config.demo.consents import agree, publish_words
 from config.demo.counter import pay_with_points, serve
 from config.demo.desk import MembersByHand
 from config.demo.identity import Identity
+from config.demo.ladders import NextLadder
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
 from config.demo.places import Recruiting, open_regions
 from config.demo.plans import PaidPlans
@@ -122,6 +123,7 @@ class Story:
         serve(now=self.now, business=self.business, random=self.beside)
         self.cases.people = self.people
         self.cases.play(self.now)
+        NextLadder(now=self.now, tz=self.tz, random=Random(SEED + 8)).play(self.now)  # noqa: S311
         bring_up_to_date(now=self.now, finance=self.finance, system=self.by)
 
     def _month_of(self, moment: datetime) -> datetime:

@@ -7,6 +7,7 @@ from loyalty.models.floors import TierFloor
 from loyalty.models.growth import MemberStage, Stage, StageChange, StageTask, StageTaskDone
 from loyalty.models.ladder import ActivityScore, LadderVersion, Tier, TierRule
 from loyalty.models.plans import Plan, PlanMembership, PlanOrder, PlanPayment, PlanPeriod, PlanTrial
+from loyalty.models.previews import LadderPolicy, LadderPreview, LadderPreviewPart
 from loyalty.models.standing import QualificationEntry, TierChange, TierStanding
 
 __all__ = [
@@ -18,6 +19,9 @@ __all__ = [
     "BenefitBudgetNote",
     "Entitlement",
     "EntitlementUse",
+    "LadderPolicy",
+    "LadderPreview",
+    "LadderPreviewPart",
     "LadderVersion",
     "MemberStage",
     "MemberTitle",

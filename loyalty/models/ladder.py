@@ -10,7 +10,7 @@ from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.criteria import METRICS
-from members.models import ActivityKind
+from members.models import ActivityKind, Operator
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -31,14 +31,17 @@ def _weight(label: "_StrPromise") -> "models.DecimalField[Decimal, Decimal]":
 
 
 class Tier(models.Model):
-    """A tier members can hold. Its code and rank are for ever; what it takes to reach it is in the ladder's versions."""
+    """A tier members can hold. Its code is for ever; what it takes to reach it is in the ladder's versions.
+
+    Ranks say the order only: when a tier is inserted, those above it move up by one together.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
     code = models.SlugField(_("code"), max_length=30, unique=True)
     name = models.CharField(_("tier name"), max_length=40)
     rank = models.PositiveSmallIntegerField(
-        _("rank"), unique=True, help_text=_("0 is the tier everybody starts in; higher is better.")
+        _("rank"), help_text=_("0 is the tier everybody starts in; higher is better.")
     )
     colour = models.CharField(_("colour"), max_length=7, default="#8a8f98", help_text=_("For badges, like #c9a227."))
 
@@ -47,9 +50,13 @@ class Tier(models.Model):
         verbose_name_plural = _("tiers")
         ordering = ["rank"]
         constraints = [
+            # Looked at when a statement ends, so that one statement can move several tiers up.
+            models.UniqueConstraint(
+                fields=["rank"], name="tier_has_a_rank_of_its_own", deferrable=models.Deferrable.IMMEDIATE
+            ),
             models.CheckConstraint(
                 condition=Q(colour__regex=r"^#[0-9a-fA-F]{6}$"), name="tier_colour_is_six_hex_digits"
-            )
+            ),
         ]
 
     def __str__(self) -> str:
@@ -57,7 +64,12 @@ class Tier(models.Model):
 
 
 class LadderVersion(models.Model):
-    """One version of the rules of the ladder, in force over [valid_from, valid_to). At any moment at most one is."""
+    """One version of the rules of the ladder, in force over [valid_from, valid_to). At any moment at most one is.
+
+    Without `valid_from` it is a draft, which has no place in time and can be written; one that was thrown away keeps the
+    moment. With it, it is scheduled, in force or archived, as the clock says, and never changes but for its end, which
+    the next version sets. Withdrawn before it begins, it is a draft again.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
@@ -73,7 +85,7 @@ class LadderVersion(models.Model):
         WAITING = "waiting", _("at the end of the period (where it rolls, of the month)")
 
     number = models.PositiveIntegerField(_("version"), unique=True)
-    valid_from = models.DateTimeField(_("in force from"))
+    valid_from = models.DateTimeField(_("in force from"), null=True, blank=True)
     valid_to = models.DateTimeField(_("in force until"), null=True, blank=True)
     qualifying_months = models.PositiveSmallIntegerField(
         _("qualifying period (months)"),
@@ -123,10 +135,36 @@ class LadderVersion(models.Model):
         help_text=_("Tier credits for each whole unit of the programme's currency spent."),
     )
 
+    note = models.CharField(
+        _("what changes, and why"), max_length=300, blank=True, db_default="", help_text=_("For colleagues.")
+    )
+    planned_date = models.DateField(
+        _("to be in force from"), null=True, blank=True, help_text=_("From the beginning of this day.")
+    )
+    notice_date = models.DateField(
+        _("members are told on"), null=True, blank=True, help_text=_("Empty: on the day on which it is approved.")
+    )
+    haste_reason = models.CharField(
+        _("why members are told at shorter notice"),
+        max_length=300,
+        blank=True,
+        db_default="",
+        help_text=_("Only where fewer days than the policy asks for lie between telling members and the beginning."),
+    )
+    published_at = models.DateTimeField(_("published at"), null=True, editable=False)
+    published_by = models.ForeignKey(
+        Operator, on_delete=models.PROTECT, null=True, related_name="+", editable=False, verbose_name=_("published by")
+    )
+    discarded_at = models.DateTimeField(_("thrown away at"), null=True, editable=False)
+
     class Meta:
         verbose_name = _("tier ladder version")
         verbose_name_plural = _("tier ladder versions")
         ordering = ["-number"]
+        permissions = [
+            ("publish_ladderversion", _("Can ask for a version of the tier ladder to be published, and withdraw it")),
+            ("approve_ladderversion", _("Can approve a version of the tier ladder")),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="ladder_ends_after_it_begins"
@@ -143,6 +181,15 @@ class LadderVersion(models.Model):
             ExclusionConstraint(
                 name="one_ladder_is_in_force_at_a_time",
                 expressions=[(TsTzRange(F("valid_from"), F("valid_to"), Value("[)")), RangeOperators.OVERLAPS)],
+                condition=Q(valid_from__isnull=False),
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=False) | Q(valid_to__isnull=True, published_at__isnull=True),
+                name="a_draft_of_the_ladder_has_no_place_in_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(discarded_at__isnull=True) | Q(valid_from__isnull=True),
+                name="only_a_draft_of_the_ladder_is_thrown_away",
             ),
         ]
 
@@ -213,6 +260,12 @@ class TierRule(models.Model):
     keep_score = models.DecimalField(_("score to keep"), max_digits=12, decimal_places=2, null=True, blank=True)
     keep_least = models.PositiveSmallIntegerField(
         _("to keep, so many of them"), default=0, help_text=_("0: all that are filled in. 1: any one of them.")
+    )
+    is_by_hand = models.BooleanField(
+        _("only given by hand"),
+        default=False,
+        db_default=False,
+        help_text=_("Nothing is asked to rise to it: staff, a paid plan or a campaign give it."),
     )
     points_multiplier = models.DecimalField(
         _("points multiplier"),

@@ -298,11 +298,11 @@ def _next_versions(number: int) -> None:
     """A tier above the others, and versions of the ladder and of the earn rule that follow the last ones."""
     highest = Tier.objects.order_by("-rank").first()
     tier = Tier.objects.create(code=f"tier{number}", name=f"Tier {number}", rank=highest.rank + 1 if highest else 0)
-    last = LadderVersion.objects.order_by("-number").first()
+    last = LadderVersion.objects.filter(valid_from__isnull=False).order_by("-number").first()
     begin = timezone.now() + timedelta(days=1)
     version = 1
     if last is not None:
-        begin = max(begin, last.valid_from + timedelta(days=1))
+        begin = max(begin, (last.valid_from or begin) + timedelta(days=1))
         LadderVersion.objects.filter(pk=last.pk).update(valid_to=begin)
         version = last.number + 1
     made = LadderVersion.objects.create(number=version, valid_from=begin)
