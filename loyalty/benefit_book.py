@@ -78,13 +78,13 @@ def forget_benefit_book() -> None:
 
 
 def _in_order() -> list[int]:
-    return list(LadderVersion.objects.order_by("valid_from").values_list("pk", flat=True))
+    published = LadderVersion.objects.filter(valid_from__isnull=False)
+    return list(published.order_by("valid_from").values_list("pk", flat=True))
 
 
 def _source(ladder_id: int, in_order: Sequence[int], with_cells: set[int]) -> int | None:
-    if ladder_id not in in_order:
-        return None
-    until = in_order[: in_order.index(ladder_id) + 1]
+    # A draft comes after all that was published, until it has its place.
+    until = in_order[: in_order.index(ladder_id) + 1] if ladder_id in in_order else [*in_order, ladder_id]
     return next((one for one in reversed(until) if one in with_cells), None)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from loyalty.events import TIER_KEPT, TIER_LOWERED, TIER_RAISED, TIER_RISE_UNDONE
+from loyalty.events import FLOOR_BEGAN, FLOOR_ENDED, TIER_KEPT, TIER_LOWERED, TIER_RAISED, TIER_RISE_UNDONE
 from loyalty.services.tier_benefits import follow_tiers
 from members.actors import SYSTEM
 from members.models import TimelineEntry
@@ -17,5 +17,5 @@ def give_what_tiers_give(entries: Sequence[TimelineEntry]) -> None:
 
 def register() -> None:
     """Subscribe to the timeline."""
-    kinds = (TIER_RAISED, TIER_KEPT, TIER_LOWERED, TIER_RISE_UNDONE)
+    kinds = (TIER_RAISED, TIER_KEPT, TIER_LOWERED, TIER_RISE_UNDONE, FLOOR_BEGAN, FLOOR_ENDED)
     subscribe("loyalty.benefits", give_what_tiers_give, kinds=kinds)

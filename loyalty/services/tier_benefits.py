@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from loyalty.benefit_book import GivenBenefit, benefits_at, benefits_of_tier, gives_anything
 from loyalty.benefit_rules import birthday_span, period_span
 from loyalty.models import Benefit, Entitlement
-from loyalty.queries import ladder_book, tiers
+from loyalty.queries import held_tier_ids, ladder_book, tiers
 from loyalty.refusals import NoLadder
 from loyalty.services.benefit_costs import closing_budget, give_back
 from loyalty.services.entitlements import end_entitlements, reserved_in
@@ -25,12 +25,21 @@ CHUNK: Final = 1_000
 CHUNKS: Final = 2_000
 _TIER_PERIOD_KEY = "'until ' || to_char(s.valid_until AT TIME ZONE %(zone)s, 'YYYY-MM-DD')"
 # Who holds a tier now and is not about to be reviewed; without a standing it is the lowest one.
-_HOLDERS = """
-    FROM loyalty_tierstanding s JOIN members_member m ON m.id = s.member_id
+# The tier that counts: the earned one, or a floor where that is higher, for as long as it is one.
+_STANDING = """(
+    SELECT t.member_id, CASE WHEN f.rank > e.rank THEN t.floor_tier_id ELSE t.tier_id END AS tier_id,
+        CASE WHEN f.rank > e.rank THEN t.floor_until ELSE t.valid_until END AS valid_until
+    FROM loyalty_tierstanding t
+    JOIN loyalty_tier e ON e.id = t.tier_id
+    LEFT JOIN loyalty_tier f ON f.id = t.floor_tier_id
+        AND (t.floor_from IS NULL OR t.floor_from <= %(at)s) AND (t.floor_until IS NULL OR t.floor_until > %(at)s)
+)"""
+_HOLDERS = f"""
+    FROM {_STANDING} s JOIN members_member m ON m.id = s.member_id
     WHERE s.tier_id = %(tier)s AND (s.valid_until IS NULL OR s.valid_until > %(at)s)
 """
-_HOLDERS_OF_LOWEST = """
-    FROM members_member m LEFT JOIN loyalty_tierstanding s ON s.member_id = m.id
+_HOLDERS_OF_LOWEST = f"""
+    FROM members_member m LEFT JOIN {_STANDING} s ON s.member_id = m.id
     WHERE (s.member_id IS NULL OR s.tier_id = %(tier)s)
         AND (s.valid_until IS NULL OR s.valid_until > %(at)s)
 """
@@ -231,10 +240,6 @@ def _cut(cut: Sequence[tuple[Entitlement, int, int]], by: Actor, at: datetime) -
 
 
 def _tiers_held(member_ids: Sequence[int], at: datetime) -> dict[int, int]:
-    """Return the tier each member holds as rows say now; without a standing it is the lowest one of the ladder."""
+    """Return the tier that counts for each member as rows say now; without a standing it is the lowest one of the ladder."""
     lowest = ladder_book().lowest_at(at).tier_id
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT member_id, tier_id FROM loyalty_tierstanding WHERE member_id = ANY (%s)", [list(member_ids)]
-        )
-        return dict.fromkeys(member_ids, lowest) | dict(cursor.fetchall())
+    return dict.fromkeys(member_ids, lowest) | held_tier_ids(member_ids, at)

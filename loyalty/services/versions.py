@@ -15,6 +15,7 @@ from loyalty.criteria import METRICS
 from loyalty.models import ActivityScore, LadderVersion, Tier, TierRule
 from loyalty.queries import forget_ladder_book
 from loyalty.refusals import DraftIsWaiting, NotADraft, TierCodeTaken
+from loyalty.services.benefits import copy_grid
 from loyalty.starters import STARTERS
 from loyalty.versions import PLAN_FIELDS, TERM_FIELDS, is_draft, next_number, version_judging, waiting_of
 from members.actors import Actor
@@ -71,6 +72,7 @@ def copy_version(*, version_id: int | None, by: Actor, at: datetime) -> LadderVe
     ActivityScore.objects.bulk_create(
         ActivityScore(ladder=draft, kind_id=score.kind_id, score=score.score) for score in scores
     )
+    copy_grid(from_ladder_id=source.pk, to_ladder_id=draft.pk)
     return draft
 
 

@@ -362,6 +362,12 @@ MOVEMENT = [
         {**WAITING, **YEAR},
     ),
     Story(
+        "waiting: who holds no tier yet waits for the end of the year of membership, where the year is the tier's",
+        [("buy", "2025-03-15", "a", "600"), ("review", "2026-01-01 00:00")],
+        ["risen member>silver 2026-01-01 600/500 until 2027-01-01"],
+        {**WAITING, **TIER},
+    ),
+    Story(
         "carried over: what keeping did not take helps to keep the next year, once",
         [("buy", "2025-03-15", "a", "600"), ("buy", "2026-05-01", "b", "900"), ("review", "2029-01-01 00:00")],
         [
