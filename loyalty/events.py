@@ -12,11 +12,13 @@ TIER_KEPT = "loyalty.tier_kept.v1"
 TIER_LOWERED = "loyalty.tier_lowered.v1"
 TIER_RISE_UNDONE = "loyalty.tier_rise_undone.v1"
 TIER_GRACE_GIVEN = "loyalty.tier_grace_given.v1"
+TIER_PUT_BACK = "loyalty.tier_put_back.v1"
+TIER_AT_RISK = "loyalty.tier_at_risk.v1"
 
 
 @dataclass(frozen=True, slots=True)
 class TierDecided:
-    """A decision about a member's tier, of one of the five kinds; `credits` and `needed` in tier credits.
+    """A decision about a member's tier, of one of the six kinds; `credits` and `needed` in tier credits.
 
     Where more than tier credits decided, `figures` has [metric, had, needed, taken back by returns] of each threshold, of
     which `must` had to be reached.

@@ -25,6 +25,7 @@ from config.demo.desk import MembersByHand
 from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
 from config.demo.places import Recruiting, open_regions
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
+from config.demo.tiers import TierScenes
 from loyalty.queries import forget_ladder_book
 from loyalty.services.standing import review_all_due
 from members import timeline
@@ -97,6 +98,7 @@ class Story:
         self.recruiting = Recruiting(Random(SEED + 4))  # noqa: S311
         self.agreeing = Random(SEED + 5)  # noqa: S311
         self.desk = MembersByHand(now=now, tz=self.tz, random=Random(SEED + 6))  # noqa: S311
+        self.tiers = TierScenes(now=now, tz=self.tz, random=Random(SEED + 8))  # noqa: S311
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
 
     def tell(self, progress: Callable[[int], object]) -> None:
@@ -157,6 +159,7 @@ class Story:
             )  # fmt: skip
             self.by_hand.play(end)
             self.desk.play(end)
+            self.tiers.play(end)
             while timeline.relay(at=end):
                 pass  # activities are rewarded by whoever reads the timeline
 
@@ -332,4 +335,4 @@ class Story:
         expire_due_lots(at=end, by=self.by)
         while expire_due_vouchers(at=end, by=self.by):
             pass
-        review_all_due(at=end, by=self.by, quiet=True)
+        review_all_due(at=end, by=self.by, quiet=True, but_planned=True)

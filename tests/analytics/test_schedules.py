@@ -12,6 +12,8 @@ SCHEDULES = {
     "rewards.release_pending_lots": "0 *",
     "rewards.expire_due_vouchers": "20 0",
     "loyalty.review_due_tiers": "30 0",
+    "loyalty.warn_of_reviews": "0 9",
+    "loyalty.forget_review_details": "35 4",
     "members.ensure_timeline_partitions": "0 3",
     "members.forget_old_answers": "10 3",
     "rewards.warn_of_expiry": "0 9",
