@@ -175,9 +175,12 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
         _("Tiers"),
         (
             Page(_("Tier reviews"), "event_upcoming", "loyalty.tierstanding"),
+            Page(_("Runs of reviews"), "event_repeat", "loyalty.reviewrun"),
             Page(_("Tier changes"), "swap_vert", "loyalty.tierchange"),
+            Page(_("Tiers at risk"), "notification_important", "loyalty.tierwarning"),
             Page(_("Tiers"), "military_tech", "loyalty.tier"),
             Page(_("Tier ladder"), "stairs", "loyalty.ladderversion"),
+            Page(_("Warnings before reviews"), "edit_notifications", "loyalty.reviewpolicy"),
             Page(_("Policy of the ladder"), "tune", "loyalty.ladderpolicy"),
             Page(_("Badges"), "workspace_premium", "loyalty.badge"),
             Page(_("Stages of life"), "eco", "loyalty.stage"),

@@ -13,7 +13,7 @@ class LoyaltyConfig(AppConfig):
     def ready(self) -> None:
         """Keep the history of what staff configure; register the facts of tiers."""
         keep_history = import_module("members.history").keep_history
-        for name in ("tier", "ladderversion", "tierrule", "activityscore", "ladderpolicy", "plan"):
+        for name in ("tier", "ladderversion", "tierrule", "activityscore", "ladderpolicy", "reviewpolicy", "plan"):
             keep_history(self.get_model(name))
         keep_history(self.get_model("badge"), unwatched=("opened_at",))
         for name in ("stage", "stagetask", "benefit", "tierbenefit"):
@@ -36,3 +36,5 @@ class LoyaltyConfig(AppConfig):
         import_module("loyalty.services.tier_by_hand").register()
         import_module("loyalty.services.previews").register()
         import_module("loyalty.services.publishing").register()
+        import_module("loyalty.services.review_runs").register()
+        import_module("loyalty.services.grace").register()

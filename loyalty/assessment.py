@@ -1,5 +1,6 @@
 """What a member's doings lead to: rise, review, grace, undoing a rise. Pure: values in, a decision with its numbers out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,9 +10,12 @@ from loyalty.criteria import Criteria, Sums
 from loyalty.ladder import Anchors, Ladder, LadderBook, Step, Window
 from loyalty.periods import business_date, midnight
 
-Reason = Literal["risen", "kept", "fallen", "undone", "grace"]
+Reason = Literal["risen", "kept", "fallen", "undone", "grace", "restored"]
 #: A figure as a change keeps it: metric, what there was, what was needed, what returns took back.
 ToldFigure = tuple[str, str, str, str]
+
+#: So long after a run of reviews was undone, what it had decided is decided again.
+AGAIN_AFTER: Final = timedelta(days=30)
 
 _NOWHERE: Final = Anchors()
 
@@ -50,7 +54,8 @@ class Change:
     """A decision about a member's tier, as TierChange keeps it.
 
     `figures` are empty where tier credits alone decided: then `credits`, `needed_credits` and `returned_credits` say it
-    all. Else each threshold stands there, of which `must` had to be reached.
+    all. Else each threshold stands there, of which `must` had to be reached. `takes_back` is how many changes right before
+    it count as never been.
     """
 
     number: int
@@ -69,6 +74,7 @@ class Change:
     happened_at: datetime
     figures: tuple[ToldFigure, ...] = ()
     must: int = 0
+    takes_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +147,14 @@ def due_of(book: LadderBook, standing: Standing | None, last: Change | None, anc
 
     A review counts the qualifying period before it. After a younger decision (an undone rise gave back a tier whose review
     had passed) it reaches up to that, so that what was returned does not keep a tier; at the end of a grace it begins
-    where the period began that was given grace.
+    where the period began that was given grace. What a run decided that was undone is decided over its period, up to then.
     """
     due = standing.due_at if standing else None
     if standing is None or due is None:
         return None
     window = book.review_window(due, anchors)
+    if last and last.reason == "restored" and due == again_at(last.happened_at, book):
+        window = Window(last.window_from, due)
     if standing.rise_at == due:
         return Due(due, True, window)
     if last and last.reason == "grace" and last.valid_until == due:
@@ -194,7 +202,7 @@ def assess_review(
     if reason == "grace":
         valid_until = midnight(business_date(due.at, book.tz) + timedelta(days=ladder.grace_days), book.tz)
     else:
-        valid_until = None if is_lowest else book.valid_until_after_review(first_due, anchors)
+        valid_until = None if is_lowest else _valid_until(book, first_due, due.at, anchors)
     change = _change(
         book, last, reason, standing.tier_id, tier_id, ladder, due.window, sums, step.keep, valid_until, "", happened_at
     )  # fmt: skip
@@ -220,6 +228,30 @@ def assess_undo(
         book, rise, "undone", rise.to_tier_id, rise.from_tier_id, ladder, window, sums, criteria, valid_until, cause, moment
     )  # fmt: skip
     return Decision(change, before)
+
+
+def again_at(moment: datetime, book: LadderBook) -> datetime:
+    """Return when it is decided again what was undone at a moment."""
+    return midnight(business_date(moment, book.tz) + AGAIN_AFTER, book.tz)
+
+
+def put_back(
+    book: LadderBook, before: Standing, taken: Sequence[Change], moment: datetime, cause: str
+) -> tuple[Change, Standing]:
+    """Take back the newest changes of a member (one at least, in order), so that it stands where it stood before them.
+
+    What was due then is due again in some weeks: the reason for undoing it has to be put right meanwhile.
+    """
+    last = taken[-1]
+    happened_at = max(moment, last.happened_at)
+    again = again_at(happened_at, book)
+    valid_until, rise_at = (due and max(due, again) for due in (before.valid_until, before.rise_at))
+    change = replace(
+        last, number=last.number + 1, reason="restored", from_tier_id=last.to_tier_id, from_code=last.to_code,
+        to_tier_id=before.tier_id, to_code=book.codes[before.tier_id], window_from=taken[0].window_from,
+        valid_until=valid_until, cause=cause, happened_at=happened_at, takes_back=len(taken),
+    )  # fmt: skip
+    return change, replace(before, valid_until=valid_until, rise_at=rise_at)
 
 
 def told_figures(criteria: Criteria, sums: Sums) -> tuple[ToldFigure, ...]:
@@ -274,6 +306,12 @@ def _change(
 def _keeps(step: Step, sums: Sums) -> bool:
     # A tier that asks for nothing to be kept is kept.
     return not step.keep.thresholds or step.keep.is_met(sums)
+
+
+def _valid_until(book: LadderBook, first_due: datetime, due_at: datetime, anchors: Anchors) -> datetime:
+    """Return until when a tier is valid after a review: counted from when it was first due, but never up to a time that is over."""
+    valid_until = book.valid_until_after_review(first_due, anchors)
+    return valid_until if valid_until > due_at else book.valid_until_after_review(due_at, anchors)
 
 
 def _is_near(ladder: Ladder, step: Step, sums: Sums) -> bool:

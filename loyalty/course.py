@@ -181,14 +181,19 @@ def carried(member_id: int, credits: int, change: Change) -> CountedFact:
 
 
 def effective(changes: list[Change]) -> list[Change]:
-    """Return changes (in order) without the rises that were undone, and without the undoing."""
+    """Return changes (in order) without those that were taken back, and without the undoing of rises."""
     undone = {change.number for change in changes if change.reason == "undone"}
-    return [change for change in changes if change.number not in undone and change.number + 1 not in undone]
+    gone = undone | {number - 1 for number in undone}
+    for change in changes:
+        gone.update(range(change.number - change.takes_back, change.number))
+    return [change for change in changes if change.number not in gone]
 
 
 def standing_before(rise: Change, earlier: list[Change]) -> Standing | None:
     """Return the standing that a rise ended, from all changes before it, in order."""
-    held = [change for change in effective(earlier) if change.reason != "kept"]
+    held = [
+        change for change in effective(earlier) if change.from_tier_id != change.to_tier_id and change.reason != "restored"
+    ]  # fmt: skip
     if not held:
         return None
     return Standing(rise.from_tier_id, held[-1].happened_at, earlier[-1].valid_until)

@@ -24,11 +24,13 @@ PLAN_RENEWAL_WISHED = "loyalty.plan_renewal_wished.v1"
 #: A version of the ladder is scheduled, or is so no more: its number, when it begins, why.
 LADDER_PUBLISHED = "loyalty.ladder_published.v1"
 LADDER_WITHDRAWN = "loyalty.ladder_withdrawn.v1"
+TIER_PUT_BACK = "loyalty.tier_put_back.v1"
+TIER_AT_RISK = "loyalty.tier_at_risk.v1"
 
 
 @dataclass(frozen=True, slots=True)
 class TierDecided:
-    """A decision about a member's tier, of one of the five kinds; `credits` and `needed` in tier credits.
+    """A decision about a member's tier, of one of the six kinds; `credits` and `needed` in tier credits.
 
     Where more than tier credits decided, `figures` has [metric, had, needed, taken back by returns] of each threshold, of
     which `must` had to be reached.

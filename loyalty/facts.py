@@ -21,7 +21,8 @@ _TIER_ID = """
                 AND EXISTS (SELECT 1 FROM loyalty_tierstanding s WHERE s.member_id = m.id)
                 AND NOT EXISTS (
                     SELECT 1 FROM loyalty_tierchange u
-                    WHERE u.member_id = c.member_id AND u.number = c.number + 1 AND u.reason = 'undone'
+                    WHERE u.member_id = c.member_id AND u.number > c.number
+                        AND (u.number - u.takes_back <= c.number OR u.number = c.number + 1 AND u.reason = 'undone')
                 )
             ORDER BY c.happened_at DESC, c.number DESC LIMIT 1
         ),

@@ -114,7 +114,7 @@ def _with(totals: _Totals, fact: KeptFact) -> _Totals:
     credits, returned, spend, returned_spend, orders, returned_orders, activity, carried = totals
     return (
         credits + fact.credits,
-        returned + max(0, -fact.credits),
+        returned + (max(0, -fact.credits) if fact.kind != "carry" else 0),
         spend + fact.spend_amount,
         returned_spend + max(Decimal(0), -fact.spend_amount),
         orders + fact.orders,

@@ -5,6 +5,7 @@ A business day begins at local midnight. Where the clocks skip midnight, it begi
 
 import calendar
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 RESOLUTION = timedelta(microseconds=1)
@@ -27,11 +28,13 @@ def add_months(day: date, months: int) -> date:
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
+@lru_cache(maxsize=1024)  # reviews of a day ask the same of each member
 def months_before(at: datetime, months: int, tz: ZoneInfo) -> datetime:
     """Return the beginning of the day that lies `months` before the day of `at`."""
     return _midnight(add_months(business_date(at, tz), -months), tz)
 
 
+@lru_cache(maxsize=1024)
 def end_of_month_after(at: datetime, months: int, tz: ZoneInfo) -> datetime:
     """Return the end of the month that lies `months` after the month of `at`: the first moment of the month after it.
 

@@ -142,7 +142,8 @@ def change_in_force(member_id: int, moment: datetime) -> TierChange | None:
         WHERE c.member_id = %s AND c.happened_at <= %s AND c.reason <> 'undone'
             AND NOT EXISTS (
                 SELECT 1 FROM loyalty_tierchange u
-                WHERE u.member_id = c.member_id AND u.number = c.number + 1 AND u.reason = 'undone'
+                WHERE u.member_id = c.member_id AND u.number > c.number
+                    AND (u.number - u.takes_back <= c.number OR u.number = c.number + 1 AND u.reason = 'undone')
             )
         ORDER BY c.happened_at DESC, c.number DESC LIMIT 1
         """,
@@ -181,6 +182,7 @@ def change_of(row: TierChange, book: LadderBook) -> Change:
         happened_at=row.happened_at,
         figures=tuple((metric, have, needed, returned) for metric, have, needed, returned in row.figures),
         must=row.must,
+        takes_back=row.takes_back,
     )
 
 

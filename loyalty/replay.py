@@ -193,10 +193,10 @@ def save_replays(replays: Mapping[int, MemberReplay], *, by: Actor, at: datetime
 def _look_back(
     book: LadderBook, standing: Standing | None, changes: Sequence[Change], earliest_at: datetime
 ) -> datetime:
-    """Return since when facts may still be asked for: two periods before anything due, and the last rise or grace."""
+    """Return since when facts may still be asked for: two periods before anything due, and the last rise, grace or undoing."""
     moments = [earliest_at]
     if standing and standing.due_at:
         moments.append(standing.due_at)
     from_at = months_before(min(moments), book.longest_months, book.tz)
-    looks_back = bool(changes) and changes[-1].reason in ("risen", "grace")
+    looks_back = bool(changes) and changes[-1].reason in ("risen", "grace", "restored")
     return min(from_at, changes[-1].window_from) if looks_back else from_at

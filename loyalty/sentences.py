@@ -18,6 +18,8 @@ def change_sentence(change: TierChange) -> str:
     """Return one sentence that says why a change was made. Reads the names of its two tiers."""
     if change.cause.startswith(("merge:", "unmerge:")):
         return _at_a_merge(change) % _numbers(change)
+    if change.reason == TierChange.Reason.RESTORED:
+        return _restored(change)
     if change.reason == TierChange.Reason.GRACE:
         return _grace(change)
     if change.figures:
@@ -83,7 +85,13 @@ def _grace(change: TierChange) -> str:
     """Return why a tier was given grace, and until when."""
     until = date_format(last_day_before(change.valid_until, programme().tz)) if change.valid_until else ""
     figures = {**_numbers(change), "tier": change.to_tier.name, "until": until, "figures": _figures_of(change)}
-    if change.figures:
+    if change.cause.startswith("staff:"):
+        text = _(
+            "Grace was granted: %(tier)s until %(until)s. Tier credits in the qualifying period: %(credits)s of %(needed)s."
+        )
+        if change.figures:
+            text = _("Grace was granted: %(tier)s until %(until)s. In the qualifying period: %(figures)s.")
+    elif change.figures:
         text = _("In the qualifying period: %(figures)s. %(tier)s is near: grace until %(until)s.")
     elif change.returned_credits:
         text = _(
@@ -96,6 +104,15 @@ def _grace(change: TierChange) -> str:
             "%(short)s short; grace until %(until)s."
         )
     return text % figures
+
+
+def _restored(change: TierChange) -> str:
+    """Return that a review was undone, and when the tier is reviewed again."""
+    words = {"tier": change.to_tier.name}
+    if change.valid_until is None:
+        return _("The reviews of that day were undone: %(tier)s as before.") % words
+    words["until"] = date_format(last_day_before(change.valid_until, programme().tz))
+    return _("The reviews of that day were undone: %(tier)s as before, valid until %(until)s.") % words
 
 
 def _figures_of(change: TierChange) -> str:

@@ -38,7 +38,7 @@ _EVERYTHING = """
     FROM (
         SELECT coalesce(q.active_on, (q.happened_at AT TIME ZONE %s)::date) AS day,
                sum(q.orders) + sum(sign(q.activity)) AS acts,
-               sum(q.credits) AS credits, -sum(q.credits) FILTER (WHERE q.credits < 0) AS returned,
+               sum(q.credits) AS credits, -sum(q.credits) FILTER (WHERE q.credits < 0 AND q.kind <> 'carry') AS returned,
                sum(q.spend_amount) AS spend, -sum(q.spend_amount) FILTER (WHERE q.spend_amount < 0) AS returned_spend,
                sum(q.orders) AS orders, -sum(q.orders) FILTER (WHERE q.orders < 0) AS returned_orders,
                sum(q.activity) AS activity, sum(q.credits) FILTER (WHERE q.kind = 'carry') AS carried

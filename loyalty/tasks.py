@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from loyalty.services import badges, entitlements, standing, tier_benefits
+from loyalty.services import badges, entitlements, review_runs, review_warnings, standing, tier_benefits
 from loyalty.services.floors import refresh_floors
 from loyalty.services.plan_upkeep import end_due_plans, lapse_orders, remind_of_ends
 from members.actors import SYSTEM
@@ -14,8 +14,20 @@ PLANS_AT_ONCE = 20
 
 @shared_task(name="loyalty.review_due_tiers")
 def review_due_tiers(chunk_size: int = 1000) -> None:
-    """Every tier whose validity has ended is reviewed. Bounded; what is left over, the next run does."""
-    standing.review_all_due(at=timezone.now(), by=SYSTEM, limit=chunk_size, chunks=CHUNKS_AT_ONCE)
+    """Every tier whose validity has ended is reviewed, unless a run is planned for it. Bounded; the rest, the next time."""
+    standing.review_all_due(at=timezone.now(), by=SYSTEM, limit=chunk_size, chunks=CHUNKS_AT_ONCE, but_planned=True)
+
+
+@shared_task(name="loyalty.warn_of_reviews")
+def warn_of_reviews() -> None:
+    """Members whose tier the next review would not keep are warned. Bounded; the rest, the next time."""
+    review_warnings.warn_of_reviews(at=timezone.now(), by=SYSTEM, chunks=CHUNKS_AT_ONCE)
+
+
+@shared_task(name="loyalty.forget_review_details")
+def forget_review_details() -> None:
+    """What undoing old runs of reviews would need is deleted. Bounded; the rest, the next time."""
+    review_runs.forget_details(at=timezone.now())
 
 
 @shared_task(name="loyalty.open_badges")

@@ -18,6 +18,8 @@ _TITLES = {
     "members.ensure_timeline_partitions": gettext_lazy("Make room for the timeline ahead"),
     "members.forget_old_answers": gettext_lazy("Forget old answers of the API"),
     "loyalty.review_due_tiers": gettext_lazy("Review the tiers that are due"),
+    "loyalty.warn_of_reviews": gettext_lazy("Warn members whose tier is at risk"),
+    "loyalty.forget_review_details": gettext_lazy("Delete the details of old runs of reviews"),
     "rewards.expire_due_lots": gettext_lazy("Expire the points that are due"),
     "rewards.release_pending_lots": gettext_lazy("Make pending points available"),
     "rewards.expire_due_vouchers": gettext_lazy("Expire the vouchers that are due"),

@@ -29,6 +29,7 @@ from config.demo.people import Person, basket, guests_of_day, make_people, momen
 from config.demo.places import Recruiting, open_regions
 from config.demo.plans import PaidPlans
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
+from config.demo.tiers import TierScenes
 from loyalty.queries import forget_ladder_book
 from loyalty.services.standing import review_all_due
 from members import timeline
@@ -103,6 +104,7 @@ class Story:
         self.desk = MembersByHand(now=now, tz=self.tz, random=Random(SEED + 6))  # noqa: S311
         self.identity = Identity(now=now, tz=self.tz, random=Random(SEED + 8))  # noqa: S311
         self.benefits = BenefitsGiven(now=now, tz=self.tz, random=Random(SEED + 9))  # noqa: S311
+        self.tiers = TierScenes(now=now, tz=self.tz, random=Random(SEED + 11))  # noqa: S311
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
         self.plans = PaidPlans(now=now, tz=self.tz, random=Random(SEED + 10))  # noqa: S311
 
@@ -168,6 +170,7 @@ class Story:
             self.identity.play(end)
             self.benefits.play(end)
             self.plans.play(end)
+            self.tiers.play(end)
             while timeline.relay(at=end):
                 pass  # activities are rewarded by whoever reads the timeline
 
@@ -343,4 +346,4 @@ class Story:
         expire_due_lots(at=end, by=self.by)
         while expire_due_vouchers(at=end, by=self.by):
             pass
-        review_all_due(at=end, by=self.by, quiet=True)
+        review_all_due(at=end, by=self.by, quiet=True, but_planned=True)

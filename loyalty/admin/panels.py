@@ -7,21 +7,25 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from loyalty.admin.badges import tier_badge
 from loyalty.admin.given import given_to, held_words
 from loyalty.models import Tier, TierChange, TierStanding
-from loyalty.progress import progress_of
+from loyalty.models.reviews import GRANT_GRACE
+from loyalty.periods import business_date, last_day_before
+from loyalty.progress import TierProgress, progress_of
 from loyalty.queries import held_tier_ids, tiers
 from loyalty.refusals import NoLadder
 from loyalty.sentences import change_sentence, keep_sentence, rise_sentence
 from members.admin import panels
 from members.admin.keyset import page_of
 from members.models import Member
-from members.queries import family_ids
+from members.queries import family_ids, programme
 
 _ICONS = {
     "risen": "trending_up",
@@ -29,6 +33,7 @@ _ICONS = {
     "fallen": "trending_down",
     "undone": "undo",
     "grace": "hourglass_top",
+    "restored": "undo",
 }
 
 
@@ -58,10 +63,46 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     changes = TierChange.objects.filter(member_id__in=family_ids(member.pk)).select_related("from_tier", "to_tier")
     page = page_of(changes, by=("happened_at", "number"), cursor=request.GET.get("cursor", ""))
     told = [
-        {"sentence": change_sentence(change), "icon": _ICONS[change.reason], "happened_at": change.happened_at}
+        {
+            "id": change.pk,
+            "sentence": change_sentence(change),
+            "icon": _ICONS[change.reason],
+            "happened_at": change.happened_at,
+        }
         for change in page.rows
     ]
-    return {**_head(member, at), **given_to(member, request, at), "page": page, "changes": told}
+    head = _head(member, at)
+    return {
+        **head,
+        **given_to(member, request, at),
+        "page": page,
+        "changes": told,
+        "member_id": member.pk,
+        "period": _period(head["progress"]),
+        "chat": _for_chat(head, told),
+        "may_grant_grace": request.user.has_perm(GRANT_GRACE),
+    }
+
+
+def _period(progress: TierProgress | None) -> str:
+    """Return which period the next review counts."""
+    if progress is None or progress.keep_from is None or progress.valid_until is None:
+        return ""
+    tz = programme().tz
+    words = {
+        "from": date_format(business_date(progress.keep_from, tz)),
+        "until": date_format(last_day_before(progress.valid_until, tz)),
+    }
+    return _now("The qualifying period runs from %(from)s to %(until)s.") % words
+
+
+def _for_chat(head: dict[str, Any], told: Sequence[Mapping[str, Any]]) -> str:
+    """Return what staff may write to the member: the newest decision with its day, and what comes next."""
+    lines = [
+        f"{date_format(business_date(change['happened_at'], programme().tz))}: {change['sentence']}"
+        for change in told[:1]
+    ]
+    return "\n".join(line for line in [*lines, head.get("keep", ""), head.get("rise", "")] if line)
 
 
 def _column(member_ids: Sequence[int]) -> Mapping[int, SafeString]:

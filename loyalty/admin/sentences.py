@@ -1,12 +1,13 @@
 """What loyalty tells the timeline, as sentences."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from loyalty import events
 from loyalty.criteria import Figure
@@ -68,10 +69,8 @@ def _grace(payload: Payload, names: Names) -> str:
     until = datetime.fromisoformat(payload["valid_until"])
     words["until"] = date_format(last_day_before(until, programme().tz))
     if payload.get("figures"):
-        return _("Given grace at the review, %(to)s until %(until)s: %(figures)s.") % words
-    return (
-        _("Given grace at the review, %(to)s until %(until)s: %(credits)s tier credits; %(needed)s are needed.") % words
-    )
+        return _("Given grace, %(to)s until %(until)s: %(figures)s.") % words
+    return _("Given grace, %(to)s until %(until)s: %(credits)s tier credits; %(needed)s are needed.") % words
 
 
 def _undone(payload: Payload, names: Names) -> str:
@@ -80,9 +79,44 @@ def _undone(payload: Payload, names: Names) -> str:
     )
 
 
+def _put_back(payload: Payload, names: Names) -> str:
+    words = _figures(payload, names)
+    if payload["from"] == payload["to"]:
+        return _("%(to)s as before: the run of reviews was undone.") % words
+    return _("Back from %(from)s to %(to)s: the run of reviews was undone.") % words
+
+
+def at_risk_words(payload: Payload, names: Names) -> str:
+    """Return the warning before a review: until when the tier is held, what is missing, and what comes otherwise."""
+    words = _figures(payload, names)
+    words["until"] = date_format(date.fromisoformat(payload["review_date"]))
+    words["short"] = grouped(payload["short"])
+    if payload.get("figures"):
+        text = _("%(from)s is valid until %(until)s. To keep it: %(figures)s.")
+    else:
+        text = _(
+            "%(from)s is valid until %(until)s; keeping it takes %(short)s more tier credits (%(credits)s of %(needed)s)."
+        )
+    after = (
+        _("Without them there is some grace.")
+        if payload["outlook"] == "grace"
+        else _("Without them it becomes %(to)s.")
+    )
+    return f"{text % words} {after % words}"
+
+
+def _at_risk(payload: Payload, names: Names) -> str:
+    days = ngettext(
+        "Warned %(days)s day before the review.", "Warned %(days)s days before the review.", payload["days"]
+    )  # fmt: skip
+    return f"{days % {'days': payload['days']}} {at_risk_words(payload, names)}"
+
+
 _NAMES = {"from": tier_names, "to": tier_names}
 register_sentence(events.TIER_RAISED, _raised, icon="trending_up", names=_NAMES)
 register_sentence(events.TIER_KEPT, _kept, icon="check", names=_NAMES)
 register_sentence(events.TIER_LOWERED, _lowered, icon="trending_down", names=_NAMES)
 register_sentence(events.TIER_RISE_UNDONE, _undone, icon="undo", names=_NAMES)
 register_sentence(events.TIER_GRACE_GIVEN, _grace, icon="hourglass_top", names=_NAMES)
+register_sentence(events.TIER_PUT_BACK, _put_back, icon="undo", names=_NAMES)
+register_sentence(events.TIER_AT_RISK, _at_risk, icon="notification_important", names=_NAMES)

@@ -3,12 +3,14 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from loyalty.admin.badges import tier_badge
+from loyalty.admin.grace import GracePages
 from loyalty.models import TierChange, TierStanding
 from loyalty.sentences import change_sentence
 from members.admin.base import Badge, HistoryAdmin
@@ -70,7 +72,17 @@ class TierChangeAdmin(HistoryAdmin):
 
     @display(
         description=_("reason"),
-        label={"risen": "success", "kept": "info", "fallen": "warning", "undone": "danger", "grace": "warning"},
+        label={
+            "risen": "success",
+            "kept": "info",
+            "fallen": "warning",
+            "undone": "danger",
+            "grace": "warning",
+            "restored": "danger",
+        },
     )
     def reason_badge(self, change: TierChange) -> Badge:
         return Badge(change.reason, change.get_reason_display())
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*GracePages(self).urls(), *super().get_urls()]

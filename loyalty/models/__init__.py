@@ -8,6 +8,7 @@ from loyalty.models.growth import MemberStage, Stage, StageChange, StageTask, St
 from loyalty.models.ladder import ActivityScore, LadderVersion, Tier, TierRule
 from loyalty.models.plans import Plan, PlanMembership, PlanOrder, PlanPayment, PlanPeriod, PlanTrial
 from loyalty.models.previews import LadderPolicy, LadderPreview, LadderPreviewPart
+from loyalty.models.reviews import ReviewPolicy, ReviewRun, ReviewRunMember, TierWarning
 from loyalty.models.standing import QualificationEntry, TierChange, TierStanding
 
 __all__ = [
@@ -32,6 +33,9 @@ __all__ = [
     "PlanPeriod",
     "PlanTrial",
     "QualificationEntry",
+    "ReviewPolicy",
+    "ReviewRun",
+    "ReviewRunMember",
     "Stage",
     "StageChange",
     "StageTask",
@@ -42,4 +46,5 @@ __all__ = [
     "TierFloor",
     "TierRule",
     "TierStanding",
+    "TierWarning",
 ]

@@ -115,7 +115,7 @@ class TierChange(models.Model):
 
     `cause` names the fact that made a member rise (source:reference), so that its full return can undo the rise. `figures`
     are [metric, had, needed, taken back by returns] of each threshold, of which `must` had to be reached; empty where tier
-    credits alone decided.
+    credits alone decided. `takes_back` is how many changes right before it count as never been.
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
@@ -126,7 +126,8 @@ class TierChange(models.Model):
         KEPT = "kept", _("kept at review")
         FALLEN = "fallen", _("fallen at review")
         UNDONE = "undone", _("rise undone by a return")
-        GRACE = "grace", _("given grace at review")
+        GRACE = "grace", _("given grace")
+        RESTORED = "restored", _("put back: the run of reviews was undone")
 
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, related_name="tier_changes", verbose_name=_("member"), db_index=False
@@ -147,6 +148,7 @@ class TierChange(models.Model):
     valid_until = models.DateTimeField(_("valid until"), null=True)
     figures = models.JSONField(_("figures"), default=list, db_default=[])
     must = models.PositiveSmallIntegerField(_("so many had to be reached"), default=0, db_default=0)
+    takes_back = models.PositiveSmallIntegerField(_("changes taken back"), default=0, db_default=0)
     cause = models.CharField(_("cause"), max_length=125, blank=True, db_default="")
     happened_at = models.DateTimeField(_("happened at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=models.functions.Now(), editable=False)
@@ -157,13 +159,19 @@ class TierChange(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["member", "number"], name="tier_changes_of_a_member_are_numbered"),
             models.CheckConstraint(
-                condition=Q(reason__in=["risen", "kept", "fallen", "undone", "grace"]),
+                condition=Q(reason__in=["risen", "kept", "fallen", "undone", "grace", "restored"]),
                 name="tier_change_reason_is_known",
             ),
             models.CheckConstraint(
-                condition=Q(reason__in=["kept", "grace"], from_tier=F("to_tier"))
-                | (~Q(reason__in=["kept", "grace"]) & ~Q(from_tier=F("to_tier"))),
+                condition=Q(reason="kept", from_tier=F("to_tier"))
+                | Q(reason__in=["grace", "restored"])
+                | (~Q(reason__in=["kept", "grace", "restored"]) & ~Q(from_tier=F("to_tier"))),
                 name="tier_changes_unless_kept",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason="restored", takes_back__gt=0, takes_back__lt=F("number"))
+                | (~Q(reason="restored") & Q(takes_back=0)),
+                name="only_what_puts_back_takes_back",
             ),
         ]
         indexes = [

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from loyalty.models import QualificationEntry, TierChange
+from loyalty.models import QualificationEntry, TierChange, TierWarning
 from members.lifecycle import Part, Section, register_part
 
 
@@ -15,10 +15,18 @@ def register() -> None:
 
 
 def export(member_id: int, at: datetime) -> list[Section]:
-    """Return the member's tier changes and tier credits."""
+    """Return the member's tier changes, tier credits, and warnings before reviews."""
     changes = TierChange.objects.filter(member=member_id).select_related("from_tier", "to_tier").order_by("number")
     credits = QualificationEntry.objects.filter(member=member_id).order_by("happened_at", "pk")
+    warnings = TierWarning.objects.filter(member=member_id).select_related("tier").order_by("warned_at", "pk")
     return [
+        Section(
+            "tier_warnings",
+            gettext_lazy("Warnings before reviews of the tier"),
+            ("at", "tier", "last_day", "credits", "needed_credits"),
+            [[row.warned_at, str(row.tier), row.review_date, row.credits, row.needed_credits] for row in warnings],
+            (_("at"), _("tier"), _("last day of the tier"), _("tier credits"), _("tier credits needed")),
+        ),
         Section(
             "tiers",
             gettext_lazy("Tiers"),

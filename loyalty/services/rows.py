@@ -9,13 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Q
 
 from loyalty.assessment import Change, Standing
 from loyalty.course import CountedFact
 from loyalty.ladder import LadderBook, Sums, Window
 from loyalty.memory import KeptFact
-from loyalty.models import Tier, TierChange, TierStanding
+from loyalty.models import TierChange, TierStanding
 from loyalty.periods import business_date
 from loyalty.queries import change_of, standing_of_row
 from loyalty.sums import BESIDE_A_FACT, sums_of_row
@@ -24,6 +23,19 @@ from members.models import Member
 from members.statements import Row, Statement, run_together
 
 MemberChange = tuple[int, Change]
+
+_CHANGE_COLUMNS = (
+    "member_id, number, reason, from_tier_id, to_tier_id, ladder_id, window_from, credits, needed_credits, "
+    "returned_credits, valid_until, cause, happened_at, figures, must, takes_back"
+)
+# A run that was not begun within a week after its day is no longer waited for.
+_NOT_PLANNED = """
+    AND NOT EXISTS (
+        SELECT 1 FROM loyalty_reviewrun r
+        WHERE r.closed_at IS NULL AND r.before_at > %(at)s - interval '7 days'
+            AND least(s.valid_until, s.rise_at) >= r.from_at AND least(s.valid_until, s.rise_at) < r.before_at
+    )
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +106,83 @@ def lock_standings(member_ids: Sequence[int]) -> dict[int, Standing]:
     return {row.member_id: standing_of_row(row) for row in rows}
 
 
-def lock_due_standings(at: datetime, after_member_id: int, limit: int) -> dict[int, Standing]:
-    """Lock the next standings beyond a member about which something is due, ascending; those just decided are passed over."""
-    is_due = Q(valid_until__lte=at) | Q(rise_at__lte=at)
-    due = TierStanding.objects.select_for_update(no_key=True).filter(is_due, member_id__gt=after_member_id)
-    rows = due.order_by("member_id")[:limit]
-    return {row.member_id: standing_of_row(row) for row in rows}
+def standings_of(member_ids: Sequence[int]) -> dict[int, Standing]:
+    """Return the standings of members there are. Locks nothing."""
+    found = TierStanding.objects.filter(member_id__in=member_ids)
+    return {row.member_id: standing_of_row(row) for row in found}
+
+
+def lock_due_standings(
+    at: datetime, after_member_id: int, limit: int, *, but_planned: bool = False
+) -> dict[int, Standing]:
+    """Lock the next standings beyond a member about which something is due, ascending; those just decided are passed over.
+
+    `but_planned` leaves those that a run of reviews is planned for.
+    """
+    return _due_standings(at, after_member_id, limit, _NOT_PLANNED if but_planned else "", "FOR NO KEY UPDATE")
+
+
+def due_standings(at: datetime, after_member_id: int, limit: int) -> dict[int, Standing]:
+    """Return the next standings beyond a member about which something is due until `at`, ascending. Locks nothing."""
+    return _due_standings(at, after_member_id, limit, "", "")
+
+
+def _due_standings(at: datetime, after_member_id: int, limit: int, also: str, lock: str) -> dict[int, Standing]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT s.member_id, s.tier_id, s.since_at, s.valid_until, s.rise_at FROM loyalty_tierstanding s
+            WHERE (s.valid_until <= %(at)s OR s.rise_at <= %(at)s) AND s.member_id > %(after)s {also}
+            ORDER BY s.member_id LIMIT %(limit)s {lock}
+            """,  # noqa: S608 - constants of this module
+            {"at": at, "after": after_member_id, "limit": limit},
+        )
+        return {row[0]: Standing(*row[1:]) for row in cursor.fetchall()}
 
 
 def last_changes(member_ids: Sequence[int], book: LadderBook) -> dict[int, Change]:
     """Return the newest change of each member that has one."""
-    found = TierChange.objects.raw(
-        """
-        SELECT c.* FROM unnest(%s::bigint[]) AS m (id)
-        CROSS JOIN LATERAL (
-            SELECT * FROM loyalty_tierchange WHERE member_id = m.id ORDER BY number DESC LIMIT 1
-        ) c
-        """,
-        [list(member_ids)],
-    )
-    return {row.member_id: change_of(row, book) for row in found}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {", ".join(f"c.{column}" for column in _CHANGE_COLUMNS.split(", "))} FROM unnest(%s::bigint[]) AS m (id)
+            CROSS JOIN LATERAL (
+                SELECT * FROM loyalty_tierchange WHERE member_id = m.id ORDER BY number DESC LIMIT 1
+            ) c
+            """,  # noqa: S608 - constants of this module
+            [list(member_ids)],
+        )
+        return {row[0]: _change_of_columns(row, book) for row in cursor.fetchall()}
+
+
+def changes_taken(spans: Sequence[tuple[int, int, int]], book: LadderBook) -> dict[int, list[Change]]:
+    """Return the changes of members from one number to another, in order."""
+    changes: dict[int, list[Change]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {", ".join(f"c.{column}" for column in _CHANGE_COLUMNS.split(", "))}
+            FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS m (id, first, last)
+            JOIN loyalty_tierchange c ON c.member_id = m.id AND c.number BETWEEN m.first AND m.last
+            ORDER BY c.member_id, c.number
+            """,  # noqa: S608 - constants of this module
+            [[span[place] for span in spans] for place in range(3)],
+        )
+        for row in cursor.fetchall():
+            changes.setdefault(row[0], []).append(_change_of_columns(row, book))
+    return changes
+
+
+def _change_of_columns(row: Row, book: LadderBook) -> Change:
+    (
+        _member_id, number, reason, from_tier_id, to_tier_id, ladder_id, window_from, credits, needed, returned, valid_until,
+        cause, happened_at, figures, must, takes_back,
+    ) = row  # fmt: skip
+    told = json.loads(figures) if isinstance(figures, str) else figures
+    return Change(
+        number, reason, from_tier_id, to_tier_id, book.codes[from_tier_id], book.codes[to_tier_id], ladder_id, window_from,
+        credits, needed, returned, valid_until, cause, happened_at, tuple(tuple(figure) for figure in told), must, takes_back,
+    )  # fmt: skip
 
 
 def changes_of(member_ids: Sequence[int], book: LadderBook) -> dict[int, list[Change]]:
@@ -125,28 +194,18 @@ def changes_of(member_ids: Sequence[int], book: LadderBook) -> dict[int, list[Ch
 
 
 def insert_changes(changes: Iterable[MemberChange]) -> None:
-    """Write changes in the order given."""
-    rows = [
-        TierChange(
-            member_id=member_id,
-            number=change.number,
-            reason=change.reason,
-            from_tier_id=change.from_tier_id,
-            to_tier_id=change.to_tier_id,
-            ladder_id=change.ladder_id,
-            window_from=change.window_from,
-            credits=change.credits,
-            needed_credits=change.needed_credits,
-            returned_credits=change.returned_credits,
-            valid_until=change.valid_until,
-            cause=change.cause,
-            happened_at=change.happened_at,
-            figures=[list(figure) for figure in change.figures],
-            must=change.must,
-        )
-        for member_id, change in changes
-    ]
-    TierChange.objects.bulk_create(rows, batch_size=2000)
+    """Write changes in the order given, by COPY."""
+    rows = [_row_of_change(*change) for change in changes]
+    if rows:
+        copy_rows(f"loyalty_tierchange ({_CHANGE_COLUMNS})", rows)
+
+
+def _row_of_change(member_id: int, change: Change) -> tuple[Any, ...]:
+    return (
+        member_id, change.number, change.reason, change.from_tier_id, change.to_tier_id, change.ladder_id, change.window_from,
+        change.credits, change.needed_credits, change.returned_credits, change.valid_until, change.cause, change.happened_at,
+        json.dumps(change.figures) if change.figures else "[]", change.must, change.takes_back,
+    )  # fmt: skip
 
 
 def write_standings(standings: dict[int, Standing | None]) -> None:
@@ -154,50 +213,43 @@ def write_standings(standings: dict[int, Standing | None]) -> None:
 
     What is beside the earned tier (floors) stays as it is, and whoever has or had a floor keeps a row.
     """
-    rows = [
-        TierStanding(
-            member_id=member_id,
-            tier_id=standing.tier_id,
-            since_at=standing.since_at,
-            valid_until=standing.valid_until,
-            rise_at=standing.rise_at,
-        )
-        for member_id, standing in sorted(standings.items())
-        if standing
-    ]
-    if rows:
-        TierStanding.objects.bulk_create(
-            rows,
-            batch_size=5000,
-            update_conflicts=True,
-            unique_fields=["member"],
-            update_fields=["tier", "since_at", "valid_until", "rise_at"],
-        )
+    held = [(member_id, standing) for member_id, standing in sorted(standings.items(), key=_member) if standing]
     gone = [member_id for member_id, standing in standings.items() if standing is None]
-    if gone:
-        rows_gone = TierStanding.objects.filter(member_id__in=gone)
-        without_floors = Q(floor_from__isnull=True, floor_until__isnull=True)
-        rows_gone.exclude(without_floors).update(
-            tier=Tier.objects.order_by("rank").values("pk")[:1],
-            since_at=TierStanding.NEVER_RISEN,
-            valid_until=None,
-            rise_at=None,
-        )
-        rows_gone.filter(without_floors).delete()
+    with connection.cursor() as cursor:
+        if held:
+            cursor.execute(
+                """
+                INSERT INTO loyalty_tierstanding (member_id, tier_id, since_at, valid_until, rise_at)
+                SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+                ON CONFLICT (member_id) DO UPDATE SET tier_id = excluded.tier_id, since_at = excluded.since_at,
+                    valid_until = excluded.valid_until, rise_at = excluded.rise_at
+                """,
+                [
+                    [member_id for member_id, _ in held], [one.tier_id for _, one in held], [one.since_at for _, one in held],
+                    [one.valid_until for _, one in held], [one.rise_at for _, one in held],
+                ],
+            )  # fmt: skip
+        if gone:
+            cursor.execute(_BACK_TO_THE_BEGINNING, [TierStanding.NEVER_RISEN, gone, gone])
 
 
-_CHANGE_COLUMNS = (
+def _member(item: tuple[int, Standing | None]) -> int:
+    return item[0]
+
+
+_OF_ONE = (
     "number", "reason", "from_tier_id", "to_tier_id", "ladder_id", "window_from", "credits", "needed_credits",
-    "returned_credits", "valid_until", "cause", "happened_at", "must",
+    "returned_credits", "valid_until", "cause", "happened_at", "must", "takes_back",
 )  # fmt: skip
-_CHANGE_TYPES = (
+_TYPES_OF_ONE = (
     "int", "text", "bigint", "bigint", "bigint", "timestamptz", "int", "int", "int", "timestamptz", "text", "timestamptz", "int",
+    "int",
 )  # fmt: skip
 _INSERT_CHANGES = f"""
-    INSERT INTO loyalty_tierchange (member_id, figures, {", ".join(_CHANGE_COLUMNS)})
-    SELECT %s, c.figures::jsonb, {", ".join(f"c.{name}" for name in _CHANGE_COLUMNS)}
-    FROM unnest(%s::text[], {", ".join(f"%s::{name}[]" for name in _CHANGE_TYPES)})
-        WITH ORDINALITY AS c (figures, {", ".join(_CHANGE_COLUMNS)}, n) ORDER BY c.n
+    INSERT INTO loyalty_tierchange (member_id, figures, {", ".join(_OF_ONE)})
+    SELECT %s, c.figures::jsonb, {", ".join(f"c.{name}" for name in _OF_ONE)}
+    FROM unnest(%s::text[], {", ".join(f"%s::{name}[]" for name in _TYPES_OF_ONE)})
+        WITH ORDINALITY AS c (figures, {", ".join(_OF_ONE)}, n) ORDER BY c.n
     RETURNING 1
 """  # noqa: S608 - constants of this module
 _UPSERT_STANDING = """
@@ -211,10 +263,10 @@ _BACK_TO_THE_BEGINNING = """
     WITH beside_floors AS (
         UPDATE loyalty_tierstanding
         SET tier_id = (SELECT id FROM loyalty_tier ORDER BY rank LIMIT 1), since_at = %s, valid_until = NULL, rise_at = NULL
-        WHERE member_id = %s AND (floor_from IS NOT NULL OR floor_until IS NOT NULL)
+        WHERE member_id = ANY (%s) AND (floor_from IS NOT NULL OR floor_until IS NOT NULL)
         RETURNING 1
     )
-    DELETE FROM loyalty_tierstanding WHERE member_id = %s AND floor_from IS NULL AND floor_until IS NULL RETURNING 1
+    DELETE FROM loyalty_tierstanding WHERE member_id = ANY (%s) AND floor_from IS NULL AND floor_until IS NULL RETURNING 1
 """
 
 
@@ -222,11 +274,13 @@ def write_decisions(member_id: int, changes: Sequence[Change], standing: Standin
     """Write one member's changes, and the standing they left if it is another one, in one round trip."""
     statements = []
     if changes:
-        columns = [[getattr(change, name) for change in changes] for name in _CHANGE_COLUMNS]
+        columns = [[getattr(change, name) for change in changes] for name in _OF_ONE]
         figures = [json.dumps(change.figures) for change in changes]
         statements.append(Statement(_INSERT_CHANGES, [member_id, figures, *columns], _nothing))
     if is_moved and standing is None:
-        statements.append(Statement(_BACK_TO_THE_BEGINNING, [TierStanding.NEVER_RISEN, member_id, member_id], _nothing))
+        statements.append(
+            Statement(_BACK_TO_THE_BEGINNING, [TierStanding.NEVER_RISEN, [member_id], [member_id]], _nothing)
+        )
     elif is_moved and standing is not None:
         values = [member_id, standing.tier_id, standing.since_at, standing.valid_until, standing.rise_at]
         statements.append(Statement(_UPSERT_STANDING, values, _nothing))

@@ -6,30 +6,31 @@ no review either. What happened comes back as timeline entries, so that the call
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from loyalty.assessment import Change, Standing, assess_due, due_of
-from loyalty.course import REVIEWS_AT_ONCE, CountedFact, Course, carried
+from loyalty.assessment import Change, Standing
+from loyalty.course import CountedFact, Course, carried
 from loyalty.course import standing_before as standing_before_rise
 from loyalty.events import (
     TIER_GRACE_GIVEN,
     TIER_KEPT,
     TIER_LOWERED,
+    TIER_PUT_BACK,
     TIER_RAISED,
     TIER_RISE_UNDONE,
     TierDecided,
 )
 from loyalty.floors import NO_FLOOR, FloorSpan, lifted
-from loyalty.ladder import Anchors, LadderBook, Sums, TierNow, Window
+from loyalty.ladder import LadderBook, Sums, TierNow, Window
 from loyalty.models import TierStanding
 from loyalty.queries import earned_tier_at, floor_at, ladder_book
 from loyalty.refusals import FactFromFuture
 from loyalty.services import rows
+from loyalty.services.deciding import Reviewed, decide_due
 from loyalty.sums import sums_in
 from members import timeline
 from members.actors import Actor
@@ -47,6 +48,7 @@ __all__ = [
     "news_of",
     "refuse_future",
     "review_all_due",
+    "review_chunk",
     "review_due_tiers",
     "tier_for_fact",
     "tier_for_standing",
@@ -59,6 +61,7 @@ _KINDS = {
     "fallen": TIER_LOWERED,
     "undone": TIER_RISE_UNDONE,
     "grace": TIER_GRACE_GIVEN,
+    "restored": TIER_PUT_BACK,
 }
 
 
@@ -191,33 +194,61 @@ def _earned(
 
 @transaction.atomic
 def review_due_tiers(
-    *, at: datetime, by: Actor, after_member_id: int = 0, limit: int = 1000, quiet: bool = False
+    *,
+    at: datetime,
+    by: Actor,
+    after_member_id: int = 0,
+    limit: int = 1000,
+    quiet: bool = False,
+    but_planned: bool = False,
 ) -> ReviewChunk:
     """Decide the reviews due until `at` of the next members beyond one, `limit` members at most; tell the timeline.
 
     Each review is dated at the moment it was due. Run late, again or beside itself, it leaves the same history.
-    A fixed number of statements for each overdue period, however many members. Raises NoLadder.
+    A fixed number of statements for each overdue period, however many members. `but_planned` leaves what a run of reviews
+    is planned for. Raises NoLadder.
     """
+    reviewed = review_chunk(
+        at=at, by=by, after_member_id=after_member_id, limit=limit, quiet=quiet, but_planned=but_planned
+    )
+    if not reviewed.due:
+        return ReviewChunk(after_member_id, 0, 0, done=True)
+    outcomes = Counter(change.reason for _member_id, change in reviewed.changes)
+    return ReviewChunk(max(reviewed.due), outcomes["kept"], outcomes["fallen"], done=len(reviewed.due) < limit)
+
+
+def review_chunk(
+    *, at: datetime, by: Actor, after_member_id: int, limit: int, quiet: bool = False, but_planned: bool = False
+) -> Reviewed:
+    """Do the same in the caller's transaction, and return what was decided."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '10s'")
-    due = rows.lock_due_standings(at, after_member_id, limit)
+    due = rows.lock_due_standings(at, after_member_id, limit, but_planned=but_planned)
     if not due:
-        return ReviewChunk(after_member_id, 0, 0, done=True)
-    book = ladder_book()
-    changes, handed_on, standings = _review_all(book, due, at)
-    rows.copy_facts(handed_on)
-    rows.insert_changes(changes)
-    rows.write_standings(standings)
-    timeline.record_many(news_of(member_id, change, by=by, quiet=quiet) for member_id, change in changes)
-    outcomes = Counter(change.reason for _member_id, change in changes)
-    return ReviewChunk(max(due), outcomes["kept"], outcomes["fallen"], done=len(due) < limit)
+        return Reviewed({}, [], [], {}, {})
+    reviewed = decide_due(ladder_book(), due, at)
+    rows.copy_facts(reviewed.carried)
+    rows.insert_changes(reviewed.changes)
+    rows.write_standings(reviewed.standings)
+    timeline.record_many(news_of(member_id, change, by=by, quiet=quiet) for member_id, change in reviewed.changes)
+    return reviewed
 
 
-def review_all_due(*, at: datetime, by: Actor, quiet: bool = False, limit: int = 1000, chunks: int = 100_000) -> None:
+def review_all_due(
+    *,
+    at: datetime,
+    by: Actor,
+    quiet: bool = False,
+    limit: int = 1000,
+    chunks: int = 100_000,
+    but_planned: bool = False,
+) -> None:
     """Decide the reviews due until `at`, chunk by chunk, at most `chunks` of them; what is left over, the next run does."""
     last_member_id = 0
     for _ in range(chunks):
-        chunk = review_due_tiers(at=at, by=by, after_member_id=last_member_id, limit=limit, quiet=quiet)
+        chunk = review_due_tiers(
+            at=at, by=by, after_member_id=last_member_id, limit=limit, quiet=quiet, but_planned=but_planned
+        )
         if chunk.done:
             return
         last_member_id = chunk.last_member_id
@@ -237,49 +268,6 @@ def news_of(member_id: int, change: Change, *, by: Actor, quiet: bool) -> NewEnt
         happened_at=change.happened_at, figures=change.figures, must=change.must,
     )  # fmt: skip
     return decided.entry(by=by, quiet=quiet)
-
-
-def _review_all(
-    book: LadderBook, due: dict[int, Standing], at: datetime
-) -> tuple[list[rows.MemberChange], list[CountedFact], dict[int, Standing | None]]:
-    """Decide what is due about locked members, one period of all of them after another."""
-    last: dict[int, Change] = rows.last_changes(list(due), book)
-    joined = rows.joined_at_of(list(due)) if book.needs_anchors else {}
-    standings: dict[int, Standing | None] = {}
-    changes: list[rows.MemberChange] = []
-    handed_on: list[CountedFact] = []
-    carries: dict[int, list[CountedFact]] = {}
-    for _ in range(REVIEWS_AT_ONCE):
-        asked = []
-        for member_id, standing in due.items():
-            anchors = Anchors(joined.get(member_id), standing.held_since)
-            next_due = due_of(book, standing, last.get(member_id), anchors)
-            if next_due and next_due.at <= at:
-                asked.append((member_id, standing, next_due, anchors))
-        if not asked:
-            break
-        sums = sums_in([(one, next_due.window) for one, _, next_due, _ in asked], needs_more=book.needs_more)
-        due = {}
-        for (member_id, standing, next_due, anchors), found in zip(asked, sums, strict=True):
-            known = _and_carried(found, next_due.window, carries.get(member_id, []))
-            decision = assess_due(book, standing, next_due, known, last.get(member_id), anchors)
-            if decision.change:
-                changes.append((member_id, decision.change))
-                last[member_id] = decision.change
-                if decision.carry:
-                    fact = carried(member_id, decision.carry, decision.change)
-                    handed_on.append(fact)
-                    carries.setdefault(member_id, []).append(fact)
-            standings[member_id] = decision.standing
-            if decision.standing:
-                due[member_id] = decision.standing
-    return changes, handed_on, standings
-
-
-def _and_carried(sums: Sums, window: Window, handed_on: Sequence[CountedFact]) -> Sums:
-    """Return sums with what reviews of this run handed on to a member, which is not written yet."""
-    extra = sum(fact.credits for fact in handed_on if window.from_at <= fact.happened_at < window.before_at)
-    return replace(sums, credits=sums.credits + extra, carried=sums.carried + extra) if extra else sums
 
 
 class _DatabaseRecord:

@@ -14,6 +14,8 @@ SCHEDULES = {
     "loyalty.review_due_tiers": "30 0",
     "loyalty.give_due_benefits": "every 3600 seconds",
     "loyalty.expire_due_entitlements": "every 300 seconds",
+    "loyalty.warn_of_reviews": "0 9",
+    "loyalty.forget_review_details": "35 4",
     "members.ensure_timeline_partitions": "0 3",
     "members.forget_old_answers": "10 3",
     "rewards.warn_of_expiry": "0 9",

@@ -30,7 +30,7 @@ GROWING = {
     "members.Member", "members.MemberPerson", "members.Identity", "members.MemberToken", "members.IdempotentAnswer",
     "members.Job", "members.Proposal", "members.Card", "members.MemberFreeze", "members.Closure", "members.AttributeValue",
     "members.SegmentSpan", "members.SegmentDue", "members.MemberTag", "members.Behaviour", "rewards.CapCounter",
-    "loyalty.TierStanding", "loyalty.MemberStage", "loyalty.MemberTitle", "loyalty.Entitlement",
+    "loyalty.TierStanding", "loyalty.ReviewRunMember", "loyalty.MemberStage", "loyalty.MemberTitle", "loyalty.Entitlement",
     "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher",
     "loyalty.TierFloor", "loyalty.PlanMembership", "loyalty.PlanOrder", "loyalty.PlanPeriod", "rewards.Product", "campaigns.Message", "analytics.MemberDay",
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Staff who work in the portal, and a business with rows in every list of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from analytics.models import DayFigures
 from campaigns.models import Message, MessageTemplate, Promotion
-from loyalty.models import Badge, LadderVersion, Stage, StageTask, Tier, TierRule
+from loyalty.models import Badge, LadderVersion, ReviewRun, Stage, StageTask, Tier, TierRule, TierWarning
 from loyalty.queries import forget_ladder_book
 from loyalty.services.badges import award_by_hand, save_badge
 from loyalty.services.entitlements import Use, use_benefit
 from loyalty.services.plan_payments import sell_plan
+from loyalty.services.review_runs import plan_run
 from loyalty.services.stages import save_stage, save_task
 from members import timeline
 from members.actors import SYSTEM, Actor
@@ -157,6 +158,7 @@ def a_business(size: int) -> None:
         record_verification(Tally(), by=SYSTEM, began_at=now, at=now)
         kept, alike, other = (a_named_member() for _ in range(3))
         DuplicatePair.objects.create(first=kept, second=alike, score=80, evidence=["phone"], found_at=now, seen_at=now)
+        _reviews(kept, now)
         merge_members(kept_id=kept.pk, merged_id=other.pk, reason="one person", by=SYSTEM, at=now)
         request_erasure(member_id=alike.pk, way="call", by=SYSTEM, at=now)
         _files(number, an_operator("administrator"))
@@ -173,6 +175,18 @@ def _given_tiers(number: int, member: Member) -> None:
     plan = a_plan(f"plan-{number}")
     sell_plan(
         member_id=member.pk, plan_code=plan.code, receipt_no=f"RC-{number}", renews_intended=False, reason="paid", by=SYSTEM, at=now
+    )  # fmt: skip
+
+
+def _reviews(member: Member, now: datetime) -> None:
+    """A run of reviews that was planned, and a member who was warned."""
+    plan_run(day=now.date() + timedelta(days=2 + ReviewRun.objects.count()), by=SYSTEM, at=now)
+    top, low = Tier.objects.order_by("-rank").first(), Tier.objects.order_by("rank").first()
+    assert top is not None
+    assert low is not None
+    TierWarning.objects.create(
+        member=member, review_date=now.date() + timedelta(days=30), days=30, tier=top, to_tier=low, credits=100,
+        needed_credits=400, warned_at=now,
     )  # fmt: skip
 
 
