@@ -178,6 +178,7 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Tier changes"), "swap_vert", "loyalty.tierchange"),
             Page(_("Tiers"), "military_tech", "loyalty.tier"),
             Page(_("Tier ladder"), "stairs", "loyalty.ladderversion"),
+            Page(_("Published rules"), "menu_book", "loyalty.publishedrules", url="admin:loyalty_publishedrules_now"),
         ),
     ),
     (

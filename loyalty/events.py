@@ -12,6 +12,7 @@ TIER_KEPT = "loyalty.tier_kept.v1"
 TIER_LOWERED = "loyalty.tier_lowered.v1"
 TIER_RISE_UNDONE = "loyalty.tier_rise_undone.v1"
 TIER_GRACE_GIVEN = "loyalty.tier_grace_given.v1"
+RULES_CHANGED = "loyalty.rules_changed.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,14 @@ class TierDecided:
         if quiet:
             payload["quiet"] = True
         return NewEntry(self.kind, self.member_id, self.happened_at, by, payload)
+
+
+def rules_changed(
+    version: int, valid_from: datetime, changes: int, replaces: int | None, *, by: Actor, at: datetime
+) -> NewEntry:
+    """Return the entry that a version of the published rules was made: a fact of the programme, of no member.
+
+    `changes` is the number of sentences of its notice; 0 for the first version, and where only words changed.
+    """
+    payload = {"version": version, "valid_from": valid_from.isoformat(), "changes": changes, "replaces": replaces}
+    return NewEntry(RULES_CHANGED, None, at, by, payload, subject=f"rules:{version}")

@@ -1,5 +1,5 @@
 """The admin pages of loyalty, and its parts of the member pages."""
 
-from loyalty.admin import ladder, panels, sentences, standing
+from loyalty.admin import ladder, panels, rules, sentences, standing
 
-__all__ = ["ladder", "panels", "sentences", "standing"]
+__all__ = ["ladder", "panels", "rules", "sentences", "standing"]

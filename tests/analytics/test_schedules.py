@@ -12,6 +12,7 @@ SCHEDULES = {
     "rewards.release_pending_lots": "0 *",
     "rewards.expire_due_vouchers": "20 0",
     "loyalty.review_due_tiers": "30 0",
+    "loyalty.publish_rules": "every 60 seconds",
     "members.ensure_timeline_partitions": "0 3",
     "members.forget_old_answers": "10 3",
     "rewards.warn_of_expiry": "0 9",

@@ -12,6 +12,7 @@ from analytics.models import DayFigures
 from campaigns.models import Message, MessageTemplate, Promotion
 from loyalty.models import LadderVersion, Tier, TierRule
 from loyalty.queries import forget_ladder_book
+from loyalty.services.published_rules import publish_rules
 from members import timeline
 from members.actors import SYSTEM, Actor
 from members.effects import Effect, EffectLine
@@ -154,6 +155,7 @@ def a_business(size: int) -> None:
         DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
     refresh_drafts(at=timezone.now())
     forget_ladder_book()
+    publish_rules(by=SYSTEM, at=timezone.now())
     forget_rules()
 
 
