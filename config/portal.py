@@ -180,6 +180,7 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Tiers at risk"), "notification_important", "loyalty.tierwarning"),
             Page(_("Tiers"), "military_tech", "loyalty.tier"),
             Page(_("Tier ladder"), "stairs", "loyalty.ladderversion"),
+            Page(_("Published rules"), "menu_book", "loyalty.publishedrules", url="admin:loyalty_publishedrules_now"),
             Page(_("Warnings before reviews"), "edit_notifications", "loyalty.reviewpolicy"),
             Page(_("Policy of the ladder"), "tune", "loyalty.ladderpolicy"),
             Page(_("Badges"), "workspace_premium", "loyalty.badge"),

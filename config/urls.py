@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from config import health
+from config import health, rules_page
 
 handler400 = "config.rest.bad_request"
 handler404 = "config.rest.not_found"
@@ -15,6 +15,8 @@ urlpatterns = [
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
     path("api/v1/", include("config.api_urls")),
+    path("rules/", rules_page.choose_language, name="rules"),
+    path("rules/<slug:language>/", rules_page.rules, name="rules_in"),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("i18n/", include("django.conf.urls.i18n")),
     path(settings.ADMIN_PATH, admin.site.urls),

@@ -26,6 +26,7 @@ LADDER_PUBLISHED = "loyalty.ladder_published.v1"
 LADDER_WITHDRAWN = "loyalty.ladder_withdrawn.v1"
 TIER_PUT_BACK = "loyalty.tier_put_back.v1"
 TIER_AT_RISK = "loyalty.tier_at_risk.v1"
+RULES_CHANGED = "loyalty.rules_changed.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +131,14 @@ def entitlement_ended(
     """Return that uses of a benefit lapsed, were taken back, or came back; `left` is how many."""
     payload = {"entitlement": entitlement_id, "benefit": benefit_id, "left": left, **more}
     return NewEntry(kind, member_id, happened_at, by, payload)
+
+
+def rules_changed(
+    version: int, valid_from: datetime, changes: int, replaces: int | None, *, by: Actor, at: datetime
+) -> NewEntry:
+    """Return the entry that a version of the published rules was made: a fact of the programme, of no member.
+
+    `changes` is the number of sentences of its notice; 0 for the first version, and where only words changed.
+    """
+    payload = {"version": version, "valid_from": valid_from.isoformat(), "changes": changes, "replaces": replaces}
+    return NewEntry(RULES_CHANGED, None, at, by, payload, subject=f"rules:{version}")

@@ -155,6 +155,13 @@ def rise_sentence(progress: TierProgress) -> str:
     }
 
 
+def what_if_sentence(progress: TierProgress) -> str:
+    """Return where a supposed purchase would lead: the tier it lifts to, else how far it is then to the next one."""
+    if progress.risen is None:
+        return rise_sentence(progress)
+    return _("This purchase would lift to %(tier)s.") % {"tier": progress.risen.name}
+
+
 def keep_sentence(progress: TierProgress) -> str:
     """Return what keeping the tier takes; empty for a tier that does not end."""
     if progress.valid_until is None:

@@ -1,9 +1,20 @@
 """Work of loyalty in the background."""
 
+import contextlib
+
 from celery import shared_task
 from django.utils import timezone
 
-from loyalty.services import badges, entitlements, review_runs, review_warnings, standing, tier_benefits
+from loyalty.refusals import NoLadder
+from loyalty.services import (
+    badges,
+    entitlements,
+    published_rules,
+    review_runs,
+    review_warnings,
+    standing,
+    tier_benefits,
+)
 from loyalty.services.floors import refresh_floors
 from loyalty.services.plan_upkeep import end_due_plans, lapse_orders, remind_of_ends
 from members.actors import SYSTEM
@@ -65,3 +76,10 @@ def keep_plans(chunk_size: int = 1000) -> None:
         for _chunk in range(PLANS_AT_ONCE):
             if keep(at=at, limit=chunk_size) < chunk_size:
                 break
+
+
+@shared_task(name="loyalty.publish_rules")
+def publish_rules() -> None:
+    """The public page of the programme says what the rules say, and what they will say. Without a ladder there is none."""
+    with contextlib.suppress(NoLadder):
+        published_rules.publish_rules(at=timezone.now(), by=SYSTEM)

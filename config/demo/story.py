@@ -31,6 +31,7 @@ from config.demo.plans import PaidPlans
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
 from config.demo.tiers import TierScenes
 from loyalty.queries import forget_ladder_book
+from loyalty.services.published_rules import publish_rules
 from loyalty.services.standing import review_all_due
 from members import timeline
 from members.actors import Actor
@@ -53,6 +54,8 @@ STEP = timedelta(days=7)
 CHUNK_ORDERS = 4_000
 #: One member in so many has given no e-mail address.
 ONE_IN_SO_MANY = 12
+#: So many days ago the rules were put on a public page.
+RULES_DAYS = 100
 TILL, WEB = "till", "mini-program"
 
 
@@ -116,6 +119,8 @@ class Story:
         while start < self.now:
             if start == self._month_of(start):
                 lock_past_months(begun=start, now=self.now, by=self.finance)
+                if start > self.now - timedelta(days=RULES_DAYS):
+                    publish_rules(by=self.by, at=start)
             end = min(start + STEP, self._next_month(start), self.now)
             if start < self.history_from:
                 end = min(end, self.history_from)  # beyond it, orders are posted one by one
@@ -126,6 +131,7 @@ class Story:
         self.cases.people = self.people
         self.cases.play(self.now)
         NextLadder(now=self.now, tz=self.tz, random=Random(SEED + 8)).play(self.now)  # noqa: S311
+        publish_rules(by=self.by, at=self.now)
         bring_up_to_date(now=self.now, finance=self.finance, system=self.by)
 
     def _month_of(self, moment: datetime) -> datetime:

@@ -13,6 +13,7 @@ from loyalty import events
 from loyalty.criteria import Figure
 from loyalty.models import Tier
 from loyalty.periods import last_day_before
+from loyalty.rules_of_ladder import moment_words
 from loyalty.wording import figures_words
 from members.admin.timeline import Names, register_sentence
 from members.figures import grouped
@@ -120,3 +121,22 @@ register_sentence(events.TIER_RISE_UNDONE, _undone, icon="undo", names=_NAMES)
 register_sentence(events.TIER_GRACE_GIVEN, _grace, icon="hourglass_top", names=_NAMES)
 register_sentence(events.TIER_PUT_BACK, _put_back, icon="undo", names=_NAMES)
 register_sentence(events.TIER_AT_RISK, _at_risk, icon="notification_important", names=_NAMES)
+
+
+def _rules_changed(payload: Payload, names: Names) -> str:
+    words = {
+        "version": payload["version"],
+        "from": moment_words(datetime.fromisoformat(payload["valid_from"])),
+        "changes": grouped(payload["changes"]),
+    }
+    if not payload["changes"]:
+        return _("Version %(version)s of the published rules holds from %(from)s.") % words
+    text = ngettext(
+        "Version %(version)s of the published rules holds from %(from)s, with %(changes)s change.",
+        "Version %(version)s of the published rules holds from %(from)s, with %(changes)s changes.",
+        payload["changes"],
+    )
+    return text % words
+
+
+register_sentence(events.RULES_CHANGED, _rules_changed, icon="menu_book")

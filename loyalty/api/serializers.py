@@ -11,8 +11,9 @@ from loyalty.ladder import Step
 from loyalty.models import LadderVersion, Tier, TierChange
 from loyalty.periods import last_day_before
 from loyalty.progress import Outlook, TierProgress
-from loyalty.sentences import change_sentence, keep_sentence, outlook_sentence, rise_sentence
+from loyalty.sentences import change_sentence, keep_sentence, outlook_sentence, rise_sentence, what_if_sentence
 from loyalty.wording import criteria_sentence
+from members.api.bodies import Body
 from members.api.fields import EARLIEST, LATEST, Instant
 from members.queries import programme
 
@@ -95,7 +96,7 @@ class OutlookSerializer(serializers.Serializer):
         return outlook_sentence(outlook)
 
 
-class WhatIfRequest(serializers.Serializer):
+class WhatIfRequest(Body):
     """A purchase that is only supposed."""
 
     spend = serializers.DecimalField(
@@ -113,10 +114,10 @@ class WhatIfSerializer(serializers.Serializer):
     rise = FigureSerializer(many=True, help_text="What the tier above asks for, with the purchase.")
     keep = FigureSerializer(many=True, help_text="What the review will ask for, with the purchase.")
     outlook = OutlookSerializer(allow_null=True)
-    sentence = serializers.SerializerMethodField(help_text="The way up with the purchase, in words.")
+    sentence = serializers.SerializerMethodField(help_text="Where the purchase leads, in words.")
 
     def get_sentence(self, progress: TierProgress) -> str:
-        return rise_sentence(progress)
+        return what_if_sentence(progress)
 
 
 class TierChangeSerializer(serializers.Serializer):

@@ -76,6 +76,7 @@ class MyTierView(ApiView):
 
     authentication_classes = (MemberAuthentication,)
     permission_classes = (IsMember,)
+    refusals: ClassVar = {"get": (NoLadder,)}
 
     @extend_schema(
         operation_id="get_my_tier",
@@ -105,9 +106,7 @@ class WhatIfView(ApiView):
         responses=WhatIfSerializer,
     )
     def post(self, request: Request) -> Response:
-        asked = WhatIfRequest(data=request.data)
-        asked.is_valid(raise_exception=True)
-        spend = asked.validated_data["spend"]
+        spend = WhatIfRequest.read(request.data)["spend"]
         progress = progress_of(caller_member(request).pk, timezone.now(), spend=spend)
         return Response(WhatIfSerializer(progress).data)
 

@@ -8,6 +8,7 @@ from loyalty.models.growth import MemberStage, Stage, StageChange, StageTask, St
 from loyalty.models.ladder import ActivityScore, LadderVersion, Tier, TierRule
 from loyalty.models.plans import Plan, PlanMembership, PlanOrder, PlanPayment, PlanPeriod, PlanTrial
 from loyalty.models.previews import LadderPolicy, LadderPreview, LadderPreviewPart
+from loyalty.models.published import PublishedRules
 from loyalty.models.reviews import ReviewPolicy, ReviewRun, ReviewRunMember, TierWarning
 from loyalty.models.standing import QualificationEntry, TierChange, TierStanding
 
@@ -32,6 +33,7 @@ __all__ = [
     "PlanPayment",
     "PlanPeriod",
     "PlanTrial",
+    "PublishedRules",
     "QualificationEntry",
     "ReviewPolicy",
     "ReviewRun",

@@ -27,7 +27,7 @@ from members.figures import grouped
 from members.queries import programme
 from members.refusals import Refusal
 from rewards.admin.expiry_calendar import ExpiryCalendar
-from rewards.admin.expiry_wording import activity_choices, example_sentence, policy_sentence
+from rewards.expiry_wording import activity_choices, example_sentence, policy_sentence
 from rewards.models import ExpiryPolicy, ExpiryWarning, Lot, PointsCurrency, WarningReceipt
 from rewards.models.expiry import usual_warn_days
 from rewards.services.expiry_policies import check_policy, store_policy

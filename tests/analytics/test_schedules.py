@@ -16,6 +16,7 @@ SCHEDULES = {
     "loyalty.expire_due_entitlements": "every 300 seconds",
     "loyalty.warn_of_reviews": "0 9",
     "loyalty.forget_review_details": "35 4",
+    "loyalty.publish_rules": "every 60 seconds",
     "members.ensure_timeline_partitions": "0 3",
     "members.forget_old_answers": "10 3",
     "rewards.warn_of_expiry": "0 9",

@@ -15,6 +15,7 @@ from loyalty.queries import forget_ladder_book
 from loyalty.services.badges import award_by_hand, save_badge
 from loyalty.services.entitlements import Use, use_benefit
 from loyalty.services.plan_payments import sell_plan
+from loyalty.services.published_rules import publish_rules
 from loyalty.services.review_runs import plan_run
 from loyalty.services.stages import save_stage, save_task
 from members import timeline
@@ -165,6 +166,7 @@ def a_business(size: int) -> None:
         DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
     refresh_drafts(at=timezone.now())
     forget_ladder_book()
+    publish_rules(by=SYSTEM, at=timezone.now())
     forget_rules()
 
 
