@@ -31,8 +31,10 @@ class TierNotOnLadder(LoyaltyRefusal):
 
 
 def may_change_grid(version: LadderVersion, at: datetime) -> bool:
-    """Whether the cells of a version can be written: before it begins, or while it has none of its own."""
-    return version.valid_from > at or not TierBenefit.objects.filter(ladder=version).exists()
+    """Whether the cells of a version can be written: before it begins (a draft has not), or while it has none of its own."""
+    return (
+        version.valid_from is None or version.valid_from > at or not TierBenefit.objects.filter(ladder=version).exists()
+    )
 
 
 @transaction.atomic

@@ -10,13 +10,13 @@ from django.utils import translation
 from loyalty import tasks
 from loyalty.floors import FloorSpan
 from loyalty.models import LadderVersion, TierChange, TierFloor, TierRule, TierStanding
+from loyalty.progress import progress_of
 from loyalty.queries import (
     earned_tier_at,
     floor_at,
     forget_ladder_book,
     held_tier_ids,
     ladder_book,
-    progress_of,
     standing_of,
     tier_at,
 )

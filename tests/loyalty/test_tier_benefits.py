@@ -371,6 +371,7 @@ class TestTheGrid:
         given_by("gold", lounge)
         given_by("diamond", a_benefit("concierge"))
         version = self.later()
+        assert version.valid_from is not None
         assert [one.benefit.code for one in benefits_at(gold.pk, version.valid_from)] == ["lounge"]
         assert grid_of(version.pk) == grid_of(LadderVersion.objects.get(number=1).pk) != {}
         assert copy_grid(from_ladder_id=LadderVersion.objects.get(number=1).pk, to_ladder_id=version.pk) == 1
