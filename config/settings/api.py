@@ -43,7 +43,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "ContactChannelEnum": "members.api.profile.CHANNELS",
         "DetailKindEnum": "members.api.profile.DETAIL_KINDS",
+        "BenefitKindEnum": "loyalty.models.Benefit.Kind",
         "KindEnum": "rewards.models.VoucherTemplate.Kind",  # the first to be published
+        "PlanOrderKindEnum": "loyalty.models.PlanOrder.Kind",
+        "UnlockKindEnum": "loyalty.api.identity.UNLOCKED",
     },
     "SORT_OPERATIONS": False,
     "SERVE_INCLUDE_SCHEMA": False,

@@ -122,10 +122,13 @@ class StepSerializer(serializers.Serializer):
         return None if step.needed is None else format(step.needed, "f")
 
 
+UNLOCKED = ("badge", "benefit")
+
+
 class UnlockSerializer(serializers.Serializer):
     """What a task unlocks."""
 
-    kind = serializers.ChoiceField(choices=["badge", "benefit"])
+    kind = serializers.ChoiceField(choices=UNLOCKED)
     code = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
 

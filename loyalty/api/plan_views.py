@@ -150,7 +150,7 @@ class PlanConfirmationsView(ApiView):
             "What is refused here was paid in vain: the money has to go back."
         ),
         tags=["Integration"],
-        parameters=SIGNATURE_HEADERS,
+        parameters=[*SIGNATURE_HEADERS],
         request=PlanConfirmationBody,
         responses=PlanConfirmedSerializer,
     )

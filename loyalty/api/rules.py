@@ -111,7 +111,7 @@ class RulesChangesView(ApiView):
         summary="What changed in the rules",
         description="A notice for each version after the first, newest first: from when it holds, and what is different.",
         tags=["Program"],
-        parameters=CURSOR_PARAMETERS,
+        parameters=[*CURSOR_PARAMETERS],
         responses=page_serializer(RulesNoticeSerializer, "RulesNoticePageSerializer"),
     )
     def get(self, request: Request) -> HttpResponseBase:

@@ -120,7 +120,7 @@ class WhatIfSerializer(serializers.Serializer):
         return what_if_sentence(progress)
 
 
-class TierChangeSerializer(serializers.Serializer):
+class TierDecisionSerializer(serializers.Serializer):
     """One decision about the tier, with its reason."""
 
     happened_at = Instant()

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from loyalty.api.serializers import (
     LadderQuery,
     LadderSerializer,
-    TierChangeSerializer,
+    TierDecisionSerializer,
     TierStandingSerializer,
     WhatIfRequest,
     WhatIfSerializer,
@@ -122,9 +122,9 @@ class TierHistoryView(ApiView):
         summary="The history of my tier",
         description="Every decision about the tier with its reason, newest first: the same words that staff see.",
         tags=["Me"],
-        parameters=CURSOR_PARAMETERS,
-        responses=page_serializer(TierChangeSerializer, "TierChangePageSerializer"),
+        parameters=[*CURSOR_PARAMETERS],
+        responses=page_serializer(TierDecisionSerializer, "TierDecisionPageSerializer"),
     )
     def get(self, request: Request) -> Response:
         page = page_of(history_of(caller_member(request).pk), request, by="number")
-        return Response(page.body(TierChangeSerializer(page.items, many=True).data))
+        return Response(page.body(TierDecisionSerializer(page.items, many=True).data))
