@@ -42,11 +42,14 @@ _MOST_UNITS = 20
 _USES: tuple[Any, ...] = (BenefitNotHeld, BenefitExhausted, NotInWindow, UseConflict, MemberFrozen, MemberClosed)
 
 
+BENEFIT_KINDS = tuple(Benefit.Kind.values)
+
+
 class StandingBenefitSerializer(serializers.Serializer):
     """A benefit that holds as long as the tier is held, without being counted."""
 
     code = serializers.CharField(source="benefit.code")
-    kind = serializers.ChoiceField(source="benefit.kind", choices=Benefit.Kind.values)
+    kind = serializers.ChoiceField(source="benefit.kind", choices=BENEFIT_KINDS)
     kind_label = serializers.CharField(source="benefit.get_kind_display")
     label = serializers.CharField(source="benefit.name")  # type: ignore[assignment]
     figure = serializers.DecimalField(max_digits=8, decimal_places=2, allow_null=True, help_text="5 for 5 % off.")
@@ -65,7 +68,7 @@ class EntitlementSerializer(serializers.Serializer):
 
     id = Ref(ENTITLEMENT, source="public_id")
     code = serializers.CharField(source="benefit.code")
-    kind = serializers.ChoiceField(source="benefit.kind", choices=Benefit.Kind.values)
+    kind = serializers.ChoiceField(source="benefit.kind", choices=BENEFIT_KINDS)
     kind_label = serializers.CharField(source="benefit.get_kind_display")
     label = serializers.CharField(source="benefit.name")  # type: ignore[assignment]
     sentence = serializers.SerializerMethodField(help_text="What it gives, in words.")
