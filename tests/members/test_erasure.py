@@ -258,7 +258,10 @@ def kept_of_her() -> list[int]:
 
 
 # Jobs that write members by their ids alone.
-NAMES_NOBODY = {FILL, COUNT, TAG_MANY, SETTLE_BADGE, LEAVE_STAGE, EXTEND, VERIFICATION}
+NAMES_NOBODY = {
+    FILL, COUNT, TAG_MANY, SETTLE_BADGE, LEAVE_STAGE, EXTEND, VERIFICATION, "loyalty.preview_ladder", "loyalty.review_forecast",
+    "loyalty.review_run",
+}  # fmt: skip
 
 
 @pytest.mark.django_db
