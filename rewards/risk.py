@@ -28,7 +28,10 @@ PAYER_DAYS: Final = 30
 _MOST_FOUND: Final = 20_000
 _MOST_SHOWN: Final = 20
 
+# Which of all orders, returns or payers are looked at when it is asked about some members.
 _ABOUT = """ AND {member} IN (SELECT id FROM members_member WHERE id = ANY(%(members)s) OR merged_into_id = ANY(%(members)s))"""
+_BUYERS = _ABOUT.format(member="p.member_id")
+_RETURNERS = _ABOUT.format(member="r.member_id")
 _ORDERS = """
     FROM rewards_purchase p JOIN members_member m ON m.id = p.member_id
     WHERE p.ordered_at >= %(since)s AND p.ordered_at <= %(at)s{about}
@@ -91,7 +94,7 @@ WHERE own.member_id IN (SELECT id FROM members_member WHERE id = %(member)s OR m
   AND own.paid_at > %(since)s AND own.paid_at <= %(at)s AND coalesce(m.merged_into_id, m.id) <> %(member)s
 ORDER BY 1 LIMIT {limit}
 """
-_PAID_ABOUT = """ AND y.payer IN (
+_PAYERS = """ AND y.payer IN (
         SELECT o.payer FROM rewards_purchasepayer o JOIN members_member t ON t.id = o.member_id
         WHERE o.paid_at > %(since)s AND (t.id = ANY(%(members)s) OR t.merged_into_id = ANY(%(members)s)))"""
 
@@ -142,7 +145,7 @@ def _by_day(statement: str, question: Question) -> list[Found]:
     since = day_bounds(business_date(question.at, zone) - timedelta(days=1), zone)[0]
     return [
         Found(person, day.isoformat(), {"orders": orders, "day": day.isoformat()})
-        for person, day, orders in _rows(statement, question, {"since": since, "zone": programme().zone})
+        for person, day, orders in _rows(statement, _BUYERS, question, {"since": since, "zone": programme().zone})
     ]
 
 
@@ -152,7 +155,7 @@ def _given_back(question: Question) -> list[Found]:
     return [
         Found(person, f"return:{last}", {"returns": returns, "back": str(back), "bought": str(bought)})
         for person, last, returns, back, bought in _rows(
-            _GIVEN_BACK, question, {"since": since, "fewest": FEWEST_RETURNS}
+            _GIVEN_BACK, _RETURNERS, question, {"since": since, "fewest": FEWEST_RETURNS}
         )
     ]
 
@@ -162,7 +165,7 @@ def _one_payer(question: Question) -> list[Found]:
     since = question.at - timedelta(days=PAYER_DAYS)
     return [
         Found(person, f"payer:{sha256(f'{person}:{payer}'.encode()).hexdigest()[:32]}:{people}", {"members": people})
-        for person, payer, people in _rows(_ONE_PAYER, question, {"since": since})
+        for person, payer, people in _rows(_ONE_PAYER, _PAYERS, question, {"since": since})
     ]
 
 
@@ -173,10 +176,8 @@ def _paid_alike(member_id: int, at: datetime) -> list[int]:
         return [other for (other,) in cursor.fetchall()]
 
 
-def _rows(statement: str, question: Question, params: dict[str, Any]) -> Sequence[Any]:
-    member = "r.member_id" if statement is _GIVEN_BACK else "p.member_id"
-    about = _PAID_ABOUT if statement is _ONE_PAYER else _ABOUT.format(member=member)
-    about = "" if question.member_ids is None else about
+def _rows(statement: str, about_some: str, question: Question, params: dict[str, Any]) -> Sequence[Any]:
+    about = "" if question.member_ids is None else about_some
     asked = statement.format(orders=_ORDERS.format(about=about), about=about, limit=_MOST_FOUND)
     ids = None if question.member_ids is None else list(question.member_ids)
     with connection.cursor() as cursor:

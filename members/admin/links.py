@@ -1,10 +1,17 @@
-"""Links to the member page from rows of other lists."""
+"""Members on rows of other lists: the masked name, and the link to the member page."""
 
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from members.models import Member
+from members.names import mask_name
+
+
+def shown_name(member: Member) -> str:
+    """Return the masked name of a member; empty where it was erased. Select `person` along."""
+    person = getattr(member, "person", None)
+    return mask_name(person.full_name) if person else ""
 
 
 def member_link(member: Member | None) -> SafeString:

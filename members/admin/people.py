@@ -18,10 +18,10 @@ from members.admin.base import Badge, HistoryAdmin
 from members.admin.enrol_form import enrol_page
 from members.admin.filters import DayRangeFilter
 from members.admin.find import find_view
+from members.admin.links import shown_name
 from members.admin.member_page import MemberPage
 from members.admin.search import HIDDEN, without_contact
 from members.models import Member, MemberPerson
-from members.names import mask_name
 from members.phones import mask_phone
 from members.queries import members_matching, region
 
@@ -92,8 +92,7 @@ class MemberAdmin(HistoryAdmin):
 
     @display(description=_("name"))
     def masked_name(self, member: Member) -> str:
-        person = person_of(member)
-        return mask_name(person.full_name) if person else ""
+        return shown_name(member)
 
     @display(description=_("phone"))
     def masked_phone(self, member: Member) -> str:

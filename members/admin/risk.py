@@ -21,12 +21,11 @@ from members.actors import Actor
 from members.admin.base import Badge, StaffAdmin, in_store_scope
 from members.admin.dialogs import ReasonDialog
 from members.admin.filters import DayRangeFilter
-from members.admin.links import member_link
+from members.admin.links import member_link, shown_name
 from members.admin.search import FactAdmin
 from members.admin.standing_dialogs import FreezeDialog, Wish, wish_dialog
 from members.admin.timeline import register_sentence
 from members.models import Member, RiskFinding, RiskReview, RiskRule
-from members.names import mask_name
 from members.phones import mask_phone
 from members.queries import region
 from members.risk import signal
@@ -84,9 +83,7 @@ class RiskReviewAdmin(FactAdmin):
 
     @display(description=_("member"))
     def member_shown(self, review: RiskReview) -> SafeString:
-        person = getattr(review.member, "person", None)
-        name = mask_name(person.full_name) if person else ""
-        return format_html("{} {}", name, member_link(review.member))
+        return format_html("{} {}", shown_name(review.member), member_link(review.member))
 
     @display(description=_("what was found"))
     def evidence(self, review: Any) -> SafeString:
@@ -129,11 +126,11 @@ class RiskReviewAdmin(FactAdmin):
             "title": _("Risk review"),
             "review": review,
             "member": review.member,
-            "name": mask_name(person.full_name) if person else "",
+            "name": shown_name(review.member),
             "phone": mask_phone(person.phone, region=region()) if person and person.phone else "",
             "findings": [(label_of(finding.rule), words_of(finding), finding.found_at) for finding in findings],
             "others": [
-                (mask_name(one.person.full_name) if getattr(one, "person", None) else "", member_link(one))
+                (shown_name(one), member_link(one))
                 for one in _found_with(review.member_id, findings).filter(in_store_scope(request, "home_store"))
             ],
             "earlier": earlier,

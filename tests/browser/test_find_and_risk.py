@@ -35,7 +35,7 @@ class TestFindBox:
         page.keyboard.press("Control+k")
         page.keyboard.type("5678 张")
         page.keyboard.press("Enter")
-        hits = page.locator("#header-inner .pn-find-results a")
+        hits = page.locator("#header-inner .pn-find-results li a")
         expect(hits).to_have_count(2)
         expect(hits.first).to_contain_text("张*丰")
         assert "5678" not in page.url
@@ -43,8 +43,8 @@ class TestFindBox:
         page.keyboard.press("Control+k")
         page.keyboard.type("13800000000")
         page.keyboard.press("Enter")
-        expect(page.locator("#header-inner .pn-find-results a")).to_have_count(0)
-        expect(page.locator("#header-inner .pn-find-results .pn-strong")).to_be_visible()
+        expect(page.locator("#header-inner .pn-find-words .pn-strong")).to_be_visible()
+        expect(hits).to_have_count(0)
 
 
 class TestSecondStep:
