@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from loyalty.models import PublishedRules
@@ -51,11 +51,12 @@ def page_in(version: PublishedRules, language: str | None = None) -> RulesPage:
 def notice_sentences(version: PublishedRules, language: str | None = None) -> Sequence[str]:
     """Return what a version changes, in a language, else the active one; one sentence if it changes words only."""
     told: list[str] = version.changes[_known(language, version.changes)]
-    if version.number == 1:
-        return [_("The first published version of the rules.")]
-    if version.replaces_id and not told:
-        return [_("What was announced for this day does not come; the rules stay as they are.")]
-    return told or [_("Only the wording has changed; the rules are the same.")]
+    with override(language or get_language()):
+        if version.number == 1:
+            return [_("The first published version of the rules.")]
+        if version.replaces_id and not told:
+            return [_("What was announced for this day does not come; the rules stay as they are.")]
+        return told or [_("Only the wording has changed; the rules are the same.")]
 
 
 def notice_head(version: PublishedRules) -> str:

@@ -9,23 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from loyalty.rules_page import Block, Line, Section, register_rules_section
-from members.conditions import ConditionInvalid, fact_keys, parse
 from rewards.expiry_wording import activity_choices, policy_sentence
-from rewards.models import EarnRule, EarnRuleVersion, ExpiryPolicy, PointsCurrency
+from rewards.models import EarnRuleVersion, ExpiryPolicy, PointsCurrency
 from rewards.rule_sentence import names_for, sentence
+from rewards.ways_to_earn import is_for_all, versions_at
 
-#: A rule for members of whom more is known than this is an offer to some, and not told to everybody.
-PUBLIC_FACTS = frozenset(
-    {
-        "loyalty.tier",
-        "loyalty.tier_rank",
-        "members.joined_date",
-        "members.joined_days",
-        "members.birthday_month",
-        "members.is_birthday",
-        "members.is_birthday_month",
-    }
-)
 _POLICY_TERMS = (
     "kind", "months", "years", "fixed_date", "activities", "grace_days", "warn_days", "extend_unreached_days",
 )  # fmt: skip
@@ -33,8 +21,8 @@ _POLICY_TERMS = (
 
 def earning_section(moment: datetime) -> Section | None:
     """Return how points are earned at a moment, one block for each currency; None where nothing is earned."""
-    versions = _versions_at(moment)
-    told = [version for version in versions if _is_for_all(version)]
+    versions = versions_at(moment)
+    told = [version for version in versions if is_for_all(version)]
     names = names_for(told)
     lines = defaultdict(list)
     for version in told:
@@ -59,23 +47,6 @@ def register() -> None:
     register_rules_section("expiry", order=210, section=expiry_section, moments=_expiry_moments)
 
 
-def _versions_at(moment: datetime) -> list[EarnRuleVersion]:
-    in_force = Q(valid_to__isnull=True) | Q(valid_to__gt=moment)
-    published = EarnRuleVersion.objects.filter(in_force, state=EarnRuleVersion.State.PUBLISHED, valid_from__lte=moment)
-    order = {EarnRule.Kind.SPEND: 0, EarnRule.Kind.BEHAVIOUR: 1}
-    found = published.select_related("rule").order_by("mode", "rule_id")
-    return sorted(found, key=lambda version: order[EarnRule.Kind(version.rule.kind)])
-
-
-def _is_for_all(version: EarnRuleVersion) -> bool:
-    if not version.condition:
-        return True
-    try:
-        return PUBLIC_FACTS.issuperset(fact_keys(parse(version.condition)))
-    except ConditionInvalid:
-        return False
-
-
 def _for_some() -> Line:
     return Line("for_some", _("There are more ways to earn for some members; whoever has one is told."), "for some")
 
@@ -93,8 +64,8 @@ def _expiry_lines(moment: datetime) -> Mapping[int, Sequence[Line]]:
         sense = " ".join(str(getattr(policy, term)) for term in _POLICY_TERMS)
         lines[policy.currency_id].append(Line(f"origin_{policy.origin or 0}", words, sense))
     covered = {policy.currency_id for policy in policies if policy.origin is None}
-    for version in _versions_at(moment):
-        if version.rule.currency_id not in covered and _is_for_all(version):
+    for version in versions_at(moment):
+        if version.rule.currency_id not in covered and is_for_all(version):
             lines[version.rule.currency_id].append(_by_rule(version))
     return lines
 

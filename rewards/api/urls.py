@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from rewards.api import catalog, me, pos, wallet
+from rewards.api import catalog, earning_rules, me, pos, wallet
 
 urlpatterns = [
+    path("earning-rules", earning_rules.EarningRulesView.as_view(), name="earning_rules"),
     path("rewards", catalog.RewardsView.as_view(), name="rewards"),
     path("rewards/<ref:reward_id>", catalog.RewardView.as_view(), name="reward"),
     path("me/summary", me.SummaryView.as_view(), name="my_summary"),

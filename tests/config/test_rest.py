@@ -168,7 +168,9 @@ class TestPublicReads:
             assert problem_of(answer) == (400, "validation_error")
             assert answer.json()["errors"][0]["parameter"] == "on"
 
-    @pytest.mark.parametrize("path", ["/program", "/tiers", "/rewards", "/problems/not_found", "/openapi.json"])
+    @pytest.mark.parametrize(
+        "path", ["/program", "/tiers", "/earning-rules", "/rewards", "/problems/not_found", "/openapi.json"]
+    )
     def test_are_not_sent_twice(self, path: str) -> None:
         caller = Caller()
         first = caller.get(path)
