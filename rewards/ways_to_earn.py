@@ -80,6 +80,6 @@ def _condition(version: EarnRuleVersion) -> Node | None:
 def _values(member_id: int, conditions: Iterable[Node], moment: datetime) -> Mapping[str, FactValue]:
     keys = dict.fromkeys(key for condition in conditions for key in fact_keys(condition))
     values: dict[str, FactValue] = {}
-    for some in batched(keys, MOST_FACTS, strict=False):
+    for some in batched(keys, MOST_FACTS):
         values |= values_for(member_id, some, moment)
     return values
