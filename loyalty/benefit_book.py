@@ -37,8 +37,9 @@ def benefits_of_tier(ladder_id: int, tier_id: int) -> tuple[GivenBenefit, ...]:
 
     A tier that the version dropped gives what the next one below gives. Costs no query while the book is fresh.
     """
-    book = _read()
-    tiers = book.given.get(ladder_id, {})
+    tiers = _read().given.get(ladder_id)
+    if not tiers:
+        return ()
     if tier_id in tiers:
         return tiers[tier_id]
     ladders = ladder_book()

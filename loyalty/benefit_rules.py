@@ -58,6 +58,11 @@ def is_in_window(
     return not stores or store_id in stores
 
 
+def multiplies(figure: Decimal | None, quota: int | None) -> bool:
+    """Whether what a tier gives of "more points" gives any: more than once the points, on every order and not so many times."""
+    return figure is not None and figure > 1 and quota is None
+
+
 # --- Budgets ----------------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class BudgetLine:

@@ -89,7 +89,11 @@ def _reason(code: str, params: dict[str, Any]) -> str:
 def _line(
     trace: dict[str, Any], kind: str, _ref: str, points: int, label: Label, figures: dict[str, Any] | None = None
 ) -> ExplainedLine:
-    if figures is not None:
+    if figures is not None and kind == "benefit":
+        words = _("%(name)s: ×%(multiplier)s on %(points)s") % {
+            "name": in_active_language(label), "multiplier": plain(Decimal(figures["x"])), "points": points_words(figures["of"]),
+        }  # fmt: skip
+    elif figures is not None:
         words = _rule_words(kind, label, figures)
     elif kind == "base":
         words = _("%(name)s: %(points)s for each %(step)s of %(amount)s") % {
@@ -254,6 +258,8 @@ _RULE_REASONS: dict[str, Words] = {
     matching.BELOW_ONE_STEP: lambda params: _("%(amount)s is less than one step of %(step)s") % params,
     matching.CAP_REACHED: _cap_reached,
     matching.BUDGET_EMPTY: lambda _params: _("its budget is used up"),
+    matching.OTHER_TIME: lambda params: _("only from %(from)s to %(to)s") % params,
+    matching.TOO_FEW_POINTS: lambda _params: _("what it counts earned too few points to give one more"),
 }
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from loyalty.benefit_book import grid_of
-from loyalty.benefit_rules import Cell, Step, falling_steps
+from loyalty.benefit_rules import Cell, Step, falling_steps, multiplies
 from loyalty.benefit_words import FIGURED, cell_words, lacks_translation, member_sentence
 from loyalty.models import Benefit, BenefitBudget, LadderVersion, Tier
 from loyalty.queries import ladder_book
@@ -187,7 +187,7 @@ def _budgets(at: datetime) -> dict[int, list[str]]:
 
 
 def _warnings(benefits: Sequence[Benefit], tiers: Sequence[Tier], grid: _Grid) -> list[str]:
-    """Return in words where a higher tier gives less than the one below it."""
+    """Return in words where a higher tier gives less than the one below it, and where more points are none."""
     by_id, tier_names = {one.pk: one for one in benefits}, {tier.pk: tier.name for tier in tiers}
     steps: list[Step] = falling_steps(grid, [tier.pk for tier in tiers], [one.pk for one in benefits])
     told = []
@@ -203,7 +203,15 @@ def _warnings(benefits: Sequence[Benefit], tiers: Sequence[Tier], grid: _Grid) -
             else _("%(higher)s gives less of “%(benefit)s” than %(lower)s: %(less)s, not %(more)s.")
         )
         told.append(words % figures)
-    return told
+    return told + [
+        _("“%(benefit)s” gives %(tier)s no more points: its figure has to be above 1, without a number of uses.")
+        % {"benefit": one.name, "tier": tier.name}
+        for one in benefits
+        for tier in tiers
+        if one.kind == Benefit.Kind.MULTIPLIER
+        and (cell := grid.get((tier.pk, one.pk))) is not None
+        and not multiplies(cell.figure, cell.quota)
+    ]
 
 
 def _costs(
@@ -285,6 +293,8 @@ def _meant(benefit: Benefit, typed: AskedCell) -> Cell:
             if not figure.is_finite() or not 0 <= figure < 100_000 or figure != round(figure, 2):
                 typed.errors.append(_("Give a figure of 0 or more, with two decimals at most."))
                 figure = None
+            elif benefit.kind == Benefit.Kind.MULTIPLIER and figure <= 1:
+                typed.errors.append(_("Give a figure above 1: 1.5 gives one and a half times the points."))
     if benefit.quota is not None:
         if typed.quota.isascii() and typed.quota.isdigit() and 0 < int(typed.quota) <= _MOST_QUOTA:
             quota = None if int(typed.quota) == benefit.quota else int(typed.quota)

@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.benefit_book import forget_benefit_book
-from loyalty.benefit_rules import Cell
+from loyalty.benefit_rules import Cell, multiplies
 from loyalty.events import BENEFIT_GRID_CHANGED
-from loyalty.models import LadderVersion, TierBenefit, TierRule
+from loyalty.models import Benefit, LadderVersion, TierBenefit, TierRule
 from loyalty.refusals import LoyaltyRefusal
 from members.actors import Actor
 from members.timeline import NewEntry, nudge, record
@@ -30,6 +30,14 @@ class TierNotOnLadder(LoyaltyRefusal):
     status = 422
 
 
+class GivesNoMorePoints(LoyaltyRefusal):
+    """A benefit that multiplies points would multiply none, or only so many times."""
+
+    code = "benefit_gives_no_more_points"
+    text = _("“%(benefit)s” needs a figure above 1 and no number of uses: 1.5 gives one and a half times the points.")
+    status = 422
+
+
 def may_change_grid(version: LadderVersion, at: datetime) -> bool:
     """Whether the cells of a version can be written: before it begins (a draft has not), or while it has none of its own."""
     return (
@@ -41,7 +49,7 @@ def may_change_grid(version: LadderVersion, at: datetime) -> bool:
 def set_grid(*, ladder_id: int, cells: Mapping[tuple[int, int], Cell], by: Actor, at: datetime) -> int:
     """Let a version give exactly these cells, by (tier, benefit); return how many were added, changed or removed.
 
-    Raises GridIsInForce, TierNotOnLadder.
+    Raises GridIsInForce, TierNotOnLadder, GivesNoMorePoints.
     """
     version = LadderVersion.objects.select_for_update(no_key=True).get(pk=ladder_id)
     if not may_change_grid(version, at):
@@ -49,6 +57,7 @@ def set_grid(*, ladder_id: int, cells: Mapping[tuple[int, int], Cell], by: Actor
     on_ladder = set(TierRule.objects.filter(ladder=version).order_by().values_list("tier_id", flat=True))
     if any(tier_id not in on_ladder for tier_id, _benefit_id in cells):
         raise TierNotOnLadder(number=version.number)
+    _refuse_no_more_points(cells)
     there = {(cell.tier_id, cell.benefit_id): cell for cell in TierBenefit.objects.filter(ladder=version)}
     changed = 0
     for key, cell in cells.items():
@@ -71,6 +80,15 @@ def set_grid(*, ladder_id: int, cells: Mapping[tuple[int, int], Cell], by: Actor
         nudge()
     forget_benefit_book()
     return changed
+
+
+def _refuse_no_more_points(cells: Mapping[tuple[int, int], Cell]) -> None:
+    asked = {benefit_id for _tier_id, benefit_id in cells}
+    multipliers = Benefit.objects.filter(kind=Benefit.Kind.MULTIPLIER, pk__in=asked).in_bulk()
+    for (_tier_id, benefit_id), cell in cells.items():
+        benefit = multipliers.get(benefit_id)
+        if benefit is not None and not multiplies(cell.figure, cell.quota or benefit.quota):
+            raise GivesNoMorePoints(benefit=benefit.name)
 
 
 @transaction.atomic

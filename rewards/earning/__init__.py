@@ -6,6 +6,7 @@ nothing carries why not. The trace of a quote is stored with the posting, so the
 
 from rewards.earning.book import Needs, RuleBook, RulesInForce, cap_key
 from rewards.earning.engine import apply_budget, quote, quote_activity
+from rewards.earning.more_points import MorePoints
 from rewards.earning.offers import Contributor, Offer, OfferUse, contributors, register_contributor
 from rewards.earning.quotes import Quote, budget_uses_in, cap_uses_in, share_of
 from rewards.earning.values import (
@@ -46,6 +47,7 @@ __all__ = [
     "Goods",
     "Label",
     "LineFacts",
+    "MorePoints",
     "Needs",
     "NotApplied",
     "Offer",

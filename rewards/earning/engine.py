@@ -1,10 +1,12 @@
 """What a purchase or an activity earns, and why: pure figures, no database, no clock.
 
 Order: base rules (each line of goods earns by the base rule of highest priority that counts it), extra rules, each rule
-cut by its own caps; the tier multiplier; promotions; the programme's caps last, which cut the last line first. Budgets
-that members share are granted by the database afterwards (`apply_budget`). Points of lines are what is left after cuts.
+cut by its own caps; the tier multiplier; benefits of the tier that give more points; promotions; the programme's caps
+last, which cut the last line first. Budgets that members share are granted by the database afterwards (`apply_budget`).
+Points of lines are what is left after cuts.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -14,6 +16,7 @@ from members.conditions import fact_keys
 from members.facts import FactValues
 from rewards.earning import matching
 from rewards.earning.book import RulesInForce, cap_key
+from rewards.earning.more_points import MorePoints
 from rewards.earning.offers import Offer
 from rewards.earning.quotes import Quote
 from rewards.earning.values import (
@@ -36,7 +39,7 @@ from rewards.earning.values import (
 
 NOTHING_USED: Mapping[CapKey, CapUsage] = {}
 NOTHING_KNOWN: FactValues = {}
-_LINE_ORDER = {"base": 0, "activity": 0, "tier": 1, "extra": 2, "promotion": 3}
+_LINE_ORDER = {"base": 0, "activity": 0, "tier": 1, "benefit": 2, "extra": 3, "promotion": 4}
 
 
 class _Working:
@@ -58,6 +61,7 @@ class _Working:
         self.not_applied: list[NotApplied] = []
         self.hits: list[CapHit] = []
         self.asked: dict[int, Rule] = {}
+        self.counted: dict[int, Sequence[LineFacts]] = {}
 
     def refuse(self, rule: Rule, code: str, params: dict[str, object] | None = None) -> None:
         """Note that a rule gave nothing, and why."""
@@ -103,6 +107,7 @@ def quote(
     tier_code: str,
     multiplier: Decimal,
     offers: Sequence[Offer],
+    more_points: Sequence[MorePoints] = (),
     cap_used: Mapping[CapKey, CapUsage] = NOTHING_USED,
     values: FactValues = NOTHING_KNOWN,
 ) -> Quote:
@@ -113,6 +118,8 @@ def quote(
     for extra in rules.extra:
         _ask_extra_rule(work, facts, extra)
     _multiply_by_tier(work, tier_code, multiplier)
+    if work.counted:
+        _ask_benefits(work, facts, more_points)
     if any(base.currency_id == rules.currency_id for base in rules.base):
         _ask_offers(work, facts, offers)
     return _finish(work, "earn", facts.eligible_amount, tier_code, multiplier)
@@ -181,6 +188,7 @@ def _ask_base_rules(work: _Working, facts: PurchaseFacts, rules: Sequence[Rule])
             work.refuse(rule, *obstacle)
             continue
         left = [line for line in left if not rule.counts(line)]
+        work.counted[rule.rule_id] = mine
         work.add(rule, "base", _amount(mine), _points(rule, mine))
 
 
@@ -198,6 +206,7 @@ def _ask_extra_rule(work: _Working, facts: PurchaseFacts, rule: Rule) -> None:
     if obstacle is not None:
         work.refuse(rule, *obstacle)
     else:
+        work.counted[rule.rule_id] = mine
         work.add(rule, "extra", _amount(mine), points)
 
 
@@ -232,6 +241,35 @@ def _multiply_by_tier(work: _Working, tier_code: str, multiplier: Decimal) -> No
         bonus = int((multiplied * multiplier).to_integral_value(ROUND_FLOOR)) - multiplied
         if bonus > 0:
             work.lines.append(EarnLine(bonus, "tier", tier_code, {}, currency_id))
+
+
+def _ask_benefits(work: _Working, facts: PurchaseFacts, more_points: Sequence[MorePoints]) -> None:
+    """Let benefits of the tier add to what their goods earned by rules that the tier multiplies: each for itself."""
+    for benefit in more_points:
+        obstacle = benefit.obstacle(facts)
+        added = [] if obstacle else _lines_of_benefit(work, benefit)
+        work.lines += added
+        if not added:
+            code, params = obstacle or (matching.TOO_FEW_POINTS, {})
+            work.not_applied.append(NotApplied(benefit.ref, benefit.names, code, params, work.rules.currency_id))
+
+
+def _lines_of_benefit(work: _Working, benefit: MorePoints) -> list[EarnLine]:
+    """Return a line for each currency: (factor - 1) times what its goods earn alone, rounded down.
+
+    A number of points that a rule gives whatever was bought counts whole with the first of them.
+    """
+    base: Counter[int] = Counter()
+    for line in work.lines:
+        rule = line.working.rule if line.working else None
+        if rule is not None and rule.gets_tier_multiplier:
+            alone = _points(rule, [goods for goods in work.counted[rule.rule_id] if benefit.counts(goods)])
+            base[line.currency_id] += min(line.points, alone)
+    return [
+        EarnLine(extra, "benefit", benefit.ref, benefit.names, currency_id, multiplied=(benefit.factor, points))
+        for currency_id, points in sorted(base.items())
+        if (extra := int((points * (benefit.factor - 1)).to_integral_value(ROUND_FLOOR))) > 0
+    ]
 
 
 def _ask_offers(work: _Working, facts: PurchaseFacts, offers: Sequence[Offer]) -> None:

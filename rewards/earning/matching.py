@@ -19,6 +19,8 @@ TOO_LITTLE_SPENT = "rule_min_spend"
 BELOW_ONE_STEP = "rule_below_step"
 CAP_REACHED = "rule_cap_reached"
 BUDGET_EMPTY = "rule_budget_empty"
+OTHER_TIME = "benefit_wrong_time"
+TOO_FEW_POINTS = "benefit_too_few_points"
 
 _FAILED_TESTS_KEPT = 5
 

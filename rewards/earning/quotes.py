@@ -119,6 +119,9 @@ class Quote:
 
 def _stored_line(line: EarnLine) -> list[Any]:
     stored: list[Any] = [line.kind, line.ref, line.points, line.label]
+    if line.multiplied is not None:
+        factor, points = line.multiplied
+        return [*stored, {"x": str(factor), "of": points}]
     if line.working is None:
         return stored
     rule = line.working.rule

@@ -306,7 +306,10 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class EarnLine:
-    """One line of the receipt: so many points, for this reason. `currency_id` 0 is the programme's default currency."""
+    """One line of the receipt: so many points, for this reason. `currency_id` 0 is the programme's default currency.
+
+    `multiplied` says of a benefit's line what it multiplied by how much: (factor, points).
+    """
 
     points: int
     kind: str
@@ -314,6 +317,7 @@ class EarnLine:
     label: Label
     currency_id: int = 0
     working: Working | None = None
+    multiplied: tuple[Decimal, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

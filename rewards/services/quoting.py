@@ -11,6 +11,7 @@ from loyalty.queries import ladder_book
 from members.facts import FactValue
 from members.queries import programme
 from rewards import earning
+from rewards.benefit_points import more_points_of
 from rewards.expiring import PURCHASE, deadline_after, lot_expiry, policy_for
 from rewards.expiry_book import expiry_book
 from rewards.ledger import NewLot
@@ -57,10 +58,10 @@ def work_out(
     facts: earning.PurchaseFacts, *, rules: earning.RulesInForce, tier: TierNow, offers: Sequence[earning.Offer],
     cap_used: Mapping[earning.CapKey, earning.CapUsage], values: Mapping[str, FactValue],
 ) -> earning.Quote:  # fmt: skip
-    """Return what a purchase earns for a member of a tier: pure, given what is known."""
+    """Return what a purchase earns for a member of a tier, with the benefits of that tier at its moment."""
     return earning.quote(
         replace(facts, tier_rank=tier.rank), rules=rules, tier_code=tier.code, multiplier=tier.points_multiplier,
-        offers=offers, cap_used=cap_used, values=values,
+        offers=offers, more_points=more_points_of(tier.tier_id, facts.ordered_at), cap_used=cap_used, values=values,
     )  # fmt: skip
 
 

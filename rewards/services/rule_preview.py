@@ -21,6 +21,7 @@ from members.facts import FactValue, values_for_many
 from members.models import Activity
 from members.queries import programme
 from rewards import earning
+from rewards.benefit_points import more_points_of
 from rewards.earning import (
     ActivityFacts,
     CapKey,
@@ -348,7 +349,8 @@ def _quote(
     if isinstance(facts, ActivityFacts):
         return earning.quote_activity(facts, **shared)
     asked = replace(facts, tier_rank=known.tier.rank, is_first_order=known.is_first_order, orders_in=known.orders_in)
-    return earning.quote(asked, offers=offers, **shared)
+    more_points = more_points_of(known.tier.tier_id, facts.ordered_at)
+    return earning.quote(asked, offers=offers, more_points=more_points, **shared)
 
 
 def _granted(quote: Quote, budgets: dict[int, int]) -> Quote:

@@ -132,6 +132,16 @@ class TestTheGrid:
         assert "Version 1 is in force already." in refused.text
         assert TierBenefit.objects.filter(ladder=in_force).count() == 1
 
+    def test_asks_for_a_figure_above_1_where_points_are_multiplied_and_warns_of_others(self, now: datetime) -> None:
+        double = a_benefit("double", kind=Benefit.Kind.MULTIPLIER, quota=None, name_en="Double points")
+        version = next_version(now)
+        client, where = signed_in("marketing"), page("benefit_grid_edit", version.pk)
+        wrong = client.post(where, {"gold-double-on": "on", "gold-double-figure": "1"})
+        assert "Give a figure above 1" in wrong.text
+        assert not TierBenefit.objects.exists()
+        TierBenefit.objects.create(ladder=version, tier=Tier.objects.get(code="gold"), benefit=double, figure=1)
+        assert "“Double points” gives Gold no more points" in client.get(page("benefit_grid_of", version.pk)).text
+
     def test_is_read_by_service_and_edited_by_nobody_else(self) -> None:
         version = LadderVersion.objects.get(number=1)
         assert signed_in("service").get(page("benefit_grid_of", version.pk)).status_code == 200

@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.models import Promotion
-from loyalty.models import LadderVersion
+from loyalty.models import Benefit, LadderVersion
 from members.actors import Actor
 from members.models import Channel, Member
-from rewards.models import Product, PurchaseReturn
+from rewards.models import Category, Product, PurchaseReturn
 from rewards.queries import balance_of
 from rewards.services.bulk import post_history
 from rewards.services.purchases import Order, OrderLine, record_purchase
 from rewards.services.returns import Return, ReturnItem, record_return
 from rewards.services.verification import verify
+from tests.factories.benefits import a_benefit, given_by
 from tests.factories.rules import rewrite_base_rule
 from tests.harness.dumps import DUMPS, dump
 
@@ -132,6 +133,11 @@ class TestBulk:
         members, channel = people
         rewrite_base_rule(pending_days=pending_days)
         LadderVersion.objects.update(validity_months=6)
+        coffee = Category.objects.create(code="coffee", name="咖啡")
+        Product.objects.create(sku="LATTE", name="拿铁", category=coffee)
+        for tier, figure, weekdays in (("member", "1.5", [0, 2, 4]), ("silver", "2", [])):
+            benefit = a_benefit(kind=Benefit.Kind.MULTIPLIER, quota=None, category_codes=["coffee"], weekdays=weekdays)
+            given_by(tier, benefit, figure=Decimal(figure))
 
         @settings(max_examples=12)
         @given(facts)

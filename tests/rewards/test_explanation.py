@@ -135,7 +135,7 @@ class TestReasons:
             "what": "month_times", "limit": 3, "used": 3,
         }  # fmt: skip
         trace = {"v": 2, "lines": [], "not": [["1", {"en": "A"}, code, figures] for code in sorted(codes)]}
-        assert len(codes) == 13
+        assert len(codes) == 15
         assert "It did not apply." not in [no.reason for no in told(trace).not_applied]
 
     def test_of_more_rules_than_are_kept_is_counted(self) -> None:
