@@ -6,6 +6,8 @@ from string import Formatter
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "tier_raised": frozenset({"name", "tier", "programme", "credits", "valid_until"}),
     "points_expiring": frozenset({"name", "points", "points_name", "last_day", "days", "programme"}),
+    "tier_at_risk": frozenset({"name", "tier", "gap", "last_day", "days", "outcome", "programme"}),
+    "plan_ends_soon": frozenset({"name", "plan", "last_day", "days", "programme"}),
 }
 
 

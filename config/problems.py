@@ -50,6 +50,7 @@ TITLES: Final[dict[str, Promise]] = {
     "not_leaving": _("No leave asked for"),
     "closing_reason_unknown": _("Reason not offered"),
     "wrong_store": _("Another store"),
+    "words_name_person": _("Words that name somebody"),
     "job_file_gone": _("File no longer kept"),
     "wallet_pass_unavailable": _("No wallet passes here"),
     "activity_kind_unknown": _("Behaviour not recorded here"),
@@ -81,6 +82,7 @@ TITLES: Final[dict[str, Promise]] = {
     "benefit_not_used_in_app": _("Used in the store"),
     "not_in_window": _("Not at this time or place"),
     "use_conflict": _("Use known with another content"),
+    "vouchers_were_issued": _("A voucher was issued"),
     # of points, orders, rewards and vouchers
     "order_conflict": _("Order known with another content"),
     "order_in_future": _("Order dated later than now"),

@@ -29,6 +29,7 @@ class LoyaltyConfig(AppConfig):
         import_module("loyalty.services.identity_keeping").register()
         import_module("loyalty.services.identity_lifecycle").register()
         import_module("loyalty.benefit_facts").register()
+        import_module("loyalty.benefit_hooks").register()
         import_module("loyalty.services.entitlement_lifecycle").register()
         import_module("loyalty.services.benefit_proposals").register()
         import_module("loyalty.handlers").register()

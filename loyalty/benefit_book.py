@@ -1,7 +1,7 @@
 """Which tier gives what: all benefits and the grids of all versions of the ladder, kept for seconds in each process."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -47,6 +47,15 @@ def benefits_of_tier(ladder_id: int, tier_id: int) -> tuple[GivenBenefit, ...]:
     if ladder is None or tier_id not in ladders.ranks:
         return ()
     return tiers.get(ladder.step_for(ladders.ranks[tier_id]).tier_id, ())
+
+
+def benefits_under(ladder_id: int) -> Mapping[int, tuple[GivenBenefit, ...]]:
+    """Return what each tier gives under a version of the ladder, by tier, of the benefits in use; of a draft, read anew."""
+    given = _read().given
+    if ladder_id in given:
+        return given[ladder_id]
+    source = ladder_with_grid(ladder_id)
+    return {} if source is None else given[source] if source in given else _own_cells(source)
 
 
 def benefits_at(tier_id: int, moment: datetime) -> tuple[GivenBenefit, ...]:
@@ -97,23 +106,31 @@ def _read() -> _Book:
     return _book
 
 
-def _load() -> dict[int, dict[int, tuple[GivenBenefit, ...]]]:
+def _load() -> dict[int, Mapping[int, tuple[GivenBenefit, ...]]]:
     cells = list(TierBenefit.objects.select_related("benefit").order_by("benefit__kind", "benefit__code"))
     if not cells:
         return {}
-    through = Benefit.stores.through.objects.values_list("benefit_id", "store_id")
+    own = _given(cells)
+    in_order = _in_order()
+    sources = {ladder_id: _source(ladder_id, in_order, set(own)) for ladder_id in in_order}
+    return {ladder_id: own[source] for ladder_id, source in sources.items() if source is not None}
+
+
+def _own_cells(ladder_id: int) -> Mapping[int, tuple[GivenBenefit, ...]]:
+    cells = TierBenefit.objects.filter(ladder_id=ladder_id).select_related("benefit")
+    return _given(cells.order_by("benefit__kind", "benefit__code"))[ladder_id]
+
+
+def _given(cells: Iterable[TierBenefit]) -> dict[int, Mapping[int, tuple[GivenBenefit, ...]]]:
+    """Return what cells give, by version and tier; a tier whose benefits are all out of use gives nothing."""
     stores: dict[int, set[int]] = {}
-    for benefit_id, store_id in through:
+    for benefit_id, store_id in Benefit.stores.through.objects.values_list("benefit_id", "store_id"):
         stores.setdefault(benefit_id, set()).add(store_id)
-    own: dict[int, dict[int, list[GivenBenefit]]] = {}
+    own: dict[int, dict[int, tuple[GivenBenefit, ...]]] = {}
     for cell in cells:
-        given = own.setdefault(cell.ladder_id, {}).setdefault(cell.tier_id, [])
+        tiers = own.setdefault(cell.ladder_id, {})
+        given = tiers.setdefault(cell.tier_id, ())
         if cell.benefit.is_on:
-            quota = cell.quota or cell.benefit.quota
-            given.append(GivenBenefit(cell.benefit, cell.figure, quota, frozenset(stores.get(cell.benefit_id, ()))))
-    in_order, result = _in_order(), {}
-    for ladder_id in in_order:
-        source = _source(ladder_id, in_order, set(own))
-        if source is not None:
-            result[ladder_id] = {tier_id: tuple(given) for tier_id, given in own[source].items()}
-    return result
+            quota, at = cell.quota or cell.benefit.quota, frozenset(stores.get(cell.benefit_id, ()))
+            tiers[cell.tier_id] = (*given, GivenBenefit(cell.benefit, cell.figure, quota, at))
+    return dict(own)

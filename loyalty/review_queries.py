@@ -1,12 +1,15 @@
 """What reviews lie ahead, and what a run of them found: for pages and for the runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import F, Q
+from django.db.models.functions import Least
 
+from loyalty.models import TierFloor
 from members.models import MemberFreeze
 from members.queries import programme
 
@@ -54,6 +57,24 @@ def frozen_among(member_ids: Sequence[int], at: datetime) -> list[int]:
         member__in=member_ids, frozen_at__lte=at, release_at__gt=at, released_at__isnull=True
     )
     return sorted(set(frozen.values_list("member_id", flat=True)))
+
+
+def floored_among(ranks: Mapping[int, int], at: datetime) -> dict[str, list[int]]:
+    """Return which of some members hold more at a moment than the rank they earned, by what gives it; ascending.
+
+    Where several floors lie over what was earned, the highest one counts.
+    """
+    floors = TierFloor.objects.annotate(ends_at=Least(F("valid_until"), F("ended_at"))).filter(
+        Q(ends_at__isnull=True) | Q(ends_at__gt=at), member__in=list(ranks), valid_from__lte=at
+    )
+    highest: dict[int, tuple[int, str]] = {}
+    for member_id, rank, source in floors.values_list("member_id", "tier__rank", "source"):
+        if rank > ranks[member_id]:
+            highest[member_id] = max((rank, source), highest.get(member_id, (rank, source)))
+    found: dict[str, list[int]] = {source: [] for source in TierFloor.Source.values}
+    for member_id in sorted(highest):
+        found[highest[member_id][1]].append(member_id)
+    return found
 
 
 def matrix(counts: list[list[Any]]) -> dict[tuple[str, str, str], int]:

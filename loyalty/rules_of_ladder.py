@@ -37,7 +37,7 @@ def moment_words(moment: datetime) -> str:
 
 def _tiers(ladder: Ladder, moment: datetime) -> Section:
     rows = tier_rows()
-    added = [part.lines(moment) for part in registered_tier_rules()]
+    added = [part.lines(moment, ladder) for part in registered_tier_rules()]
     blocks = []
     for step in ladder.steps:
         lines = [*_step(step, ladder), *(line for lines in added for line in lines.get(step.code, ()))]

@@ -9,6 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from loyalty.ladder import Ladder
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -84,10 +86,10 @@ def _lines(kept: Sequence[Mapping[str, str]]) -> tuple[Line, ...]:
 Moments = Callable[[datetime], Iterable[datetime]]
 #: Returns a section in the active language as it is at a moment; None when there is nothing to say.
 SectionAt = Callable[[datetime], Section | None]
-#: Returns sentences in the active language for tiers, by their code.
-LinesAt = Callable[[datetime], Mapping[str, Sequence[Line]]]
+#: Returns sentences in the active language for the tiers of a ladder at a moment, by their code.
+LinesAt = Callable[[datetime, Ladder], Mapping[str, Sequence[Line]]]
 #: Returns what tiers give as figures that can be compared, more being better: words in the active language → code → figure.
-GivesAt = Callable[[datetime], Mapping[str, Mapping[str, Decimal]]]
+GivesAt = Callable[[datetime, Ladder], Mapping[str, Mapping[str, Decimal]]]
 
 
 def _never(_after: datetime) -> tuple[datetime, ...]:
@@ -139,6 +141,14 @@ def registered_sections() -> list[SectionPart]:
 def registered_tier_rules() -> list[TierPart]:
     """Return what was registered for tiers, in its order."""
     return sorted(_tier_parts.values(), key=lambda part: (part.order, part.code))
+
+
+def given_by_tiers(moment: datetime, ladder: Ladder) -> dict[str, Mapping[str, Decimal]]:
+    """Return what tiers give as figures, of all who registered some: words in the active language → code → figure."""
+    found: dict[str, Mapping[str, Decimal]] = {}
+    for part in registered_tier_rules():
+        found |= part.gives(moment, ladder) if part.gives else {}
+    return found
 
 
 def moments_after(moment: datetime) -> set[datetime]:

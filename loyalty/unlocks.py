@@ -1,7 +1,7 @@
 """What tasks of stages can unlock beside badges: benefits by code, of whoever knows benefits.
 
 Registered once, from `AppConfig.ready()`. A task that is done says on the timeline which benefit it unlocks
-(`loyalty.stage_task_done.v1`, `benefit`); whoever knows the benefit gives it to the member then.
+(`loyalty.stage_task_done.v1`, `benefit`); a reader of it gives the benefit to the member (`services/unlocking.py`).
 """
 
 from collections.abc import Collection, Mapping

@@ -34,6 +34,7 @@ class RewardsConfig(AppConfig):
         import_module("rewards.facts").register()
         import_module("rewards.finders").register()
         import_module("rewards.risk").register()
+        import_module("rewards.base_points").register()
         import_module("rewards.rules_sections").register()
         import_module("rewards.segment_templates").register()
         import_module("rewards.handlers").register()

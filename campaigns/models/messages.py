@@ -20,6 +20,8 @@ class MessageTemplate(models.Model):
     class Occasion(models.TextChoices):
         TIER_RAISED = "tier_raised", _("a member rose to a tier")
         POINTS_EXPIRING = "points_expiring", _("points are about to expire")
+        TIER_AT_RISK = "tier_at_risk", _("the next review would not keep a tier")
+        PLAN_ENDS_SOON = "plan_ends_soon", _("a paid membership is about to end")
 
     class Channel(models.TextChoices):
         EMAIL = "email", _("e-mail")
@@ -36,7 +38,8 @@ class MessageTemplate(models.Model):
         verbose_name_plural = _("message templates")
         constraints = [
             models.CheckConstraint(
-                condition=Q(occasion__in=["tier_raised", "points_expiring"]), name="message_occasion_is_known"
+                condition=Q(occasion__in=["tier_raised", "points_expiring", "tier_at_risk", "plan_ends_soon"]),
+                name="message_occasion_is_known",
             ),
             models.CheckConstraint(condition=Q(channel__in=["email", "console"]), name="template_channel_is_known"),
         ]

@@ -48,6 +48,8 @@ CHANNELS: Mapping[str, Channel] = {
 PURPOSES: Mapping[str, str] = {
     MessageTemplate.Occasion.TIER_RAISED: Purpose.SERVICE,
     MessageTemplate.Occasion.POINTS_EXPIRING: Purpose.SERVICE,
+    MessageTemplate.Occasion.TIER_AT_RISK: Purpose.SERVICE,
+    MessageTemplate.Occasion.PLAN_ENDS_SOON: Purpose.SERVICE,
 }
 # The way a member is reached by each of our channels. The trial's log stands for the app.
 _WAYS: Mapping[str, str] = {

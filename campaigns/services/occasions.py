@@ -5,17 +5,20 @@ A message keeps figures, no names and no text; the words are made when it is sen
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from campaigns import notes
 from campaigns.models import Message, MessageTemplate
-from loyalty.events import TIER_RAISED
-from loyalty.models import Tier
-from loyalty.periods import business_date
+from loyalty.criteria import Figure
+from loyalty.events import PLAN_ENDS_SOON, TIER_AT_RISK, TIER_RAISED
+from loyalty.models import Plan, Tier
+from loyalty.periods import business_date, last_day_before
+from loyalty.wording import METRIC_LABELS, amount_of, listed
 from members.actors import SYSTEM
 from members.figures import grouped
 from members.models import TimelineEntry
@@ -105,9 +108,71 @@ class ExpiryWarned:
             record_warning_receipt(warning_ids=[message.figures["warning"]], delivered=delivered, by=SYSTEM, at=at)
 
 
+class TierAtRisk:
+    """A review that lies ahead would not keep a member's tier as things stand."""
+
+    kind = TIER_AT_RISK
+
+    def occurrence(self, entry: TimelineEntry) -> str:
+        return f"tier_at_risk:{entry.payload['review_date']}:{entry.payload['days']}"
+
+    def figures(self, entry: TimelineEntry) -> dict[str, Any]:
+        kept = ("review_date", "from", "to", "outlook", "credits", "needed", "short", "figures", "must")
+        return {key: entry.payload.get(key) for key in kept}
+
+    def values(self, figures: Mapping[str, Any], at: datetime) -> dict[str, str]:
+        names = {tier.code: tier.name for tier in Tier.objects.filter(code__in=[figures["from"], figures["to"]])}
+        last_day = date.fromisoformat(figures["review_date"])
+        is_grace = figures["outlook"] == "grace"
+        outcome = _("Without them there is some grace.") if is_grace else _("Without them it becomes %(to)s.")
+        return {
+            "tier": names.get(figures["from"], str(figures["from"])),
+            "gap": _gap(figures),
+            "last_day": date_format(last_day, "DATE_FORMAT"),
+            "days": str((last_day - business_date(at, programme().tz)).days),
+            "outcome": outcome % {"to": names.get(figures["to"], str(figures["to"]))},
+        }
+
+    def is_over(self, figures: Mapping[str, Any], at: datetime) -> bool:
+        return business_date(at, programme().tz) > date.fromisoformat(figures["review_date"])
+
+    def settled(self, message: Message, state: str, note: str, at: datetime) -> None:
+        """Nobody waits to hear of it."""
+
+
+class PlanEndsSoon:
+    """A paid membership, or the trial of one, is about to end."""
+
+    kind = PLAN_ENDS_SOON
+
+    def occurrence(self, entry: TimelineEntry) -> str:
+        return f"plan_end:{entry.payload['plan']}:{entry.payload['until']}:{entry.payload['days']}"
+
+    def figures(self, entry: TimelineEntry) -> dict[str, Any]:
+        return {key: entry.payload.get(key) for key in ("plan", "until")}
+
+    def values(self, figures: Mapping[str, Any], at: datetime) -> dict[str, str]:
+        plan = Plan.objects.filter(code=figures["plan"]).first()
+        tz = programme().tz
+        last_day = last_day_before(datetime.fromisoformat(figures["until"]), tz)
+        return {
+            "plan": plan.name if plan else str(figures["plan"]),
+            "last_day": date_format(last_day, "DATE_FORMAT"),
+            "days": str((last_day - business_date(at, tz)).days),
+        }
+
+    def is_over(self, figures: Mapping[str, Any], at: datetime) -> bool:
+        return at >= datetime.fromisoformat(figures["until"])
+
+    def settled(self, message: Message, state: str, note: str, at: datetime) -> None:
+        """Nobody waits to hear of it."""
+
+
 OCCASIONS: Mapping[str, Occasion] = {
     MessageTemplate.Occasion.TIER_RAISED: TierRise(),
     MessageTemplate.Occasion.POINTS_EXPIRING: ExpiryWarned(),
+    MessageTemplate.Occasion.TIER_AT_RISK: TierAtRisk(),
+    MessageTemplate.Occasion.PLAN_ENDS_SOON: PlanEndsSoon(),
 }
 
 
@@ -118,6 +183,14 @@ def occasion_sentence(occasion: str) -> str:
             "Sent for each expiry warning, as many days ahead as the expiry policy says. What became of it stands with the "
             "warning: delivered, or not reached. Where a policy extends points of members who could not be reached, this "
             "message is what tells. Out of use, nobody is told and nothing is extended."
+        )
+    if occasion == MessageTemplate.Occasion.TIER_AT_RISK:
+        return _(
+            "Sent for each warning before a review, as many days ahead as is set there, to who would not keep the tier."
+        )
+    if occasion == MessageTemplate.Occasion.PLAN_ENDS_SOON:
+        return _(
+            "Sent 30 days, 7 days and 1 day before a paid membership or its trial ends; shorter ones are told later."
         )
     return _("Sent once for each rise, to members who are active.")
 
@@ -131,6 +204,27 @@ def _shown(points: int, exponent: int) -> str:
     """Return points with the decimals of their currency: they are counted in its smallest unit."""
     whole, part = divmod(points, 10**exponent)
     return f"{grouped(whole)}.{part:0{exponent}}" if exponent else grouped(whole)
+
+
+def _gap(figures: Mapping[str, Any]) -> str:
+    """Return what keeping the tier still takes: the tier credits, or each figure that lacks and how many of them matter."""
+    if not figures["figures"]:
+        words = {name: grouped(figures[name]) for name in ("short", "credits", "needed")}
+        return _("%(short)s tier credits (%(credits)s of %(needed)s)") % words
+    told = [Figure(metric, Decimal(had), Decimal(needed)) for metric, had, needed, _returned in figures["figures"]]
+    lacking = [figure for figure in told if not figure.is_met]
+    gap = listed([_lack(figure) for figure in lacking])
+    must = (figures["must"] or len(told)) - (len(told) - len(lacking))
+    if must >= len(lacking):
+        return gap
+    text = ngettext("%(figures)s; %(number)s of these is needed", "%(figures)s; %(number)s of these are needed", must)
+    return text % {"figures": gap, "number": must}
+
+
+def _lack(figure: Figure) -> str:
+    amounts = {"short": figure.short, "have": figure.have, "needed": figure.needed}
+    words = {name: amount_of(figure.metric, amount) for name, amount in amounts.items()}
+    return _("%(metric)s %(short)s (%(have)s of %(needed)s)") % {"metric": METRIC_LABELS[figure.metric], **words}
 
 
 def _last_day(valid_until: str | None) -> str:

@@ -43,7 +43,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "ContactChannelEnum": "members.api.profile.CHANNELS",
         "DetailKindEnum": "members.api.profile.DETAIL_KINDS",
-        "BenefitKindEnum": "loyalty.api.benefits.BENEFIT_KINDS",
+        "BenefitKindEnum": "loyalty.api.serializers.BENEFIT_KINDS",
         "KindEnum": "rewards.models.VoucherTemplate.Kind",  # the first to be published
         "PlanOrderKindEnum": "loyalty.models.PlanOrder.Kind",
         "UnlockKindEnum": "loyalty.api.identity.UNLOCKED",

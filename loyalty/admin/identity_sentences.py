@@ -54,7 +54,7 @@ def _changed(payload: Payload, names: Names) -> str:
 def _done(payload: Payload, names: Names) -> str:
     words = {"task": names["task"], "stage": names["stage"]}
     said = _("Did the task “%(task)s” of the stage “%(stage)s”.") % words
-    if not payload.get("benefit"):
+    if not names["benefit"]:  # it unlocks none, or one that is not given any more
         return said
     return _("%(said)s It unlocks “%(benefit)s”.") % {"said": said, "benefit": names["benefit"]}
 

@@ -55,6 +55,9 @@ _EXCEPTIONS = {
     "grace": _("Near the line: they are given grace."),
     "grace_ends": _("Their grace ends: no second one is given."),
     "rise_waits": _("A rise waits for this day."),
+    "floor_staff": _("Locked: a tier set by hand lies over what the review leaves; they keep it."),
+    "floor_plan": _("A paid membership gives them more than the review leaves; they keep it while it runs."),
+    "floor_campaign": _("A campaign gives them more than the review leaves; they keep it until it ends."),
 }
 
 

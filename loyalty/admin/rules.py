@@ -24,7 +24,7 @@ from loyalty.queries import ladder_book, tier_rows
 from loyalty.refusals import NoLadder
 from loyalty.rules_lint import EXCEPTIONS, complexity_sentence, part_words, rules_lints
 from loyalty.rules_of_ladder import moment_words
-from loyalty.rules_page import RulesPage, registered_tier_rules
+from loyalty.rules_page import RulesPage, given_by_tiers
 from loyalty.rules_queries import notice_head, notice_sentences, rules_planned
 from loyalty.services.published_rules import pages_at
 from members.admin.base import Badge, HistoryAdmin
@@ -128,12 +128,6 @@ def _measured(moment: datetime, language: str) -> dict[str, Any]:
         return {"missing": refusal.sentence()}
     words = {code: words_in(page.sentences()) for code, page in pages.items()}
     complexity = complexity_of(ladder, words)
-    gives = {
-        label: figures
-        for part in registered_tier_rules()
-        if part.gives
-        for label, figures in part.gives(moment).items()
-    }
     names = {pk: tier.name for pk, tier in tier_rows().items()}
     shown = language if language in pages else get_language() or settings.LANGUAGE_CODE
     return {
@@ -144,7 +138,7 @@ def _measured(moment: datetime, language: str) -> dict[str, Any]:
         "verdict": complexity_sentence(complexity),
         "parts": [{"words": part_words(part), "free": part.free, "load": part.load} for part in complexity.parts],
         "exceptions": [EXCEPTIONS[code] for code in complexity.exceptions],
-        "lints": rules_lints(ladder, names, gives=gives, words=words),
+        "lints": rules_lints(ladder, names, gives=given_by_tiers(moment, ladder), words=words),
     }
 
 

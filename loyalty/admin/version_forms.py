@@ -9,6 +9,7 @@ from django import forms
 from django.conf import settings
 from django.core.validators import RegexValidator, validate_slug
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -23,8 +24,9 @@ from unfold.widgets import (
 
 from loyalty.criteria import METRICS, WEIGHED, Metric
 from loyalty.models import ActivityScore, LadderVersion, Tier, TierRule
+from loyalty.rules_advice import advice_on
 from loyalty.services.versions import RuleTerms
-from loyalty.versions import PLAN_FIELDS
+from loyalty.versions import PLAN_FIELDS, begin_of, ladder_of
 from loyalty.wording import METRIC_LABELS
 from members.admin.dialogs import ReasonDialog
 from members.models import ActivityKind
@@ -299,6 +301,17 @@ class PreviewDialog(forms.Form):
         label=_("As if everybody were assessed on"), widget=_date(), input_formats=["%Y-%m-%d"],
         help_text=_("From the beginning of this day backwards. Later days know nothing of purchases still to come."),
     )  # fmt: skip
+
+
+class PublishDialog(ReasonDialog):
+    """What speaks against the version, as its approver will see it, and why it is to be published."""
+
+    form_before_template = "portal/ladder/advice.html"
+
+    def get_before_template_context(self, request: HttpRequest, object_id: int | str | None = None) -> dict[str, Any]:
+        version = LadderVersion.objects.get(pk=int(object_id or 0))
+        moment = begin_of(version.planned_date) if version.planned_date else timezone.now()
+        return {"advice": advice_on(ladder_of(version.pk, moment=moment), moment)}
 
 
 class InsertTierDialog(ReasonDialog):

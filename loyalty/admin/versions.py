@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
 from loyalty.admin.version_context import compared_with, previewed_of, said_of
-from loyalty.admin.version_forms import InsertTierDialog, PreviewDialog, VersionForm
+from loyalty.admin.version_forms import InsertTierDialog, PreviewDialog, PublishDialog, VersionForm
 from loyalty.models import LadderVersion
 from loyalty.periods import business_date
 from loyalty.services.previews import knows_base_points, start_preview
@@ -285,9 +285,10 @@ class LadderVersionAdmin(StaffAdmin):
         return carry_out(request, act, done=done, then=_address("change", version_id))
 
     def publish(self, request: HttpRequest, version_id: int) -> HttpResponse:
-        """The dialog that asks a colleague to approve."""
+        """The dialog that asks a colleague to approve, and says what speaks against it."""
         _require(request, PUBLISH)
-        form = ReasonDialog(request, version_id, request.POST or None)
+        _version(version_id)
+        form = PublishDialog(request, version_id, request.POST or None)
         if not form.is_valid():
             text = _("A colleague of finance approves it. Until then the draft stays as it is.")
             return _dialog(request, form, _("Have this version approved?"), text, _("Ask for approval"))

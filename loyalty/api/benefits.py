@@ -8,11 +8,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from loyalty.api.serializers import TierSerializer
+from loyalty.api.serializers import BENEFIT_KINDS, TierSerializer
 from loyalty.benefit_book import GivenBenefit
 from loyalty.benefit_queries import benefits_of_member
 from loyalty.benefit_words import cell_words, member_sentence, source_words, state_words
-from loyalty.models import Benefit, Entitlement
+from loyalty.models import Entitlement
 from loyalty.periods import last_day_before
 from loyalty.services.entitlements import (
     BenefitExhausted,
@@ -22,7 +22,9 @@ from loyalty.services.entitlements import (
     Use,
     UseConflict,
     UseReceipt,
+    VouchersWereIssued,
     is_usable_now,
+    undo_told_use,
     use_benefit,
 )
 from loyalty.services.holding import MemberClosed, MemberFrozen
@@ -33,16 +35,14 @@ from members.api.fields import Instant, OrderNumber, Ref, Text
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.permissions import IsMember, till_may
 from members.freeze_words import freeze_of
-from members.identifiers import ENTITLEMENT, MEMBER, parse_ref
+from members.identifiers import ENTITLEMENT, MEMBER, NotFound, parse_ref
+from members.personal_words import WordsNamePerson
 from members.queries import MemberNotFound, member_id_by_public_id, programme
 from members.services.idempotency import Answer, fingerprint_of
 from members.services.keys import BENEFITS_USE
 
 _MOST_UNITS = 20
 _USES: tuple[Any, ...] = (BenefitNotHeld, BenefitExhausted, NotInWindow, UseConflict, MemberFrozen, MemberClosed)
-
-
-BENEFIT_KINDS = tuple(Benefit.Kind.values)
 
 
 class StandingBenefitSerializer(serializers.Serializer):
@@ -142,6 +142,27 @@ class TillUseSerializer(Body):
     uses = serializers.IntegerField(min_value=1, max_value=_MOST_UNITS, default=1)
 
 
+class UndoneReceiptSerializer(serializers.Serializer):
+    """A use that was taken back, and what is left after that."""
+
+    entitlement = Ref(ENTITLEMENT, source="entitlement.public_id")
+    code = serializers.CharField(source="entitlement.benefit.code")
+    label = serializers.CharField(source="entitlement.benefit.name")  # type: ignore[assignment]
+    given_back = serializers.SerializerMethodField(help_text="Uses that were taken back.")
+    left = serializers.IntegerField(help_text="Uses left right after it; 0 where the benefit has ended meanwhile.")
+    undone_at = Instant(source="use.happened_at")
+    already_processed = serializers.BooleanField(source="already_recorded", help_text="It had been taken back before.")
+
+    def get_given_back(self, receipt: UseReceipt) -> int:
+        return -receipt.use.units
+
+
+class TillUndoSerializer(Body):
+    """Why a use at the till is taken back."""
+
+    reason = Text(max_length=200, help_text="For colleagues and for ever: no names or numbers of people.")
+
+
 class MyBenefitsView(ApiView):
     """A member's benefits."""
 
@@ -225,6 +246,40 @@ class TillUseView(ApiView):
             return _answer(use_benefit(use=wanted, by=caller_of(request).actor, at=at))
 
         return respond_once(request, route="POST /pos/benefits/use", effect=use, at=at)
+
+
+class TillUndoView(ApiView):
+    """Takes a use at the till back."""
+
+    authentication_classes = (TillAuthentication,)
+    permission_classes = (till_may(BENEFITS_USE),)
+    refusals: ClassVar = {"post": (*KEY_REFUSALS, NotFound, VouchersWereIssued, WordsNamePerson)}
+
+    @extend_schema(
+        operation_id="undo_benefit_use",
+        summary="Take back the use of a benefit",
+        description=(
+            "By the number under which this till told the use, in its store. What a voucher was issued for is not taken back. "
+            "Taken back before, it is answered with `already_processed`."
+        ),
+        tags=["POS"],
+        request=TillUndoSerializer,
+        responses=UndoneReceiptSerializer,
+    )
+    def post(self, request: Request, external_ref: str) -> Response:
+        at = timezone.now()
+        key = caller_key(request)
+        idempotency_key(request)
+        asked = TillUndoSerializer.read(request.data)
+
+        def undo() -> Answer:
+            receipt = undo_told_use(
+                source=key.source, external_ref=external_ref, store_id=key.store_id, reason=asked["reason"],
+                by=caller_of(request).actor, at=at,
+            )  # fmt: skip
+            return Answer(200, plain(UndoneReceiptSerializer(receipt).data))
+
+        return respond_once(request, route="POST /pos/benefits/uses/{no}/undo", effect=undo, at=at)
 
 
 def _answer(receipt: UseReceipt) -> Answer:

@@ -1,14 +1,17 @@
 """Answers about tiers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from loyalty.benefit_book import GivenBenefit
+from loyalty.benefit_words import figure_words, member_sentence
 from loyalty.criteria import METRICS, Criteria
 from loyalty.ladder import Step
-from loyalty.models import LadderVersion, Tier, TierChange
+from loyalty.models import Benefit, LadderVersion, Tier, TierChange
 from loyalty.periods import last_day_before
 from loyalty.progress import Outlook, TierProgress
 from loyalty.sentences import change_sentence, keep_sentence, outlook_sentence, rise_sentence, what_if_sentence
@@ -49,12 +52,40 @@ class FigureSerializer(ThresholdSerializer):
     short = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="What is missing; 0 once reached.")
 
 
+BENEFIT_KINDS = tuple(Benefit.Kind.values)
+
+
+class TierBenefitSerializer(serializers.Serializer):
+    """A benefit as a tier gives it."""
+
+    code = serializers.CharField(source="benefit.code")
+    kind = serializers.ChoiceField(source="benefit.kind", choices=BENEFIT_KINDS)
+    kind_label = serializers.CharField(source="benefit.get_kind_display")
+    label = serializers.CharField(source="benefit.name", help_text="Name in the asked language.")  # type: ignore[assignment]
+    sentence = serializers.SerializerMethodField(help_text="What it gives, in words of the asked language.")
+    figure = serializers.DecimalField(max_digits=8, decimal_places=2, allow_null=True, help_text="5 for 5 % off.")
+    figure_label = serializers.SerializerMethodField(help_text="The figure in words; empty where there is none.")
+    quota = serializers.IntegerField(allow_null=True, help_text="Uses in a period; null without limit.")
+    period = serializers.SerializerMethodField(help_text="For which period the uses are; null without limit.")
+
+    def get_sentence(self, given: GivenBenefit) -> str:
+        return member_sentence(given.benefit, given.figure, given.quota)
+
+    def get_figure_label(self, given: GivenBenefit) -> str:
+        return figure_words(given.benefit.kind, given.figure)
+
+    @extend_schema_field(serializers.ChoiceField(choices=Benefit.Period.values, allow_null=True))
+    def get_period(self, given: GivenBenefit) -> str | None:
+        return None if given.quota is None else given.benefit.period
+
+
 class LadderTierSerializer(TierSerializer):
     """A tier on the ladder: what it takes, and what it gives."""
 
     rise = CriteriaSerializer(help_text="What lifts a member here; null for the lowest tier.", allow_null=True)
     keep = CriteriaSerializer(help_text="What a review asks for; null where nothing.", allow_null=True)
     points_multiplier = serializers.DecimalField(max_digits=4, decimal_places=2)
+    benefits = TierBenefitSerializer(many=True, help_text="What it gives beside points, of the benefits in use.")
 
 
 class LadderSerializer(serializers.Serializer):
@@ -174,8 +205,10 @@ class TierStandingSerializer(serializers.Serializer):
         return rise_sentence(progress)
 
 
-def ladder_rows(ladder_steps: Sequence[Step], tiers: dict[int, Tier]) -> list[dict[str, object]]:
-    """Return the rows of a ladder's steps with the words of their tiers."""
+def ladder_rows(
+    ladder_steps: Sequence[Step], tiers: dict[int, Tier], given: Mapping[int, Sequence[GivenBenefit]]
+) -> list[dict[str, object]]:
+    """Return the rows of a ladder's steps with the words of their tiers, and what each gives (by tier)."""
     return [
         {
             "code": step.code,
@@ -185,6 +218,7 @@ def ladder_rows(ladder_steps: Sequence[Step], tiers: dict[int, Tier]) -> list[di
             "rise": _criteria(step.rise),
             "keep": _criteria(step.keep),
             "points_multiplier": step.points_multiplier,
+            "benefits": given.get(step.tier_id, ()),
         }
         for step in ladder_steps
     ]

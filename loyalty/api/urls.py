@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from loyalty.api.benefits import ClaimBenefitView, MyBenefitsView, TillUseView
+import members.api.urls  # noqa: F401 - registers <order_no:…>
+from loyalty.api.benefits import ClaimBenefitView, MyBenefitsView, TillUndoView, TillUseView
 from loyalty.api.identity import MyBadgesView, MyGrowthView, MyTitleView
 from loyalty.api.plan_views import MyPlanView, PlanConfirmationsView, PlansView
 from loyalty.api.rules import RulesChangesView, RulesView
@@ -21,6 +22,7 @@ urlpatterns = [
     path("me/benefits", MyBenefitsView.as_view(), name="my_benefits"),
     path("me/benefits/<str:entitlement_id>/claim", ClaimBenefitView.as_view(), name="claim_benefit"),
     path("pos/benefits/use", TillUseView.as_view(), name="use_benefit"),
+    path("pos/benefits/uses/<order_no:external_ref>/undo", TillUndoView.as_view(), name="undo_benefit_use"),
     path("plans", PlansView.as_view(), name="plans"),
     path("me/plan", MyPlanView.as_view(), name="my_plan"),
     path("payments/plan-confirmations", PlanConfirmationsView.as_view(), name="plan_confirmations"),

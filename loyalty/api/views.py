@@ -17,6 +17,7 @@ from loyalty.api.serializers import (
     WhatIfSerializer,
     ladder_rows,
 )
+from loyalty.benefit_book import benefits_under
 from loyalty.periods import day_bounds
 from loyalty.progress import progress_of
 from loyalty.queries import history_of, ladder_book, tiers
@@ -65,7 +66,7 @@ class TiersView(ApiView):
                 "qualifying_months": ladder.qualifying_months,
                 "validity_months": ladder.validity_months,
                 "soft_landing": ladder.soft_landing,
-                "tiers": ladder_rows(ladder.steps, {tier.pk: tier for tier in tiers()}),
+                "tiers": ladder_rows(ladder.steps, {tier.pk: tier for tier in tiers()}, benefits_under(ladder.id)),
             }
         ).data
         return cacheable(request, data, seconds=_CACHE_SECONDS)

@@ -27,6 +27,7 @@ class Entitlement(models.Model):
         PLAN = "plan", pgettext_lazy("source of a benefit", "paid membership")
         CAMPAIGN = "campaign", pgettext_lazy("source of a benefit", "campaign")
         STAFF = "staff", pgettext_lazy("source of a benefit", "staff")
+        TASK = "task", pgettext_lazy("source of a benefit", "task of a stage")
 
     class State(models.TextChoices):
         GRANTED = "granted", pgettext_lazy("entitlement", "given")
@@ -87,7 +88,8 @@ class Entitlement(models.Model):
             ),
             models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="entitlement_ends_after_it_begins"),
             models.CheckConstraint(
-                condition=Q(source__in=["tier", "plan", "campaign", "staff"]), name="entitlement_source_is_known"
+                condition=Q(source__in=["tier", "plan", "campaign", "staff", "task"]),
+                name="entitlement_source_is_known",
             ),
             models.CheckConstraint(
                 condition=Q(state="revoked") | Q(ended_because=""), name="only_what_is_taken_back_says_why"

@@ -200,6 +200,15 @@ def undo_use(*, use_id: int, reason: str, by: Actor, at: datetime) -> UseReceipt
     return UseReceipt(opposite, row, left, False)
 
 
+def undo_told_use(*, source: str, external_ref: str, store_id: int, reason: str, by: Actor, at: datetime) -> UseReceipt:
+    """Take back the use that a source told under a number in a store. Raises as `undo_use` does; NotFound for no such use."""
+    told = EntitlementUse.objects.filter(source=source, external_ref=external_ref, store_id=store_id)
+    use_id = told.values_list("pk", flat=True).first()
+    if use_id is None:
+        raise NotFound
+    return undo_use(use_id=use_id, reason=reason, by=by, at=at)
+
+
 @transaction.atomic
 def revoke_entitlement(*, entitlement_id: int, reason: str, by: Actor, at: datetime) -> Entitlement:
     """Take back what is left of an entitlement. Raises NotFound, EntitlementHasEnded, ReasonMissing, OwnAccount."""

@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.utils import translation
 
 from loyalty import events
+from loyalty.benefit_book import forget_benefit_book
 from loyalty.models import PublishedRules
 from loyalty.queries import forget_ladder_book, ladder_book
 from loyalty.rules_notice import changes_between
@@ -40,6 +41,7 @@ def publish_rules(*, by: Actor, at: datetime) -> list[int]:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('loyalty_publishedrules'))")  # one at a time
     # What others of this process read some seconds ago may be older than what was published meanwhile.
     forget_ladder_book()
+    forget_benefit_book()
     forget_programme()
     made = [_publish_at(moment, by=by, at=at) for moment in _moments(at)]
     return [number for number in made if number is not None]

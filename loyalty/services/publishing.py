@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from loyalty.events import LADDER_PUBLISHED, LADDER_WITHDRAWN
+from loyalty.ladder import Ladder
 from loyalty.lint_reading import errors_of
 from loyalty.models import LadderPreview, LadderVersion
 from loyalty.periods import business_date
@@ -24,6 +25,7 @@ from loyalty.refusals import (
     NotScheduled,
     PreviewMissing,
 )
+from loyalty.rules_advice import advice_on
 from loyalty.services.versions import lock_draft, lock_versions
 from loyalty.version_words import differences
 from loyalty.versions import (
@@ -171,6 +173,7 @@ def _effect(params: Params, at: datetime) -> Effect:
         ),
         *(EffectLine(one.label, one.before, one.after) for one in differences(old, new)),
     ]
+    lines += _advice_lines(old, new, begin)
     if draft.haste_reason:
         lines.append(EffectLine(_("Told at short notice, because"), None, draft.haste_reason))
     preview = good_preview(draft.pk, digest=rules_digest(new), at=at)
@@ -180,6 +183,16 @@ def _effect(params: Params, at: datetime) -> Effect:
     shown = PreviewFigures.of(preview, new)
     lines += [EffectLine(label, before_, after_, is_compared=False) for label, before_, after_ in shown.lines()]
     return Effect(lines)
+
+
+def _advice_lines(old: Ladder | None, new: Ladder, begin: datetime) -> list[EffectLine]:
+    """How hard the programme would be to understand, and what speaks against it: for whoever approves to weigh."""
+    before = advice_on(old, begin).meter if old else None
+    advice = advice_on(new, begin)
+    lines = (
+        [EffectLine(_("How hard it is to understand"), before, advice.meter, is_compared=False)] if advice.meter else []
+    )
+    return lines + [EffectLine(_("To be looked at"), None, one, is_compared=False) for one in advice.warnings]
 
 
 def register() -> None:

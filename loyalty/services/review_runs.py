@@ -19,7 +19,7 @@ from loyalty.models.reviews import RUN_REVIEWS
 from loyalty.periods import business_date, day_bounds
 from loyalty.queries import ladder_book
 from loyalty.refusals import LoyaltyRefusal
-from loyalty.review_queries import count_due, frozen_among
+from loyalty.review_queries import count_due, floored_among, frozen_among
 from loyalty.services import review_undo, rows
 from loyalty.services.deciding import Reviewed, decide_due
 from loyalty.services.standing import news_of, review_chunk
@@ -233,6 +233,11 @@ def _forecast(run: JobRun) -> None:
 def _note_exceptions(review: ReviewRun, reviewed: Reviewed, at: datetime) -> None:
     """Count, and name some of, those whose review is not like the others."""
     last = reviewed.last
+    book = ladder_book()
+    lowest = book.lowest_at(review.until_at).rank
+    left = {member_id: reviewed.standings.get(member_id, standing) for member_id, standing in reviewed.due.items()}
+    earned = {member_id: book.ranks[one.tier_id] if one else lowest for member_id, one in left.items()}
+    floors = floored_among(earned, review.until_at)
     found = {
         "frozen": frozen_among(list(reviewed.due), at),
         "grace_ends": [
@@ -243,6 +248,7 @@ def _note_exceptions(review: ReviewRun, reviewed: Reviewed, at: datetime) -> Non
         "rise_waits": [
             member_id for member_id, one in reviewed.due.items() if one.rise_at and one.rise_at <= review.until_at
         ],
+        **{f"floor_{source}": member_ids for source, member_ids in floors.items()},
     }  # fmt: skip
     for kind, member_ids in found.items():
         noted = review.exceptions.setdefault(kind, {"number": 0, "members": []})

@@ -1,6 +1,6 @@
 """Pages of till keys: issued with a secret that is shown once, revoked, never deleted."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,12 +19,14 @@ from members.admin.dialogs import ReasonDialog, carry_out
 from members.models import ApiKey
 from members.refusals import Refusal
 from members.services.keys import (
+    BENEFITS_USE,
     MEMBERS_RESOLVE,
     ORDERS_READ,
     ORDERS_WRITE,
     SCOPES,
     SIGNED_SCOPES,
     VOUCHERS_REDEEM,
+    change_scopes,
     issue_key,
     revoke_key,
     signing_secret,
@@ -38,13 +40,29 @@ class IssueKeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
         label=_("The till may"),
         choices=list(SCOPES.items()),
-        initial=[MEMBERS_RESOLVE, ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM],
+        initial=[MEMBERS_RESOLVE, ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM, BENEFITS_USE],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
     class Meta:
         model = ApiKey
         fields = ("name", "store", "channel", "source", "scopes")
+
+
+class ScopesDialog(ReasonDialog):
+    """What a key may do from now on. What it would have to sign is for new keys only."""
+
+    scopes = forms.MultipleChoiceField(label=_("The till may"), widget=UnfoldAdminCheckboxSelectMultipleWidget)
+    field_order = ("scopes", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        has = ApiKey.objects.values_list("scopes", flat=True).get(pk=self.object_id)
+        field = cast(forms.MultipleChoiceField, self.fields["scopes"])
+        field.choices = [
+            (scope, label) for scope, label in SCOPES.items() if scope in has or scope not in SIGNED_SCOPES
+        ]
+        field.initial = has
 
 
 @admin.register(ApiKey)
@@ -58,7 +76,7 @@ class ApiKeyAdmin(HistoryAdmin):
     list_select_related = ("store",)
     ordering = ("-created_at", "-id")
     autocomplete_fields = ("store",)
-    actions_detail = ("revoke",)
+    actions_detail = ("scopes", "revoke")
     store_path = "store"
     empty_sentence = _("No till has a key yet. Issue one for each till; it is shown once.")
 
@@ -123,12 +141,34 @@ class ApiKeyAdmin(HistoryAdmin):
         return answer
 
     def get_actions_detail(self, request: HttpRequest, object_id: int | str) -> list[Any]:
-        """Offer to revoke a key that is in use."""
+        """Offer to change or revoke a key that is in use."""
         in_use = ApiKey.objects.filter(pk=object_id, revoked_at__isnull=True).exists()
         return super().get_actions_detail(request, object_id) if in_use else []
 
     def has_revoke_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("members.change_apikey")
+
+    @action(
+        description=_("What it may do"),
+        url_path="scopes",
+        permissions=["revoke"],
+        icon="tune",
+        dialog={
+            "title": _("What may the holder of this key do?"),
+            "description": _("Holds from the next call on. The key itself stays as it is."),
+            "form_class": ScopesDialog,
+            "form_submit_text": _("Change"),
+        },
+    )
+    def scopes(self, request: HttpRequest, form: ScopesDialog, object_id: int) -> HttpResponse:
+        def act() -> None:
+            change_scopes(
+                key_id=int(object_id), scopes=form.cleaned_data["scopes"], reason=form.cleaned_data["reason"],
+                by=actor_of(request), at=timezone.now(),
+            )  # fmt: skip
+
+        then = reverse("admin:members_apikey_change", args=[object_id])
+        return carry_out(request, act, done=_("The key was changed."), then=then)
 
     @action(
         description=_("Revoke"),

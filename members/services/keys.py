@@ -78,6 +78,16 @@ class KeyIsRevoked(MembersRefusal):
     text = _("This key is revoked already.")
 
 
+class ScopeNeedsNewKey(MembersRefusal):
+    """What signs is shown once, when a key is issued."""
+
+    code = "scope_needs_new_key"
+    text = _(
+        "A key can not be given this later: “%(scope)s”. Please issue a new one, which shows the secret to sign with."
+    )
+    status = 422
+
+
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
     """A key with its secret, which is shown this once and kept nowhere."""
@@ -95,16 +105,14 @@ def issue_key(
     """
     if source in OWN_SOURCES:
         raise SourceIsOurOwn(source=source)
-    asked = set(scopes)
-    if not asked or not asked <= SCOPES.keys():
-        raise UnknownScope
+    asked = _known(scopes)
     secret = PREFIX + "".join(secrets.choice(_SECRET_CHARACTERS) for _position in range(_SECRET_LENGTH))
     with transaction.atomic():
         key = ApiKey.objects.create(
             name=name,
             prefix=secret[:_SHOWN_LENGTH],
             key_sha256=_hash(secret),
-            scopes=[scope for scope in SCOPES if scope in asked],
+            scopes=asked,
             store_id=store_id,
             channel_id=channel_id,
             source=source,
@@ -136,14 +144,30 @@ def authenticate_key(*, secret: str) -> ApiKey | None:
     return next(iter(ApiKey.objects.raw(live, [_hash(secret)])), None)
 
 
+def change_scopes(*, key_id: int, scopes: Iterable[str], reason: str, by: Actor, at: datetime) -> ApiKey:
+    """Let the holder of a key do exactly this from now on; the secret stays. Return the key.
+
+    Raises `UnknownScope`, `ScopeNeedsNewKey`, `KeyIsRevoked`, `NotFound`.
+    """
+    asked = _known(scopes)
+    with transaction.atomic():
+        key = _live(key_id)
+        signed = next((scope for scope in asked if scope in SIGNED_SCOPES and scope not in key.scopes), None)
+        if signed:
+            raise ScopeNeedsNewKey(scope=SCOPES[signed])
+        before, key.scopes = key.scopes, asked
+        if before != asked:
+            key.save(update_fields=["scopes"])
+            told = {"key": key.pk, "scopes": asked, "before": before, "reason": reason}
+            record([NewEntry("members.key_scopes_changed.v1", None, at, by, told, f"key:{key.pk}")])
+            nudge()
+    return key
+
+
 def revoke_key(*, key_id: int, by: Actor, at: datetime) -> None:
     """End a key at once. Raises `KeyIsRevoked`, `NotFound`."""
     with transaction.atomic():
-        key = ApiKey.objects.select_for_update(no_key=True).filter(pk=key_id).first()
-        if key is None:
-            raise NotFound
-        if key.revoked_at is not None:
-            raise KeyIsRevoked
+        key = _live(key_id)
         key.revoked_at = at
         key.save(update_fields=["revoked_at"])
         record([NewEntry("members.key_revoked.v1", None, at, by, {"key": key.pk}, f"key:{key.pk}")])
@@ -154,6 +178,23 @@ def signing_secret(key: ApiKey) -> str:
     """Return the secret with which a key's holder signs bodies: derived outside the database, so that a copy of it signs nothing."""
     digest = hmac.digest(settings.CODE_SECRET.encode(), b"key-signing:" + key.public_id.bytes, hashlib.sha256)
     return SIGNING_PREFIX + base64.b64encode(digest).decode()
+
+
+def _known(scopes: Iterable[str]) -> list[str]:
+    asked = set(scopes)
+    if not asked or not asked <= SCOPES.keys():
+        raise UnknownScope
+    return [scope for scope in SCOPES if scope in asked]
+
+
+def _live(key_id: int) -> ApiKey:
+    """Return a key that is not revoked, locked."""
+    key = ApiKey.objects.select_for_update(no_key=True).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound
+    if key.revoked_at is not None:
+        raise KeyIsRevoked
+    return key
 
 
 def _hash(secret: str) -> bytes:

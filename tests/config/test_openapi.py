@@ -112,7 +112,8 @@ class TestTheDescription:
         }
         assert keyed == {
             "POST /pos/orders", "POST /pos/orders/{order_no}/returns", "POST /pos/vouchers/redeem", "POST /me/redemptions",
-            "POST /pos/benefits/use", "POST /me/benefits/{entitlement_id}/claim", "POST /me/plan",
+            "POST /pos/benefits/use", "POST /pos/benefits/uses/{external_ref}/undo", "POST /me/benefits/{entitlement_id}/claim",
+            "POST /me/plan",
         }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from loyalty.services.versions import copy_version
 from members.actors import SYSTEM
 from members.models import Proposal
 from members.services.jobs import run_job
+from tests.factories.benefits import a_benefit, given_by
 from tests.factories.portal import signed_in
 from tests.loyalty.stories import make_member, purchase, tell
 
@@ -160,6 +161,17 @@ class TestThePages:
         page = text_of(finance.get(reverse("admin:members_proposal_change", args=[proposal.pk])))
         assert "Members who stand lower" in page
         assert "waiting for approval" in text_of(finance.get(address("changelist")))
+
+    def test_say_what_speaks_against_the_draft_before_one_asks(self, marketing: Client, draft: LadderVersion) -> None:
+        lounge = a_benefit("lounge", name="Lounge", name_en="Lounge")
+        given_by("gold", lounge)
+        page = text_of(marketing.get(address("publish", draft.pk)))
+        assert "Load 0: easy to understand." in page
+        assert "Diamond gives less than Gold: Lounge (uses) 0 against 2." in page
+        given_by("silver", lounge, ladder=draft.number)  # the draft has benefits of its own
+        assert "Gold gives less than Silver: Lounge (uses) 0 against 2." in text_of(
+            marketing.get(address("publish", draft.pk))
+        )
 
     def test_show_the_rules_of_any_day(self, marketing: Client) -> None:
         page = text_of(marketing.get(address("rules_on"), {"day": "2026-01-31"}))

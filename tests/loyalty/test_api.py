@@ -8,11 +8,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import override
 
 from loyalty.models import LadderVersion, QualificationEntry, TierChange, TierRule, TierStanding
 from loyalty.queries import forget_ladder_book
 from members.models import Member
 from tests.factories.api import Caller, make_member, now, problem_of, sign_in
+from tests.factories.benefits import a_benefit, given_by
 from tests.loyalty.stories import SHANGHAI, goods_back, purchase, review, tell
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +85,37 @@ class TestLadder:
         assert (told["version"], told["window"]) == (2, "year")
         assert told["tiers"][1]["rise"]["sentence"] == "tier credits 500, orders 7"
         assert Caller().get("/tiers").json()["version"] == 1
+
+    def test_tells_what_each_tier_gives_in_the_same_statements(self) -> None:
+        words = {
+            "name_en": "Off",
+            "name_zh_hans": "折扣",
+            "sentence_en": "{figure} % off",
+            "sentence_zh_hans": "减 {figure}%",
+        }
+        off = a_benefit("off", kind="discount", quota=None, **words)
+        given_by("gold", off, figure=Decimal(5))
+        Caller().get("/tiers")
+        with CaptureQueriesContext(connection) as few:
+            gold = Caller().get("/tiers").json()["tiers"][2]
+        assert gold["benefits"] == [
+            {
+                "code": "off", "kind": "discount", "kind_label": "discount", "label": "Off", "sentence": "5 % off",
+                "figure": "5.00", "figure_label": "5 % off", "quota": None, "period": None,
+            }
+        ]  # fmt: skip
+        for number in range(5):
+            given_by("gold", a_benefit(f"more{number}"), quota=3)
+        given_by("gold", a_benefit("away", is_on=False))
+        Caller().get("/tiers")
+        with CaptureQueriesContext(connection) as many, override("en"):
+            told = Caller().get("/tiers", **{"accept-language": "zh-hans"}).json()["tiers"]
+        assert len(many) == len(few)
+        assert [(one["code"], one["quota"], one["period"]) for one in told[2]["benefits"][1:]] == [
+            (f"more{number}", 3, "year") for number in range(5)
+        ]
+        assert told[2]["benefits"][0]["sentence"] == "减 5%"
+        assert told[0]["benefits"] == []
 
     def test_refuses_a_day_that_can_not_be_read(self) -> None:
         assert problem_of(Caller().get("/tiers?on=soon")) == (400, "validation_error")

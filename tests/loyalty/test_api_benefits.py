@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any, ClassVar
 
 import pytest
 
@@ -9,7 +10,7 @@ from loyalty.models import Benefit, Entitlement, EntitlementUse
 from members.identifiers import ENTITLEMENT, MEMBER, public_ref
 from members.models import Member
 from members.services.keys import ORDERS_WRITE
-from tests.factories.api import Till, make_member, make_till, now, problem_of, sign_in
+from tests.factories.api import Till, make_member, make_store, make_till, now, problem_of, sign_in
 from tests.factories.benefits import a_benefit, an_entitlement, given_by, holding
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +126,56 @@ class TestAtTheTill:
         assert problem_of(till.post("/pos/benefits/use", self.body(member)))[1] == "idempotency_key_missing"
         narrow = make_till(scopes=[ORDERS_WRITE])
         assert problem_of(narrow.post("/pos/benefits/use", self.body(member), key="k"))[0] == 403
+
+
+class TestTakingBackAtTheTill:
+    """Taking a use back at the till …"""
+
+    REASON: ClassVar = {"reason": "pressed by mistake"}
+
+    def used(self, member: Member, till: Till, number: str = "U-1", **terms: Any) -> Entitlement:
+        row = an_entitlement(member, a_benefit("lounge", **terms), at=now() - timedelta(hours=1))
+        body = {"member_ref": public_ref(MEMBER, member.public_id), "benefit": "lounge", "external_ref": number}
+        assert till.post("/pos/benefits/use", body, key=f"use-{number}").status_code == 200
+        return row
+
+    def test_gives_it_back_once(self, member: Member, till: Till) -> None:
+        row = self.used(member, till)
+        first, same, again = (till.post("/pos/benefits/uses/U-1/undo", self.REASON, key=key) for key in ("a", "a", "b"))
+        assert [one.status_code for one in (first, same, again)] == [200] * 3
+        told = first.json()
+        assert (told["entitlement"], told["given_back"], told["left"], told["already_processed"]) == (
+            ref(row),
+            1,
+            2,
+            False,
+        )
+        assert same.json() == told
+        assert again.json() == {**told, "already_processed": True}
+        undone = EntitlementUse.objects.get(undoes__isnull=False)
+        assert (undone.units, undone.reason, undone.actor_kind) == (-1, "pressed by mistake", "device")
+        assert EntitlementUse.objects.count() == 2
+
+    def test_is_refused_with_its_code(self, member: Member, till: Till) -> None:
+        self.used(member, till, voucher_template_code="gift", is_given_at_once=False)
+        answer = till.post("/pos/benefits/uses/U-1/undo", self.REASON, key="a")
+        assert problem_of(answer) == (409, "vouchers_were_issued")
+        assert "A voucher was issued for this use" in answer.json()["detail"]
+        for number, body, problem in (
+            ("U-2", self.REASON, (404, "not_found")),
+            ("U-1", {}, (400, "validation_error")),
+            ("U-1", {"reason": "call 13800138000"}, (422, "words_name_person")),
+        ):
+            answer = till.post(f"/pos/benefits/uses/{number}/undo", body, key=f"{number}-{problem[0]}")
+            assert problem_of(answer) == problem
+        assert EntitlementUse.objects.count() == 1
+
+    def test_is_for_the_till_that_told_it(self, member: Member, till: Till) -> None:
+        self.used(member, till)
+        for other in (make_till(make_store("S02")), make_till(source="elsewhere")):
+            answer = other.post("/pos/benefits/uses/U-1/undo", self.REASON, key="k")
+            assert problem_of(answer) == (404, "not_found")
+        narrow = make_till(scopes=[ORDERS_WRITE])
+        assert problem_of(narrow.post("/pos/benefits/uses/U-1/undo", self.REASON, key="k"))[0] == 403
+        assert problem_of(till.post("/pos/benefits/uses/U-1/undo", self.REASON))[1] == "idempotency_key_missing"
+        assert EntitlementUse.objects.count() == 1

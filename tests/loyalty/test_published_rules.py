@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.translation import override
 
-from loyalty.models import ActivityScore, LadderVersion, PublishedRules, Tier, TierRule
+from loyalty.models import ActivityScore, Benefit, LadderVersion, PublishedRules, Tier, TierBenefit, TierRule
 from loyalty.queries import forget_ladder_book
 from loyalty.rules_notice import MOST_SENTENCES, changes_between
 from loyalty.rules_page import Block, Line, RulesPage, Section, page_from_json
@@ -25,6 +26,7 @@ from members.queries import forget_programme
 from rewards.models import EarnRuleVersion
 from rewards.services.rules import draft_version, publish_version, write_draft
 from tests.factories.api import Caller, problem_of
+from tests.factories.benefits import a_benefit, given_by
 from tests.factories.portal import a_named_member, signed_in
 from tests.loyalty.stories import SHANGHAI, local
 
@@ -101,6 +103,35 @@ class TestWhatItSays:
         assert [line.words for line in earning.lines] == [
             "There are more ways to earn for some members; whoever has one is told."
         ]
+
+    def test_tells_what_each_tier_gives_and_when_that_changes(self) -> None:
+        off = a_benefit("off", kind="discount", quota=None, name_en="Member price", name_zh_hans="会员价")
+        lounge = a_benefit("lounge", quota=2, name_en="Lounge", sentence_en="A seat by the window")
+        parking = a_benefit("parking", quota=None, name_en="Parking")
+        for tier, figure in (("gold", 5), ("diamond", 8)):
+            given_by(tier, off, figure=Decimal(figure))
+        given_by("diamond", lounge, quota=4)
+        given_by("diamond", parking)
+        publish()
+        first = PublishedRules.objects.get()
+        told = {
+            block.key: [line.words for line in block.lines[3:]] for block in page_in(first, "en").sections[0].blocks
+        }
+        assert told == {
+            "member": [], "silver": [], "gold": ["Member price: 5 % off"],
+            "diamond": ["Member price: 8 % off", "Lounge: A seat by the window (4 uses a year)", "Parking"],
+        }  # fmt: skip
+        assert any("会员价" in sentence for sentence in sentences(first, "zh-hans"))
+        Benefit.objects.filter(pk=off.pk).update(name_en="Price for members")  # other words only
+        Benefit.objects.filter(pk=parking.pk).update(is_on=False)
+        TierBenefit.objects.filter(benefit=lounge).update(quota=6)
+        publish()
+        second = PublishedRules.objects.latest("number")
+        assert second.changes["en"] == [
+            "Diamond: “Lounge: A seat by the window (6 uses a year)” instead of “Lounge: A seat by the window (4 uses a year)”",
+            "Diamond, no longer: “Parking”",
+        ]
+        assert publish() == []
 
     def test_is_there_in_each_language(self) -> None:
         publish()

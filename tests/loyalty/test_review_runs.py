@@ -11,12 +11,14 @@ from datetime import date, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.translation import override
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty import tasks
 from loyalty.course import CountedFact
-from loyalty.models import LadderVersion, ReviewRun, ReviewRunMember, TierChange, TierRule, TierStanding
+from loyalty.models import LadderVersion, ReviewRun, ReviewRunMember, TierChange, TierFloor, TierRule, TierStanding
 from loyalty.queries import change_in_force, forget_ladder_book, tier_at
 from loyalty.replay import load_replays, save_replays
 from loyalty.review_queries import due_days, matrix
@@ -43,7 +45,8 @@ from members.actors import SYSTEM, Actor
 from members.jobs import LEASE
 from members.models import Job, JobErrorRow, Member, TimelineEntry
 from members.services.jobs import JobCanNotBeUndone, run_job
-from tests.factories.portal import an_operator
+from tests.factories.plans import a_floor
+from tests.factories.portal import an_operator, signed_in
 from tests.factories.work import Clock
 from tests.harness.generated import examples
 from tests.loyalty.stories import goods_back, local, make_member, path_of, purchase, review, state_of, tell
@@ -61,6 +64,11 @@ def silver(spent: int = 500, *, kept: bool = False) -> Member:
     if kept:
         tell(purchase(member.pk, f"keep-{member.pk}", 450, local("2025-12-01")))
     return member
+
+
+def give_plan_floor(member: Member, tier: str) -> None:
+    floor = a_floor(member.pk, tier, MARCH, None, ref=f"plan of {member.pk}")
+    TierFloor.objects.filter(pk=floor.pk).update(source=TierFloor.Source.PLAN)
 
 
 def work(job: Job | None, at: datetime) -> str:
@@ -153,6 +161,22 @@ class TestDryRun:
         run = looked_at()
         assert run.exceptions["grace"] == {"number": 1, "members": [near.pk]}
         assert run.exceptions["frozen"]["number"] == 0
+
+    def test_names_who_holds_more_than_the_review_leaves(self) -> None:
+        by_hand, both, past, below = silver(), silver(), silver(kept=True), silver(kept=True)
+        a_floor(by_hand.pk, "silver", MARCH, None, ref="1")
+        a_floor(both.pk, "gold", MARCH, None, ref="2")
+        give_plan_floor(both, "diamond")
+        a_floor(past.pk, "gold", MARCH, local("2026-03-31"), ref="3")
+        a_floor(below.pk, "silver", MARCH, None, ref="4")  # kept anyway
+        run = looked_at()
+        assert run.exceptions["floor_staff"] == {"number": 1, "members": [by_hand.pk]}
+        assert run.exceptions["floor_plan"] == {"number": 1, "members": [both.pk]}
+        assert run.exceptions["floor_campaign"]["number"] == 0
+        with override("en"):  # and the language of the other tests afterwards
+            page = signed_in("marketing").get(reverse("admin:loyalty_reviewrun_change", args=[run.pk])).text
+        assert "Locked: a tier set by hand lies over what the review leaves; they keep it." in page
+        assert by_hand.member_no in page
 
     def test_comes_before_the_run(self) -> None:
         run = plan_run(day=DAY, by=SYSTEM, at=MORNING)

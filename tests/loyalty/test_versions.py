@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
+from django.utils.translation import override
 
 from loyalty.facts import _TIER_ID
 from loyalty.models import LadderPreview, LadderVersion, Tier, TierChange, TierRule, TierStanding
@@ -39,6 +40,7 @@ from members import proposals
 from members.actors import Actor
 from members.models import Operator, Proposal
 from members.services.jobs import run_job
+from tests.factories.benefits import a_benefit, given_by
 from tests.factories.portal import an_operator
 from tests.loyalty.stories import local, make_member, purchase, review, tell
 
@@ -191,6 +193,21 @@ class TestPublishing:
         assert lines["Grace (days)"] == ["0", "30"]
         assert lines["Grace near the line (%)"] == ["0", "10"]
         assert lines["Members who stand lower"] == ["–", "0"]
+
+    def test_tells_whoever_approves_what_speaks_against_it(self, marketing: Actor) -> None:
+        off = a_benefit("off", kind="discount", quota=None, name="Off", name_en="Off")
+        for code, figure in (("silver", 9), ("gold", 5), ("diamond", 10)):
+            given_by(code, off, figure=Decimal(figure))
+        draft = ready(marketing, window="joined")
+        with override("en"):
+            outcome = propose_version(version_id=draft.pk, reason="Next year's lines", by=marketing, at=NOW)
+            effect = proposals.effect_now(proposal=Proposal.objects.get(pk=outcome.proposal_id), at=NOW)
+        lines = {line.label: (line.before, line.after) for line in effect.lines}
+        assert lines["To be looked at"] == ("–", "Gold gives less than Silver: Off 5 against 9.")
+        before, after = lines["How hard it is to understand"]
+        assert before.startswith("Load 0: easy to understand.")
+        assert after.startswith("Load ")
+        assert before != after
 
     def test_keeps_the_draft_as_it_was_proposed(self, marketing: Actor) -> None:
         draft = ready(marketing)

@@ -20,14 +20,18 @@ from members.services.idempotency import (
     forget_answers,
 )
 from members.services.keys import (
+    BENEFITS_USE,
     ORDERS_READ,
     ORDERS_WRITE,
+    PLANS_CONFIRM,
     SCOPES,
     IssuedKey,
     KeyIsRevoked,
+    ScopeNeedsNewKey,
     SourceIsOurOwn,
     UnknownScope,
     authenticate_key,
+    change_scopes,
     issue_key,
     revoke_key,
 )
@@ -67,6 +71,25 @@ class TestKeys:
             with pytest.raises(UnknownScope):
                 self.issue(scopes=scopes)
         assert ApiKey.objects.count() == 1
+
+    def test_are_given_other_scopes_later(self, db: None) -> None:
+        issued = self.issue(scopes=[ORDERS_READ, ORDERS_WRITE])
+        change_scopes(key_id=issued.key.pk, scopes=[BENEFITS_USE, ORDERS_READ], reason="benefits", by=STAFF, at=AT)
+        key = authenticate_key(secret=issued.secret)
+        assert key is not None
+        assert key.scopes == [ORDERS_READ, BENEFITS_USE]
+        entry = TimelineEntry.objects.latest("pk")
+        assert (entry.kind, entry.subject) == ("members.key_scopes_changed.v1", f"key:{key.pk}")
+        assert entry.payload["before"] == [ORDERS_READ, ORDERS_WRITE]
+        change_scopes(key_id=key.pk, scopes=key.scopes, reason="again", by=STAFF, at=AT)
+        assert TimelineEntry.objects.latest("pk") == entry  # nothing changed
+        for scopes, refusal in (([], UnknownScope), (["x"], UnknownScope), ([PLANS_CONFIRM], ScopeNeedsNewKey)):
+            with pytest.raises(refusal):
+                change_scopes(key_id=key.pk, scopes=scopes, reason="x", by=STAFF, at=AT)
+        revoke_key(key_id=key.pk, by=STAFF, at=AT)
+        with pytest.raises(KeyIsRevoked):
+            change_scopes(key_id=key.pk, scopes=[ORDERS_READ], reason="x", by=STAFF, at=AT)
+        assert ApiKey.objects.get().scopes == [ORDERS_READ, BENEFITS_USE]
 
     def test_bring_orders_of_no_source_that_the_portal_uses_itself(self, db: None) -> None:
         for source in sorted(OWN_SOURCES):

@@ -10,7 +10,7 @@ from members import timeline
 from members.actors import SYSTEM
 from members.models import ApiKey, Operator, ParkedEntry, Programme, Subscription
 from members.queries import forget_programme, programme
-from members.services.keys import ORDERS_WRITE, authenticate_key
+from members.services.keys import BENEFITS_USE, ORDERS_WRITE, PLANS_CONFIRM, authenticate_key
 from tests.factories.people import a_channel, a_store
 from tests.factories.portal import PASSWORD, an_operator, signed_in
 
@@ -48,6 +48,26 @@ class TestTillKeys:
         assert authenticate_key(secret=secret) == key  # asking alone changes nothing
         self.client.post(revoke, {**ACCEPT, "reason": "the till was stolen"})
         assert authenticate_key(secret=secret) is None
+
+    def test_may_do_more_later(self) -> None:
+        key, secret = self.issue()
+        dialog = reverse("admin:members_apikey_scopes", args=[key.pk])
+        shown = self.client.get(dialog).text
+        assert re.search(rf'value="{ORDERS_WRITE}"[^>]*checked', shown)
+        assert PLANS_CONFIRM not in shown
+        wanted = {**ACCEPT, "scopes": [ORDERS_WRITE, BENEFITS_USE], "reason": "the till lets members use benefits"}
+        assert signed_in("store").post(dialog, wanted).status_code == 403
+        self.client.post(dialog, {**wanted, "scopes": []})
+        key.refresh_from_db()
+        assert key.scopes == [ORDERS_WRITE]
+        self.client.post(dialog, wanted)
+        key.refresh_from_db()
+        assert key.scopes == [ORDERS_WRITE, BENEFITS_USE]
+        assert authenticate_key(secret=secret) == key
+
+    def test_may_let_members_use_benefits_unless_told_otherwise(self) -> None:
+        page = signed_in("administrator").get(reverse("admin:members_apikey_add")).text
+        assert re.search(rf'value="{BENEFITS_USE}"[^>]*checked', page)
 
     def test_are_not_issued_by_roles_without_the_right(self) -> None:
         assert signed_in("store").post(reverse("admin:members_apikey_add"), {"name": "Till 1"}).status_code == 403
