@@ -404,9 +404,9 @@ class TestUndo:
             "fallen silver>member 2026-04-01 0/400",
             "restored member>silver 2026-04-03 0/400 until 2026-05-03",
         ]
-        assert change_sentence(TierChange.objects.get(member=falls, number=3)).startswith(
-            "The reviews of that day were undone"
-        )
+        with override("en"):
+            told = change_sentence(TierChange.objects.get(member=falls, number=3))
+        assert told.startswith("The reviews of that day were undone")
         review(local("2026-04-20"))
         assert len(path_of(falls.pk)) == 3
         tell(purchase(falls.pk, "made-up", 400, local("2026-04-20")))

@@ -260,7 +260,7 @@ class TestPublishing:
         write_draft(
             version_id=draft.pk, terms={}, rules=same(draft, gold={"rise_credits": 400, "keep_credits": 300}), by=marketing, at=NOW
         )  # fmt: skip
-        with pytest.raises(DraftHasErrors, match=r"takes less than rising to"):
+        with override("en"), pytest.raises(DraftHasErrors, match=r"takes less than rising to"):
             propose_version(version_id=draft.pk, reason="Odd", by=marketing, at=NOW)
 
     def test_refuses_without_a_preview_of_these_very_rules(self, marketing: Actor) -> None:
