@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
+from django.utils.translation import override
 
 from loyalty.facts import _TIER_ID
 from loyalty.models import LadderPreview, LadderVersion, Tier, TierChange, TierRule, TierStanding
@@ -243,7 +244,7 @@ class TestPublishing:
         write_draft(
             version_id=draft.pk, terms={}, rules=same(draft, gold={"rise_credits": 400, "keep_credits": 300}), by=marketing, at=NOW
         )  # fmt: skip
-        with pytest.raises(DraftHasErrors, match=r"takes less than rising to"):
+        with override("en"), pytest.raises(DraftHasErrors, match=r"takes less than rising to"):
             propose_version(version_id=draft.pk, reason="Odd", by=marketing, at=NOW)
 
     def test_refuses_without_a_preview_of_these_very_rules(self, marketing: Actor) -> None:
