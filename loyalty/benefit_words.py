@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,6 +17,17 @@ from members.queries import programme
 #: The kinds that have a figure, and for which it can not be left out.
 FIGURED: Final = frozenset({Benefit.Kind.DISCOUNT, Benefit.Kind.MULTIPLIER, Benefit.Kind.EARLY, Benefit.Kind.RETURNS})
 _HOLES: Final = ("figure", "quota")
+
+
+def figure_unit(kind: str) -> str:
+    """Return what stands behind the field of a figure; empty for kinds without one."""
+    units = {
+        Benefit.Kind.DISCOUNT: _("% off"),
+        Benefit.Kind.MULTIPLIER: _("times the points"),
+        Benefit.Kind.EARLY: _("hours ahead"),
+        Benefit.Kind.RETURNS: _("days to return"),
+    }
+    return units.get(Benefit.Kind(kind), "")
 
 
 def figure_words(kind: str, figure: Decimal | None) -> str:
@@ -78,6 +90,11 @@ def lacks_translation(benefit: Benefit, language: str) -> bool:
     name, sentence = getattr(benefit, f"name_{suffix}"), getattr(benefit, f"sentence_{suffix}")
     has_sentence = any(getattr(benefit, f"sentence_{one}") for one in ("zh_hans", "zh_hant", "en"))
     return not name or (has_sentence and not sentence)
+
+
+def missing_languages(benefit: Benefit) -> list[str]:
+    """Return the languages that a benefit is not written in."""
+    return [str(name) for code, name in settings.LANGUAGES if lacks_translation(benefit, code)]
 
 
 def names_of(ids: object) -> Mapping[int, str]:

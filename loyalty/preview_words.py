@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -15,13 +15,21 @@ from loyalty.versions import ladder_policy
 from loyalty.wording import METRIC_LABELS, amount_of
 from members.figures import grouped, signed
 
+#: Round numbers by which a line of a histogram may be moved, the coarsest first.
+_STEPS: Final = tuple(
+    Decimal(digit) * Decimal(10) ** exponent for exponent in range(7, -3, -1) for digit in (5, 2, 1)
+)  # fmt: skip
+_STEPS_A_BAR: Final = 5
+_WITH_DECIMALS: Final = frozenset({"spend", "score"})
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A threshold in a histogram: whose, and how far from the left in per cent."""
+    """A threshold in a histogram: whose, how much, and in words how many members reach it."""
 
-    label: str
-    at_percent: float
+    tier: Tier
+    value: Decimal
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +43,19 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How members are spread over a metric, those with nothing said apart."""
+    """How members are spread over a metric, those with nothing said apart.
+
+    A line moves by `step`, up to `highest`, which lies at `highest_percent` of the width.
+    """
 
     metric: str
     nothing: int
     bars: tuple[Bar, ...]
     lines: tuple[Line, ...]
+    key: Metric
+    step: Decimal
+    highest: Decimal
+    highest_percent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +170,28 @@ class PreviewFigures:
             if metric in widths
         ]
 
+    def line_words(self, metric: Metric, tier_id: int, value: Decimal) -> str:
+        """Return how many members have at least a value, and how many more or fewer than the line of the draft lets through.
+
+        Counted by bars, and within a bar in proportion. Raises KeyError for a metric or a tier without a line.
+        """
+        drafted = self._drafted(metric)[tier_id]
+        reach = self._reach(metric, value)
+        figures = {
+            "amount": amount_of(metric, value), "reach": grouped(reach), "less": grouped(self.tally.members - reach),
+            "members": grouped(self.tally.members), "drafted": amount_of(metric, drafted),
+            "difference": signed(reach - self._reach(metric, drafted)),
+        }  # fmt: skip
+        if value == drafted:
+            return _("%(amount)s: about %(reach)s of %(members)s members have it, %(less)s have less.") % figures
+        return (
+            _(
+                "%(amount)s: about %(reach)s of %(members)s members have it, %(less)s have less; "
+                "%(difference)s against %(drafted)s in this version."
+            )
+            % figures
+        )
+
     def lines(self) -> list[tuple[str, str | None, str]]:
         """Return the figures as lines of a proposal: label, before, after."""
         told = [
@@ -184,14 +221,33 @@ class PreviewFigures:
             )
             for n, members in enumerate(bars[1:])
         ]  # fmt: skip
-        names = {tier.pk: str(tier) for tier in self.tiers}
+        tiers = {tier.pk: tier for tier in self.tiers}
+        drafted = self._drafted(metric)
         lines = [
-            Line(f"{names[step.tier_id]} {amount_of(metric, value)}", float(100 * value / width / (BARS + 1)))
-            for step in self.ladder.steps
-            for asked, value in step.rise
-            if asked == metric and value
+            Line(tiers[tier_id], value, self.line_words(metric, tier_id, value)) for tier_id, value in drafted.items()
         ]
-        return Histogram(str(METRIC_LABELS[metric]), bars[0], tuple(drawn), tuple(lines))
+        step = _step_of([*drafted.values()], width, Decimal("0.01") if metric in _WITH_DECIMALS else Decimal(1))
+        farthest = width * BARS // step * step
+        return Histogram(
+            str(METRIC_LABELS[metric]), bars[0], tuple(drawn), tuple(lines), metric, step, farthest,
+            float(100 * farthest / width / (BARS + 1)),
+        )  # fmt: skip
+
+    def _drafted(self, metric: Metric) -> dict[int, Decimal]:
+        """Return what the draft asks for of a metric to rise, by tier."""
+        return {
+            step.tier_id: value for step in self.ladder.steps for asked, value in step.rise if asked == metric and value
+        }
+
+    def _reach(self, metric: Metric, value: Decimal) -> int:
+        """Return about how many members have at least a value."""
+        if not value:
+            return self.tally.members
+        bars, at = self.tally.bars[metric][1:], value / bar_widths(self.ladder)[metric]
+        number = int(at)
+        if number >= BARS:
+            return bars[BARS]
+        return round(bars[number] * (number + 1 - at)) + sum(bars[number + 1 :])
 
     def _shown(self) -> list[Tier]:
         """The tiers of the draft, and those that anybody holds or would hold."""
@@ -215,6 +271,12 @@ class PreviewFigures:
 
     def _share(self, members: int) -> Decimal:
         return (Decimal(100 * members) / max(self.tally.members, 1)).quantize(Decimal("0.1"))
+
+
+def _step_of(values: list[Decimal], width: Decimal, least: Decimal) -> Decimal:
+    """Return the round number by which a line is moved: a few of them make a bar, and every line stands on one."""
+    fitting = (step for step in _STEPS if step * _STEPS_A_BAR <= width and not any(value % step for value in values))
+    return max(next(fitting, least), least)
 
 
 def _whole(value: Decimal) -> Decimal:

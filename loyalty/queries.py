@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
+from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Least
 
@@ -263,3 +264,21 @@ def _criteria(rule: TierRule, purpose: str, weights: Weights) -> Criteria:
 def _weights(version: LadderVersion) -> Weights:
     weights = {metric: getattr(version, f"weight_{metric}") for metric in WEIGHED}
     return {metric: weight for metric, weight in weights.items() if weight}
+
+
+def members_by_tier() -> dict[int, int]:
+    """Return how many members hold each tier now, floors counted as the beat last wrote them. One statement.
+
+    Members without a standing hold the lowest tier; they are not counted here.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT CASE WHEN f.rank > e.rank THEN f.id ELSE e.id END, count(*)
+            FROM loyalty_tierstanding s
+            JOIN loyalty_tier e ON e.id = s.tier_id
+            LEFT JOIN loyalty_tier f ON f.id = s.floor_tier_id
+            GROUP BY 1
+            """
+        )
+        return dict(cursor.fetchall())

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.decorators import display
 
 from loyalty.admin.identity_forms import BY_HAND, BadgeDialog, BadgeForm, RuleAdmin
@@ -85,7 +85,7 @@ class BadgeAdmin(RuleAdmin):
     def holders(self, badge: Any) -> str:
         return badge.held_by
 
-    @display(description=gettext_lazy("title"))
+    @display(description=pgettext_lazy("badge", "title"))
     def worn_title(self, badge: Badge) -> str:
         return badge.title or "–"
 

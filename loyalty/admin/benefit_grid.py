@@ -18,14 +18,21 @@ from django.utils.translation import override
 
 from loyalty.benefit_book import grid_of
 from loyalty.benefit_rules import Cell, Step, falling_steps, multiplies
-from loyalty.benefit_words import FIGURED, cell_words, lacks_translation, member_sentence
+from loyalty.benefit_words import (
+    FIGURED,
+    cell_words,
+    figure_unit,
+    lacks_translation,
+    member_sentence,
+    missing_languages,
+)
 from loyalty.models import Benefit, BenefitBudget, LadderVersion, Tier
-from loyalty.queries import ladder_book
+from loyalty.queries import ladder_book, members_by_tier
 from loyalty.refusals import NoLadder
 from loyalty.services.benefit_costs import budgets_now, costs_of
 from loyalty.services.benefits import may_change_grid, set_grid
 from members.admin.base import actor_of
-from members.figures import money
+from members.figures import grouped, money
 from members.queries import programme
 from members.refusals import Refusal
 
@@ -58,6 +65,18 @@ class ShownRow:
     cells: list[ShownCell]
     missing: list[str]
     budgets: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCost:
+    """What the benefits of a tier cost: used in a year, at most for a member and for all members; `was`: under the one in force."""
+
+    used: str
+    most: str
+    was: str
+    members: str
+    most_of_all: str
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +124,7 @@ class GridPages:
             "rows": _rows(benefits, tiers, grid, before, at),
             "changes": sum(grid.get(key) != before.get(key) for key in {*grid, *before}),
             "warnings": _warnings(benefits, tiers, grid),
-            "costs": _costs(benefits, tiers, grid, at),
+            "costs": _costs(benefits, tiers, grid, before, at),
             "chosen": chosen,
             "phones": [_phone(code, str(name), chosen, benefits, grid) for code, name in settings.LANGUAGES]
             if chosen
@@ -136,7 +155,7 @@ class GridPages:
             "version": version,
             "tiers": tiers,
             "rows": [
-                (one, [asked[tier.pk, one.pk] for tier in tiers], one.kind in FIGURED, one.quota is not None)
+                (one, [asked[tier.pk, one.pk] for tier in tiers], figure_unit(one.kind), one.quota is not None)
                 for one in benefits
             ],
             "has_errors": cells is None,
@@ -164,8 +183,7 @@ def _rows(
         for tier in tiers:
             now, then = grid.get((tier.pk, benefit.pk)), before.get((tier.pk, benefit.pk))
             cells.append(ShownCell(_words(benefit, now), _words(benefit, then), now != then))
-        missing = [str(name) for code, name in settings.LANGUAGES if lacks_translation(benefit, code)]
-        rows.append(ShownRow(benefit, cells, missing, full.get(benefit.pk, [])))
+        rows.append(ShownRow(benefit, cells, missing_languages(benefit), full.get(benefit.pk, [])))
     return rows
 
 
@@ -215,23 +233,32 @@ def _warnings(benefits: Sequence[Benefit], tiers: Sequence[Tier], grid: _Grid) -
 
 
 def _costs(
-    benefits: Sequence[Benefit], tiers: Sequence[Tier], grid: _Grid, at: datetime
-) -> list[tuple[str, str, bool]]:
-    """Return for each tier what was used in the last year, what a member costs at most a year, and whether a cost is not known."""
+    benefits: Sequence[Benefit], tiers: Sequence[Tier], grid: _Grid, before: _Grid, at: datetime
+) -> list[ShownCost]:
+    """Return for each tier what its benefits cost: what was used, and what could be used at most, by the grid and the one before."""
     currency = programme().currency
     used: dict[int | None, Decimal] = {}
     for row in costs_of(from_at=at - YEAR, before_at=at):
         used[row.tier_id] = used.get(row.tier_id, Decimal(0)) + (row.amount or 0)
-    shown = []
-    for tier in tiers:
-        counted = [(one, cell) for one in benefits if (cell := grid.get((tier.pk, one.pk))) and cell.quota is not None]
-        most = sum(
-            ((one.unit_cost_amount or Decimal(0)) * (cell.quota or 0) * _times(one) for one, cell in counted),
-            Decimal(0),
-        )
-        is_open = any(one.unit_cost_amount is None for one, _cell in counted)
-        shown.append((money(used.get(tier.pk, Decimal(0)), currency), money(most, currency), is_open))
+    members, shown = members_by_tier(), []
+    for number, tier in enumerate(tiers):
+        most, is_open = _most(benefits, tier, grid)
+        was, _was_open = _most(benefits, tier, before)
+        held = None if number == 0 else members.get(tier.pk, 0)
+        shown.append(
+            ShownCost(
+                money(used.get(tier.pk, Decimal(0)), currency), money(most, currency), money(was, currency) if was != most else "",
+                _("all others") if held is None else grouped(held), "–" if held is None else money(most * held, currency), is_open,
+            )
+        )  # fmt: skip
     return shown
+
+
+def _most(benefits: Sequence[Benefit], tier: Tier, grid: _Grid) -> tuple[Decimal, bool]:
+    """Return what a member of a tier can use in a year at most, in money, and whether some of it has a cost nobody knows."""
+    counted = [(one, cell) for one in benefits if (cell := grid.get((tier.pk, one.pk))) and cell.quota is not None]
+    costs = [(one.unit_cost_amount or Decimal(0)) * (cell.quota or 0) * _times(one) for one, cell in counted]
+    return sum(costs, Decimal(0)), any(one.unit_cost_amount is None for one, _cell in counted)
 
 
 def _times(benefit: Benefit) -> int:

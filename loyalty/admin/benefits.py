@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model
 from django.forms import ModelForm
@@ -17,12 +16,13 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
 from loyalty.admin.benefit_grid import GridPages
 from loyalty.benefit_book import forget_benefit_book
-from loyalty.benefit_words import FIGURED, lacks_translation, quota_words
+from loyalty.benefit_words import FIGURED, missing_languages, quota_words
 from loyalty.models import Benefit
+from loyalty.offered_choices import choices_of
 from loyalty.services.benefit_costs import costs_of
 from members.admin.base import Badge, TranslatedAdmin
 from members.figures import grouped, money
@@ -33,7 +33,7 @@ YEAR = timedelta(days=365)
 
 
 class BenefitForm(ModelForm):
-    """A benefit, with weekdays to tick and categories as codes with commas between."""
+    """A benefit, with weekdays and categories to tick, and the voucher by its name."""
 
     weekdays = forms.TypedMultipleChoiceField(
         label=_("Weekdays"),
@@ -44,6 +44,14 @@ class BenefitForm(ModelForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("None chosen: every day."),
     )
+    category_codes = forms.MultipleChoiceField(
+        label=_("Categories"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("None chosen: the whole order."),
+    )  # fmt: skip
+    voucher_template_code = forms.ChoiceField(
+        label=_("Voucher"), required=False, widget=UnfoldAdminSelectWidget,
+        help_text=_("One is issued for each use."),
+    )  # fmt: skip
 
     class Meta:
         model = Benefit
@@ -51,7 +59,16 @@ class BenefitForm(ModelForm):
             "code", "kind", "name", "sentence", "is_on", "period", "quota", "unit_cost_amount", "on_lowered", "is_used_in_app",
             "category_codes", "weekdays", "hours_from", "hours_to", "stores", "voucher_template_code", "is_given_at_once",
         )  # fmt: skip
-        widgets = {"category_codes": UnfoldAdminTextInputWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "category_codes" not in self.fields:
+            return  # for those who may only look
+        codes, voucher = self.instance.category_codes or [], self.instance.voucher_template_code
+        goods, vouchers = self.fields["category_codes"], self.fields["voucher_template_code"]
+        cast(forms.ChoiceField, goods).choices = choices_of("categories", named=codes)
+        offered = choices_of("vouchers", named=[voucher] if voucher else [])
+        cast(forms.ChoiceField, vouchers).choices = [("", _("no voucher")), *offered]
 
     def clean(self) -> dict[str, Any]:
         """Vouchers are counted, and so are gifts; a figure is what a tier gives without counting."""
@@ -134,7 +151,7 @@ class BenefitAdmin(TranslatedAdmin):
 
     @display(description=_("languages"), label={True: "success", False: "warning"})
     def languages(self, benefit: Benefit) -> Badge:
-        missing = [name for code, name in settings.LANGUAGES if lacks_translation(benefit, code)]
+        missing = missing_languages(benefit)
         words = _now("missing: %(languages)s") % {"languages": enumerated(missing)}
         return Badge(not missing, words if missing else _now("complete"))
 

@@ -78,8 +78,12 @@ class GiveDialog(UseDialog):
         counted = Benefit.objects.filter(is_on=True, quota__isnull=False).order_by("kind", "code")
         cast(forms.ModelChoiceField, self.fields["benefit"]).queryset = counted
         limit = my_limit(operator=cast(Operator, self.request.user), kind=GIVE, at=timezone.now())
-        words = _now(
-            "Alone you may give what costs %(each)s each time, and %(left)s more today; above that a colleague approves."
+        words = (
+            _now(
+                "Alone you may give what costs %(each)s each time, and %(left)s more today; above that a colleague approves."
+            )
+            if limit.per_entry
+            else _now("What has a cost waits until a colleague approves it.")
         )
         sign = programme().currency
         self.fields["uses"].help_text = words % {
@@ -167,7 +171,11 @@ class EntitlementAdmin(FactAdmin):
         if not form.is_valid():
             title = _now("Take back what is left of “%(benefit)s”?") % {"benefit": row.benefit.name}
             return _dialog(
-                request, form, title, _now("What was used stays used. The member is told nothing."), _now("Take back")
+                request,
+                form,
+                title,
+                _now("What was used stays used. The member is told nothing."),
+                _now("Take it back"),
             )
         return carry_out(
             request,

@@ -37,7 +37,6 @@ class TierFloorAdmin(FactAdmin):
         "state",
         "valid_from",
         "valid_until",
-        "source",
         "reason",
         "ended_at",
         "ended_reason",

@@ -66,7 +66,7 @@ class SetTierDialog(BaseDialogForm):
 
     tier = forms.ChoiceField(label=_("Tier"), widget=UnfoldAdminSelectWidget)
     last_day = forms.DateField(
-        label=_("Until the end of"),
+        label=_("Holds until the end of"),
         # The browser's own calendar: the theme's would need scripts that a dialog does not bring along.
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "class": " ".join(INPUT_CLASSES)}),
         input_formats=["%Y-%m-%d"],

@@ -40,8 +40,8 @@ def source_words(payment: PlanPayment) -> str:
 class PlanAdmin(TranslatedAdmin):
     """The plans that are sold. Who bought one keeps the price and the days of then."""
 
-    list_display = ("name", "code", "gives", "price", "trial", "state_badge")
-    list_display_links = ("name", "code")
+    list_display = ("name", "gives", "price", "trial", "state_badge")
+    list_display_links = ("name",)
     list_select_related = ("tier",)
     list_filter = (("state", ChoicesDropdownFilter),)
     ordering = ("tier__rank", "price_amount")

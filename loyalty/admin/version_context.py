@@ -1,7 +1,11 @@
 """What the pages of a version of the ladder show: its sentences, lints and differences, and its newest preview."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from django.http import Http404
 
 from loyalty.ladder import Ladder
 from loyalty.lint_reading import version_lints
@@ -40,3 +44,16 @@ def previewed_of(version: LadderVersion, ladder: Ladder, now: datetime) -> dict[
         else None
     )
     return {"preview": preview, "figures": figures, "is_good": is_good, "is_finished": is_finished}
+
+
+def moved_line_words(figures: PreviewFigures, asked: Mapping[str, str]) -> str:
+    """Return what a line of a histogram says where it was moved to (`metric`, `tier`, `value`). Raises Http404 for no such line."""
+    try:
+        value = Decimal(asked.get("value", ""))
+        drawn = next(one for one in figures.histograms if one.key == asked.get("metric"))
+        line = next(one for one in drawn.lines if one.tier.code == asked.get("tier"))
+    except (InvalidOperation, StopIteration) as error:
+        raise Http404 from error
+    if not (value.is_finite() and 0 <= value <= drawn.highest):
+        raise Http404
+    return figures.line_words(drawn.key, line.tier.pk, value)

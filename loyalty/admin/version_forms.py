@@ -80,7 +80,7 @@ class VersionForm(forms.Form):
     """What a draft says. Metrics that no tier asks for are not shown until they are ticked."""
 
     metrics = forms.MultipleChoiceField(
-        label=_("What is asked for"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        label=_("What a tier may ask for"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget,
         choices=[(metric, METRIC_LABELS[metric]) for metric in METRICS],
         help_text=_("Tick something and save to have a column for it."),
     )  # fmt: skip

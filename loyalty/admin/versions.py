@@ -14,12 +14,13 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.html import escape
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
-from loyalty.admin.version_context import compared_with, previewed_of, said_of
+from loyalty.admin.version_context import compared_with, moved_line_words, previewed_of, said_of
 from loyalty.admin.version_forms import InsertTierDialog, PreviewDialog, PublishDialog, VersionForm
 from loyalty.models import LadderVersion
 from loyalty.periods import business_date
@@ -111,6 +112,7 @@ class LadderVersionAdmin(StaffAdmin):
             ("<int:version_id>/copy/", self.copy, "copy"),
             ("<int:version_id>/words/", self.words, "words"),
             ("<int:version_id>/preview/", self.preview, "preview"),
+            ("<int:version_id>/line/", self.moved_line, "line"),
             ("<int:version_id>/insert-tier/", self.insert, "insert"),
             ("<int:version_id>/publish/", self.publish, "publish"),
             ("<int:version_id>/withdraw/", self.withdraw, "withdraw"),
@@ -262,6 +264,15 @@ class LadderVersionAdmin(StaffAdmin):
             "knows_points": knows_base_points(), **previewed_of(version, ladder, now),
         }  # fmt: skip
         return render(request, "portal/ladder/preview.html", context)
+
+    def moved_line(self, request: HttpRequest, version_id: int) -> HttpResponse:
+        """How many members a line of a histogram lets through where it was moved to, in words. Nothing is kept."""
+        _require(request, SEE)
+        version, now = _version(version_id), timezone.now()
+        figures = previewed_of(version, ladder_of(version.pk, moment=now), now)["figures"]
+        if figures is None:
+            raise Http404
+        return HttpResponse(escape(moved_line_words(figures, request.GET)))
 
     def insert(self, request: HttpRequest, version_id: int) -> HttpResponse:
         """The dialog that inserts a tier between two."""

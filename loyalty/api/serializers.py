@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -28,6 +30,13 @@ class TierSerializer(serializers.Serializer):
     label = serializers.CharField(source="name", help_text="Name in the asked language.")  # type: ignore[assignment]
     rank = serializers.IntegerField(help_text="0 is the tier everybody starts in.")
     colour = serializers.CharField(help_text="For badges, like #c9a227.")
+    image_path = serializers.SerializerMethodField(
+        help_text="Where the badge stands on this host: a PNG of 192 × 192, for ever the same under its path. Null: none, only a colour."
+    )
+
+    def get_image_path(self, tier: Tier | Mapping[str, Any]) -> str | None:
+        digest = tier["image_id"] if isinstance(tier, Mapping) else tier.image_id
+        return reverse("tier_image", args=[digest]) if digest else None
 
 
 class ThresholdSerializer(serializers.Serializer):
@@ -215,6 +224,7 @@ def ladder_rows(
             "name": tiers[step.tier_id].name,
             "rank": step.rank,
             "colour": tiers[step.tier_id].colour,
+            "image_id": tiers[step.tier_id].image_id,
             "rise": _criteria(step.rise),
             "keep": _criteria(step.keep),
             "points_multiplier": step.points_multiplier,

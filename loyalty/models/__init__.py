@@ -11,6 +11,7 @@ from loyalty.models.previews import LadderPolicy, LadderPreview, LadderPreviewPa
 from loyalty.models.published import PublishedRules
 from loyalty.models.reviews import ReviewPolicy, ReviewRun, ReviewRunMember, TierWarning
 from loyalty.models.standing import QualificationEntry, TierChange, TierStanding
+from loyalty.models.tier_images import TierImage
 
 __all__ = [
     "ActivityScore",
@@ -46,6 +47,7 @@ __all__ = [
     "TierBenefit",
     "TierChange",
     "TierFloor",
+    "TierImage",
     "TierRule",
     "TierStanding",
     "TierWarning",

@@ -38,7 +38,7 @@ class Badge(models.Model):
     name = models.CharField(_("badge name"), max_length=40)
     text = models.CharField(_("what members read beneath"), max_length=120, blank=True)
     title = models.CharField(
-        _("title"),
+        pgettext_lazy("badge", "title"),
         max_length=20,
         blank=True,
         help_text=_("Shown beside the member's name. Empty: it carries no title."),

@@ -66,7 +66,7 @@ class Benefit(models.Model):
         help_text=_("What members read. {figure} and {quota} stand for what the tier gives."),
     )
     is_on = models.BooleanField(_("in use"), default=True)
-    period = models.CharField(_("given"), max_length=8, choices=Period, default=Period.YEAR)
+    period = models.CharField(pgettext_lazy("benefit", "given"), max_length=8, choices=Period, default=Period.YEAR)
     quota = models.PositiveSmallIntegerField(
         _("uses in a period"), null=True, blank=True, help_text=_("Empty: without limit, as for a discount.")
     )
@@ -214,7 +214,7 @@ class BenefitBudget(models.Model):
     swap_benefit = models.ForeignKey(
         Benefit, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("benefit instead")
     )
-    valid_from = models.DateTimeField(_("from"))
+    valid_from = models.DateTimeField(pgettext_lazy("begin", "from"))
     valid_to = models.DateTimeField(_("until"))
     reserved_units = models.PositiveIntegerField(_("promised (uses)"), default=0, editable=False)
     reserved_amount = models.DecimalField(

@@ -62,7 +62,7 @@ class Entitlement(models.Model):
         verbose_name=_("budget of the tier"),
         db_index=False,
     )
-    valid_from = models.DateTimeField(_("from"))
+    valid_from = models.DateTimeField(pgettext_lazy("begin", "from"))
     valid_to = models.DateTimeField(_("until"))
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.GRANTED)
     ended_because = models.CharField(_("why it was taken back"), max_length=20, blank=True)

@@ -10,6 +10,7 @@ from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.criteria import METRICS
+from loyalty.models.tier_images import TierImage
 from members.models import ActivityKind, Operator
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Tier(models.Model):
         _("rank"), help_text=_("0 is the tier everybody starts in; higher is better.")
     )
     colour = models.CharField(_("colour"), max_length=7, default="#8a8f98", help_text=_("For badges, like #c9a227."))
+    image = models.ForeignKey(
+        TierImage, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("badge picture")
+    )
 
     class Meta:
         verbose_name = _("tier")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from loyalty.benefit_words import state_words
 from loyalty.models import Benefit, Entitlement, EntitlementUse
@@ -109,7 +109,7 @@ def export(member_id: int, at: datetime) -> list[Section]:
                 ]
                 for row in rows
             ],
-            (_("benefit"), _("given by"), _("from"), _("until"), _("uses"), _("used"), _("state")),
+            (_("benefit"), _("given by"), pgettext("begin", "from"), _("until"), _("uses"), _("used"), _("state")),
         ),
         Section(
             "benefit_uses",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.db import connection
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from loyalty.models import PlanMembership, PlanOrder, PlanPayment, PlanTrial, TierFloor
 from loyalty.plan_queries import RUNNING
@@ -140,12 +140,12 @@ def export(member_id: int, at: datetime) -> list[Section]:
         Section(
             "tier_floors", gettext_lazy("Tiers given"), ("from", "until", "ended_at", "tier", "source"),
             [[one.valid_from, one.valid_until, one.ended_at, str(one.tier), str(one.get_source_display())] for one in floors],
-            (_("from"), _("until"), _("ended early at"), _("tier"), _("where it comes from")),
+            (pgettext("begin", "from"), _("until"), _("ended early at"), _("tier"), _("where it comes from")),
         ),
         Section(
             "plans", gettext_lazy("Paid memberships"), ("from", "until", "ended_at", "plan", "state"),
             [[one.valid_from, one.valid_until, one.ended_at, str(one.plan), str(one.get_state_display())] for one in plans],
-            (_("from"), _("until"), _("ended at"), _("plan"), _("state")),
+            (pgettext("begin", "from"), _("until"), _("ended at"), _("plan"), _("state")),
         ),
         Section(
             "plan_payments", gettext_lazy("Payments for plans"), ("paid_at", "kind", "plan", "amount", "source", "number"),

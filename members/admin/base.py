@@ -132,7 +132,10 @@ class StaffAdmin(ModelAdmin):
     ) -> HttpResponse:
         context: dict[str, Any] = {"show_save_and_add_another": False, **(extra_context or {})}
         if self.is_nameless:
-            context["original"] = ""  # the heading then ends with the list
+            context |= {
+                "original": "",
+                "subtitle": "",
+            }  # the heading then ends with the list, and the window has no number
         return super().changeform_view(request, object_id, form_url, context)
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> FormField | None:

@@ -84,6 +84,7 @@ class SummaryView(ApiView):
                 "name": tier.name,
                 "rank": tier.rank,
                 "colour": tier.colour,
+                "image_id": tier.image_id,
                 "credits": progress.credits,
                 "next_tier": progress.next_tier,
                 "credits_to_next": progress.gap,

@@ -25,6 +25,7 @@ PUBLIC = {
     "api:rules_changes": "what a visitor reads before joining",
     "rules": "leads to the published rules in the reader's language",
     "rules_in": "what a visitor reads before joining",
+    "tier_image": "what a visitor sees of a tier",
     "api:rewards": "what a visitor reads before joining",
     "api:reward": "what a visitor reads before joining",
     "api:problem_kind": "explains an error to a developer",

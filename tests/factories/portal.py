@@ -176,7 +176,7 @@ def _given_tiers(number: int, member: Member) -> None:
     a_floor(member.pk, "gold", now, now + timedelta(days=30), ref=f"portal:{number}")
     plan = a_plan(f"plan-{number}")
     sell_plan(
-        member_id=member.pk, plan_code=plan.code, receipt_no=f"RC-{number}", renews_intended=False, reason="paid", by=SYSTEM, at=now
+        member_id=member.pk, plan_code=plan.code, receipt_no=f"RC-{number}", renews_intended=False, reason="Receipt shown", by=SYSTEM, at=now
     )  # fmt: skip
 
 

@@ -146,6 +146,11 @@ class TestThePages:
         page = text_of(marketing.get(address("preview", draft.pk)))
         assert "▲ 1" in page
         assert "Within 5 % of a line" in page
+        assert page.count('type="range"') == 3
+        moved = {"metric": "credits", "tier": "silver", "value": "250"}
+        assert "250: about 1 of 1 members have it" in text_of(marketing.get(address("line", draft.pk), moved))
+        for wrong in ({"metric": "orders"}, {"tier": "member"}, {"value": "6001"}, {"value": "NaN"}, {"value": "-1"}):
+            assert marketing.get(address("line", draft.pk), moved | wrong).status_code == 404, wrong
 
     def test_lead_from_the_draft_to_the_schedule(self, marketing: Client, draft: LadderVersion) -> None:
         begin = timezone.localdate() + timedelta(days=40)

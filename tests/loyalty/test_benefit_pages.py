@@ -1,5 +1,6 @@
 """The pages of benefits: list and form, the grid, budgets, and the tab of the member page."""
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -55,7 +56,7 @@ def form_of_benefit(**changes: object) -> dict[str, object]:
     names = {f"name_{code}": "Lounge" for code in ("zh_hans", "zh_hant", "en")}
     sentences = {f"sentence_{code}": "{quota} visits" for code in ("zh_hans", "zh_hant", "en")}
     rest = {"code": "lounge", "kind": "visits", "is_on": "on", "period": "year", "quota": 2, "on_lowered": "at_once"}
-    return {**names, **sentences, **rest, "category_codes": "", "voucher_template_code": "", **changes}
+    return {**names, **sentences, **rest, "voucher_template_code": "", **changes}
 
 
 class TestTheForm:
@@ -106,6 +107,20 @@ class TestTheGrid:
         assert "4次" in text
         assert "繁體中文 is missing" in text
         assert "¥120.00" in text  # 4 uses of 30.00 a year
+        assert '¥120.00<span class="pn-then">¥60.00</span>' in text  # 2 uses under the version in force
+        assert "all others" in text
+
+    def test_says_what_a_tier_costs_at_most_with_all_who_hold_it(self, now: datetime) -> None:
+        given_by("gold", a_benefit("lounge"), quota=2)
+        for _ in range(3):
+            holding("gold", since=now)
+        text = signed_in("marketing").get(page("benefit_grid"), follow=True).text
+        assert "¥180.00" in text  # 3 members, 2 uses, 30.00 each
+
+    def test_asks_for_figures_in_their_units(self, now: datetime) -> None:
+        given_by("gold", a_benefit("bread", kind="discount", quota=None, unit_cost_amount=None), figure=Decimal(5))
+        text = signed_in("marketing").get(page("benefit_grid_edit", next_version(now).pk)).text
+        assert re.search(r'name="gold-bread-figure"[^>]*> % off', text)
 
     def test_is_edited_for_a_version_to_come_only(self, now: datetime) -> None:
         lounge = a_benefit("lounge")
@@ -203,6 +218,11 @@ class TestBudgets:
         assert "80 % · 8 uses · ¥240.00" in text
         assert "stopped: no more tea" in text
 
+    def test_are_not_named_by_a_number_of_the_database(self, now: datetime) -> None:
+        budget = a_budget(a_benefit(), at=now, total_units=10)
+        text = signed_in("finance").get(page("benefitbudget_change", budget.pk)).text
+        assert f"{budget.benefit_id}/None" not in text
+
     def test_stop_and_resume_with_a_reason(self, now: datetime) -> None:
         budget = a_budget(a_benefit(), at=now, total_units=10)
         client = signed_in("finance")
@@ -265,7 +285,7 @@ class TestTheTab:
     def test_is_not_for_those_without_the_right(self, member: Member, now: datetime) -> None:
         row = an_entitlement(member, a_benefit(), at=now)
         client = signed_in("analyst")
-        assert "Take back" not in self.tab(client, member)
+        assert "Take it back" not in self.tab(client, member)
         for where in (
             page("entitlement_use", row.pk),
             page("entitlement_revoke", row.pk),

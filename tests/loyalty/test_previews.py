@@ -237,7 +237,25 @@ class TestThePreview:
             (23, 1),
             (24, 1),
         ]
-        assert histogram.lines[-1].label == "Diamond 5,000"
+        line = histogram.lines[-1]
+        assert (str(line.tier), line.value) == ("Diamond", 5000)
+        assert line.words == "5,000: about 2 of 5 members have it, 3 have less."
+
+    def test_says_how_many_a_line_lets_through_that_is_moved(self, db: None) -> None:
+        for credits in (100, 450, 700, 40_000):
+            member_with(credits)
+        make_member()
+        shown = figures(made(draft_asking(silver=(750, 300))))
+        [histogram] = shown.histograms
+        assert (histogram.step, histogram.highest, histogram.highest_percent) == (50, 6_000, 96)
+        silver = tier_id("silver")
+        assert shown.line_words("credits", silver, Decimal(750)) == "750: about 1 of 5 members have it, 4 have less."
+        moved = shown.line_words("credits", silver, Decimal(250))
+        assert moved == "250: about 3 of 5 members have it, 2 have less; +2 against 750 in this version."
+        assert "about 5 of 5" in shown.line_words("credits", silver, Decimal(0))
+        assert "about 1 of 5" in shown.line_words("credits", silver, histogram.highest)
+        with pytest.raises(KeyError):
+            shown.line_words("orders", silver, Decimal(1))
 
     def test_costs_what_other_multipliers_make_of_a_year(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(previews, "_base_points", [])

@@ -3,18 +3,20 @@
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from loyalty.models import Benefit, Entitlement
 from loyalty.services.entitlements import Use, use_benefit
 from members.actors import SYSTEM, Actor
 from members.models import Member, TimelineEntry
 from rewards.handlers import issue_vouchers_of_benefits
-from rewards.models import Voucher, VoucherEvent
+from rewards.models import Category, Voucher, VoucherEvent
 from rewards.services.benefit_vouchers import VoucherTemplateMissing, voucher_id_for
 from rewards.services.vouchers import use_voucher, voucher_code
 from tests.factories.benefits import a_benefit, an_entitlement
 from tests.factories.catalogue import a_template
 from tests.factories.people import TILL, a_member, a_store
+from tests.factories.portal import signed_in
 from tests.factories.times import at
 from tests.harness.threads import together
 
@@ -91,3 +93,52 @@ class TestAtOnce:
         together([lambda: issue_vouchers_of_benefits(entries) for _ in range(6)])
         assert (Voucher.objects.count(), VoucherEvent.objects.count()) == (5, 5)
         assert SYSTEM.kind == VoucherEvent.objects.values_list("actor_kind", flat=True).distinct().get()
+
+
+@pytest.mark.django_db
+class TestTheFormOfABenefit:
+    """The form of a benefit …"""
+
+    def sent(self, **changes: Any) -> Any:
+        names = {f"name_{code}": "Pack" for code in ("zh_hans", "zh_hant", "en")}
+        rest = {
+            "code": "pack",
+            "kind": "vouchers",
+            "is_on": "on",
+            "period": "month",
+            "quota": 1,
+            "on_lowered": "at_once",
+        }
+        return signed_in("marketing").post(reverse("admin:loyalty_benefit_add"), {**names, **rest, **changes})
+
+    def test_offers_vouchers_and_goods_by_their_names(self) -> None:
+        a_template("coffee", name="Free coffee")
+        Category.objects.create(code="bread", name="Bread and rolls")
+        text = signed_in("marketing").get(reverse("admin:loyalty_benefit_add")).text
+        assert "Free coffee" in text
+        assert "Bread and rolls" in text
+        answer = self.sent(voucher_template_code="coffee", category_codes=["bread"])
+        assert answer.status_code == 302, answer.context["adminform"].errors
+        made = Benefit.objects.get(code="pack")
+        assert (made.voucher_template_code, made.category_codes) == ("coffee", ["bread"])
+
+    def test_takes_no_voucher_that_does_not_exist(self) -> None:
+        answer = self.sent(voucher_template_code="coffe")
+        assert "voucher_template_code" in answer.context["adminform"].errors
+        assert not Benefit.objects.filter(code="pack").exists()
+
+    def test_keeps_what_a_benefit_names_that_is_not_known(self) -> None:
+        benefit = a_benefit("old", kind=Benefit.Kind.VOUCHERS, voucher_template_code="gone", category_codes=["cakes"])
+        names = {f"name_{code}": "Old" for code in ("zh_hans", "zh_hant", "en")}
+        rest = {
+            "period": "year",
+            "quota": 2,
+            "on_lowered": "at_once",
+            "voucher_template_code": "gone",
+            "category_codes": "cakes",
+        }
+        address = reverse("admin:loyalty_benefit_change", args=[benefit.pk])
+        answer = signed_in("marketing").post(address, {**names, **rest})
+        assert answer.status_code == 302, answer.context["adminform"].errors
+        benefit.refresh_from_db()
+        assert (benefit.voucher_template_code, benefit.category_codes) == ("gone", ["cakes"])
