@@ -6,7 +6,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
+from loyalty.models import TierFloor
 from members.models import MemberFreeze
 from members.queries import programme
 
@@ -54,6 +56,15 @@ def frozen_among(member_ids: Sequence[int], at: datetime) -> list[int]:
         member__in=member_ids, frozen_at__lte=at, release_at__gt=at, released_at__isnull=True
     )
     return sorted(set(frozen.values_list("member_id", flat=True)))
+
+
+def locked_among(member_ids: Sequence[int], at: datetime) -> list[int]:
+    """Return which of some members hold a tier at a moment that staff set by hand, ascending."""
+    floors = TierFloor.objects.filter(
+        Q(valid_until=None) | Q(valid_until__gt=at), Q(ended_at=None) | Q(ended_at__gt=at), member__in=member_ids,
+        valid_from__lte=at, source=TierFloor.Source.STAFF,
+    )  # fmt: skip
+    return sorted(set(floors.values_list("member_id", flat=True)))
 
 
 def matrix(counts: list[list[Any]]) -> dict[tuple[str, str, str], int]:

@@ -51,6 +51,7 @@ _REASONS = {
     "waited": _("waited for a rise that is not reached"),
 }
 _EXCEPTIONS = {
+    "locked": _("Set by hand: what they earned is reviewed, the tier set by hand stays."),
     "frozen": _("Frozen: their reviews go on all the same."),
     "grace": _("Near the line: they are given grace."),
     "grace_ends": _("Their grace ends: no second one is given."),
@@ -242,7 +243,7 @@ def _acts(run: ReviewRun, request: HttpRequest, by: Actor, at: datetime) -> dict
         "forecast": lambda: review_runs.start_forecast(run_id=run.pk, by=by, at=at),
         "start": lambda: review_runs.start_run(run_id=run.pk, pauses=pauses, by=by, at=at),
         "stop": lambda: review_runs.stop_run(run_id=run.pk, by=by, at=at),
-        "go_on": lambda: review_runs.continue_run(run_id=run.pk, by=by, at=at),
+        "go_on": lambda: review_runs.continue_run(run_id=run.pk, pauses=pauses, by=by, at=at),
         "undo": lambda: review_runs.undo_run(run_id=run.pk, by=by, at=at),
         "close": lambda: review_runs.close_run(run_id=run.pk, at=at),
     }

@@ -19,7 +19,7 @@ from loyalty.models.reviews import RUN_REVIEWS
 from loyalty.periods import business_date, day_bounds
 from loyalty.queries import ladder_book
 from loyalty.refusals import LoyaltyRefusal
-from loyalty.review_queries import count_due, frozen_among
+from loyalty.review_queries import count_due, frozen_among, locked_among
 from loyalty.services import review_undo, rows
 from loyalty.services.deciding import Reviewed, decide_due
 from loyalty.services.standing import news_of, review_chunk
@@ -148,9 +148,15 @@ def stop_run(*, run_id: int, by: Actor, at: datetime) -> None:
     cancel_job(job_id=_job_of(review), by=by, at=at)
 
 
-def continue_run(*, run_id: int, by: Actor, at: datetime) -> None:
-    """Let a run that was stopped, or pauses, go on. Raises ReviewRunIsNotOpen, JobIsNotStopped, JobCanNotGoOn, NotFound."""
-    review = _in_state(run_id, ReviewRun.State.STOPPED)
+@transaction.atomic
+def continue_run(*, run_id: int, pauses: bool, by: Actor, at: datetime) -> None:
+    """Let a run that was stopped, or pauses, go on: for one wave if it `pauses` again, else for all that are left.
+
+    Raises ReviewRunIsNotOpen, JobIsNotStopped, JobCanNotGoOn, NotFound.
+    """
+    review = _locked(run_id, ReviewRun.State.STOPPED)
+    review.pauses = pauses
+    review.save(update_fields=["pauses"])
     continue_job(job_id=_job_of(review), by=by, at=at)
 
 
@@ -235,6 +241,7 @@ def _note_exceptions(review: ReviewRun, reviewed: Reviewed, at: datetime) -> Non
     last = reviewed.last
     found = {
         "frozen": frozen_among(list(reviewed.due), at),
+        "locked": locked_among(list(reviewed.due), review.until_at),
         "grace_ends": [
             member_id for member_id, standing in reviewed.due.items()
             if (change := last.get(member_id)) and change.reason == "grace" and change.valid_until == standing.valid_until

@@ -107,11 +107,12 @@ class TestTheGrid:
         assert "繁體中文 is missing" in text
         assert "¥120.00" in text  # 4 uses of 30.00 a year
 
-    def test_is_edited_for_a_version_to_come_only(self, now: datetime) -> None:
+    def test_is_edited_for_a_draft_only(self, now: datetime) -> None:
         lounge = a_benefit("lounge")
         a_benefit("five", kind=Benefit.Kind.DISCOUNT, quota=None)
         given_by("gold", lounge)
         version = next_version(now)
+        LadderVersion.objects.filter(pk=version.pk).update(valid_from=None)
         client, where = signed_in("marketing"), page("benefit_grid_edit", version.pk)
         assert 'name="gold-lounge-on" checked' in client.get(where).text  # begins with what is in force
         typed = {

@@ -43,6 +43,7 @@ from members.actors import SYSTEM, Actor
 from members.jobs import LEASE
 from members.models import Job, JobErrorRow, Member, TimelineEntry
 from members.services.jobs import JobCanNotBeUndone, run_job
+from tests.factories.plans import a_floor
 from tests.factories.portal import an_operator
 from tests.factories.work import Clock
 from tests.harness.generated import examples
@@ -150,7 +151,11 @@ class TestDryRun:
         forget_ladder_book()
         near = silver()
         tell(purchase(near.pk, "near", 300, local("2025-12-01")))
+        locked, was_locked = silver(), silver()
+        a_floor(locked.pk, "gold", MORNING - timedelta(days=30), None, ref="holds")
+        a_floor(was_locked.pk, "gold", MORNING - timedelta(days=30), MORNING - timedelta(days=5), ref="ended")
         run = looked_at()
+        assert run.exceptions["locked"] == {"number": 1, "members": [locked.pk]}
         assert run.exceptions["grace"] == {"number": 1, "members": [near.pk]}
         assert run.exceptions["frozen"]["number"] == 0
 
@@ -241,7 +246,7 @@ class TestRun:
         run = ReviewRun.objects.get()
         assert (run.state, [row[0] for row in run.counts]) == (ReviewRun.State.STOPPED, [1])
         for _ in range(9):
-            continue_run(run_id=run.pk, by=SYSTEM, at=MORNING)
+            continue_run(run_id=run.pk, pauses=True, by=SYSTEM, at=MORNING)
             ended = work(run.job, MORNING)
         assert ended == "done"
         run.refresh_from_db()
@@ -263,7 +268,7 @@ class TestRun:
         assert work(run.job, MORNING) == "cancelled"
         assert TierChange.objects.filter(reason="fallen").count() == 1
         monkeypatch.setattr(review_runs, "review_chunk", stop)
-        continue_run(run_id=run.pk, by=SYSTEM, at=MORNING)
+        continue_run(run_id=run.pk, pauses=False, by=SYSTEM, at=MORNING)
         assert work(run.job, MORNING) == "done"
         assert {len(path_of(member.pk)) for member in members} == {2}
 
