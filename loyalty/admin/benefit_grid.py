@@ -30,7 +30,7 @@ from loyalty.models import Benefit, BenefitBudget, LadderVersion, Tier
 from loyalty.queries import ladder_book, members_by_tier
 from loyalty.refusals import NoLadder
 from loyalty.services.benefit_costs import budgets_now, costs_of
-from loyalty.services.benefits import may_change_grid, set_grid
+from loyalty.services.benefits import set_grid, why_frozen
 from members.admin.base import actor_of
 from members.figures import grouped, money
 from members.queries import programme
@@ -111,6 +111,7 @@ class GridPages:
         at = timezone.now()
         version = _version(ladder_id)
         tiers, benefits = _tiers(version), list(Benefit.objects.order_by("kind", "code"))
+        frozen = why_frozen(version, at)
         grid, in_force = grid_of(version.pk), _in_force(at)
         before: _Grid = grid_of(in_force) if in_force not in (None, version.pk) else grid
         benefits = [one for one in benefits if one.is_on or any((tier.pk, one.pk) in grid for tier in tiers)]
@@ -129,8 +130,8 @@ class GridPages:
             "phones": [_phone(code, str(name), chosen, benefits, grid) for code, name in settings.LANGUAGES]
             if chosen
             else [],
-            "may_edit": request.user.has_perm(WRITE) and may_change_grid(version, at),
-            "is_frozen": not may_change_grid(version, at),
+            "may_edit": request.user.has_perm(WRITE) and frozen is None,
+            "frozen": frozen.sentence() if frozen else "",
         }
         return render(request, "portal/benefits/grid.html", context)
 

@@ -35,6 +35,8 @@ _ICONS = {
     "grace": "hourglass_top",
     "restored": "undo",
 }
+#: Decisions that compare a period with what keeping the tier took.
+_REVIEWED = frozenset({TierChange.Reason.KEPT, TierChange.Reason.FALLEN, TierChange.Reason.GRACE})
 
 
 def _percent(part: int, whole: int) -> int:
@@ -66,6 +68,8 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
         {
             "id": change.pk,
             "sentence": change_sentence(change),
+            "move": "" if change.from_tier == change.to_tier else f"{change.from_tier.name} → {change.to_tier.name}",
+            "percent": _reached(change),
             "icon": _ICONS[change.reason],
             "happened_at": change.happened_at,
         }
@@ -84,6 +88,13 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     }
 
 
+def _reached(change: TierChange) -> int | None:
+    """Return how much of what keeping a tier took was there at a review, in percent; None where the bar would say nothing."""
+    if change.reason not in _REVIEWED or change.cause or change.figures:
+        return None
+    return _percent(change.credits, change.needed_credits)
+
+
 def _period(progress: TierProgress | None) -> str:
     """Return which period the next review counts."""
     if progress is None or progress.keep_from is None or progress.valid_until is None:
@@ -99,7 +110,8 @@ def _period(progress: TierProgress | None) -> str:
 def _for_chat(head: dict[str, Any], told: Sequence[Mapping[str, Any]]) -> str:
     """Return what staff may write to the member: the newest decision with its day, and what comes next."""
     lines = [
-        f"{date_format(business_date(change['happened_at'], programme().tz))}: {change['sentence']}"
+        _now("%(name)s: %(sentence)s")
+        % {"name": date_format(business_date(change["happened_at"], programme().tz)), "sentence": change["sentence"]}
         for change in told[:1]
     ]
     return "\n".join(line for line in [*lines, head.get("keep", ""), head.get("rise", "")] if line)

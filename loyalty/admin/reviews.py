@@ -245,7 +245,7 @@ def _acts(run: ReviewRun, request: HttpRequest, by: Actor, at: datetime) -> dict
         "forecast": lambda: review_runs.start_forecast(run_id=run.pk, by=by, at=at),
         "start": lambda: review_runs.start_run(run_id=run.pk, pauses=pauses, by=by, at=at),
         "stop": lambda: review_runs.stop_run(run_id=run.pk, by=by, at=at),
-        "go_on": lambda: review_runs.continue_run(run_id=run.pk, by=by, at=at),
+        "go_on": lambda: review_runs.continue_run(run_id=run.pk, pauses=pauses, by=by, at=at),
         "undo": lambda: review_runs.undo_run(run_id=run.pk, by=by, at=at),
         "close": lambda: review_runs.close_run(run_id=run.pk, at=at),
     }

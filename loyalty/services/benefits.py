@@ -1,4 +1,4 @@
-"""The grid of a version of the ladder: which tier gives what. What is in force is not edited; its first grid may be added."""
+"""The grid of a version of the ladder: which tier gives what. Only a draft is edited; the first grid there ever is may be added."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,11 +6,12 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from loyalty.benefit_book import forget_benefit_book
+from loyalty.benefit_book import forget_benefit_book, ladder_with_grid
 from loyalty.benefit_rules import Cell, multiplies
 from loyalty.events import BENEFIT_GRID_CHANGED
 from loyalty.models import Benefit, LadderVersion, TierBenefit, TierRule
-from loyalty.refusals import LoyaltyRefusal
+from loyalty.refusals import DraftIsWaiting, LoyaltyRefusal, NotADraft
+from loyalty.versions import is_draft, waiting_of
 from members.actors import Actor
 from members.timeline import NewEntry, nudge, record
 
@@ -38,22 +39,29 @@ class GivesNoMorePoints(LoyaltyRefusal):
     status = 422
 
 
-def may_change_grid(version: LadderVersion, at: datetime) -> bool:
-    """Whether the cells of a version can be written: before it begins (a draft has not), or while it has none of its own."""
-    return (
-        version.valid_from is None or version.valid_from > at or not TierBenefit.objects.filter(ladder=version).exists()
-    )
+def why_frozen(version: LadderVersion, at: datetime) -> LoyaltyRefusal | None:
+    """Return why the cells of a version can not be written; None for a draft, and while no version up to it has any.
+
+    What was approved, and what colleagues are asked to approve, stays as it is.
+    """
+    if is_draft(version):
+        return DraftIsWaiting(number=version.number) if waiting_of([version.pk]) else None
+    if version.discarded_at is None and ladder_with_grid(version.pk) is None:
+        return None
+    is_in_force = version.valid_from is not None and version.valid_from <= at
+    return (GridIsInForce if is_in_force else NotADraft)(number=version.number)
 
 
 @transaction.atomic
 def set_grid(*, ladder_id: int, cells: Mapping[tuple[int, int], Cell], by: Actor, at: datetime) -> int:
     """Let a version give exactly these cells, by (tier, benefit); return how many were added, changed or removed.
 
-    Raises GridIsInForce, TierNotOnLadder, GivesNoMorePoints.
+    Raises what `why_frozen` returns, TierNotOnLadder, GivesNoMorePoints.
     """
     version = LadderVersion.objects.select_for_update(no_key=True).get(pk=ladder_id)
-    if not may_change_grid(version, at):
-        raise GridIsInForce(number=version.number)
+    refusal = why_frozen(version, at)
+    if refusal is not None:
+        raise refusal
     on_ladder = set(TierRule.objects.filter(ladder=version).order_by().values_list("tier_id", flat=True))
     if any(tier_id not in on_ladder for tier_id, _benefit_id in cells):
         raise TierNotOnLadder(number=version.number)

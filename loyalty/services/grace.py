@@ -15,17 +15,19 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from loyalty.assessment import Change, Standing
 from loyalty.ladder import LadderBook
+from loyalty.models import TierChange
 from loyalty.models.reviews import GRANT_GRACE
 from loyalty.periods import business_date, last_day_before, midnight
 from loyalty.queries import ladder_book, tier_rows
 from loyalty.refusals import LoyaltyRefusal
+from loyalty.sentences import change_sentence
 from loyalty.services import rows
 from loyalty.services.deciding import decide_due
 from loyalty.services.standing import news_of
 from members import proposals, timeline
 from members.actors import Actor
 from members.effects import Effect, EffectLine
-from members.models import Proposal
+from members.models import Member, Proposal
 from members.queries import programme
 
 GRACE: Final = "loyalty.give_grace"
@@ -68,7 +70,8 @@ def propose_grace(
 ) -> proposals.ProposalOutcome:
     """Ask for grace for a member; a colleague decides. Raises NoTierForGrace, GraceIsBounded, and as `propose` does."""
     grace_for(member_id=member_id, days=days, at=at)
-    params = {"member": member_id, "days": days}
+    member_no = Member.objects.values_list("member_no", flat=True).get(pk=member_id)
+    params = {"member": member_id, "member_no": member_no, "days": days}
     return proposals.propose(kind=GRACE, params=params, reason=reason, by=by, at=at, request_id=request_id)
 
 
@@ -150,9 +153,11 @@ def _after(book: LadderBook, moment: datetime, days: int) -> datetime:
 
 def _sentence(params: Mapping[str, Any]) -> str:
     words = ngettext(
-        "Give a member %(days)s day of grace for its tier.", "Give a member %(days)s days of grace for its tier.", params["days"]
-    )  # fmt: skip
-    return words % {"days": params["days"]}
+        "Give member %(member)s %(days)s day of grace for the tier.",
+        "Give member %(member)s %(days)s days of grace for the tier.",
+        params["days"],
+    )
+    return words % {"member": params["member_no"], "days": params["days"]}
 
 
 def _effect(params: Mapping[str, Any], at: datetime) -> Effect:
@@ -161,12 +166,13 @@ def _effect(params: Mapping[str, Any], at: datetime) -> Effect:
     names = tier_rows()
     now = names[held.tier_id].name if held else names[grace.change.from_tier_id].name
     ends = _last_day(held.valid_until) if held and held.valid_until else ""
-    return Effect(
-        (
-            EffectLine(_("Tier"), now, names[grace.tier_id].name),
-            EffectLine(_("Last day"), ends, _last_day(grace.until_at), is_compared=bool(ends)),
-        )
-    )
+    lines = [
+        EffectLine(_("Tier"), now, names[grace.tier_id].name),
+        EffectLine(_("Last day"), ends, _last_day(grace.until_at), is_compared=bool(ends)),
+    ]
+    last = TierChange.objects.filter(member=params["member"]).select_related("from_tier", "to_tier")
+    lines += [EffectLine(_("Last decision"), None, change_sentence(change)) for change in last.order_by("-number")[:1]]
+    return Effect(lines)
 
 
 def _carry_out(params: Mapping[str, Any], by: Actor, at: datetime, proposal: Proposal) -> str:

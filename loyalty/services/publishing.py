@@ -9,13 +9,16 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from loyalty.benefit_book import grid_of
+from loyalty.benefit_rules import Cell
+from loyalty.benefit_words import cell_words
 from loyalty.events import LADDER_PUBLISHED, LADDER_WITHDRAWN
 from loyalty.ladder import Ladder
 from loyalty.lint_reading import errors_of
-from loyalty.models import LadderPreview, LadderVersion
+from loyalty.models import Benefit, LadderPreview, LadderVersion
 from loyalty.periods import business_date
 from loyalty.preview_words import PreviewFigures
-from loyalty.queries import forget_ladder_book
+from loyalty.queries import forget_ladder_book, tier_rows
 from loyalty.refusals import (
     BeginningMissing,
     DraftChanged,
@@ -172,6 +175,7 @@ def _effect(params: Params, at: datetime) -> Effect:
             draft.number,
         ),
         *(EffectLine(one.label, one.before, one.after) for one in differences(old, new)),
+        *_grid_lines(before, draft),
     ]
     lines += _advice_lines(old, new, begin)
     if draft.haste_reason:
@@ -193,6 +197,25 @@ def _advice_lines(old: Ladder | None, new: Ladder, begin: datetime) -> list[Effe
         [EffectLine(_("How hard it is to understand"), before, advice.meter, is_compared=False)] if advice.meter else []
     )
     return lines + [EffectLine(_("To be looked at"), None, one, is_compared=False) for one in advice.warnings]
+
+
+def _grid_lines(before: LadderVersion | None, draft: LadderVersion) -> list[EffectLine]:
+    """Return which tier would give other benefits, cell by cell."""
+    old, new = grid_of(before.pk) if before else {}, grid_of(draft.pk)
+    changed = [key for key in {*old, *new} if old.get(key) != new.get(key)]
+    benefits, tiers = Benefit.objects.in_bulk({benefit_id for _tier_id, benefit_id in changed}), tier_rows()
+    changed.sort(key=lambda key: (benefits[key[1]].code, tiers[key[0]].rank))
+
+    def words(key: tuple[int, int], cell: Cell | None) -> str:
+        return cell_words(benefits[key[1]], cell.figure, cell.quota) if cell else "–"
+
+    return [
+        EffectLine(
+            _("%(tier)s: %(benefit)s") % {"tier": tiers[key[0]].name, "benefit": benefits[key[1]].name},
+            words(key, old.get(key)), words(key, new.get(key)),
+        )
+        for key in changed
+    ]  # fmt: skip
 
 
 def register() -> None:

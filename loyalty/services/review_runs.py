@@ -148,9 +148,15 @@ def stop_run(*, run_id: int, by: Actor, at: datetime) -> None:
     cancel_job(job_id=_job_of(review), by=by, at=at)
 
 
-def continue_run(*, run_id: int, by: Actor, at: datetime) -> None:
-    """Let a run that was stopped, or pauses, go on. Raises ReviewRunIsNotOpen, JobIsNotStopped, JobCanNotGoOn, NotFound."""
-    review = _in_state(run_id, ReviewRun.State.STOPPED)
+@transaction.atomic
+def continue_run(*, run_id: int, pauses: bool, by: Actor, at: datetime) -> None:
+    """Let a run that was stopped, or pauses, go on: for one wave if it `pauses` again, else for all that are left.
+
+    Raises ReviewRunIsNotOpen, JobIsNotStopped, JobCanNotGoOn, NotFound.
+    """
+    review = _locked(run_id, ReviewRun.State.STOPPED)
+    review.pauses = pauses
+    review.save(update_fields=["pauses"])
     continue_job(job_id=_job_of(review), by=by, at=at)
 
 

@@ -122,11 +122,12 @@ class TestTheGrid:
         text = signed_in("marketing").get(page("benefit_grid_edit", next_version(now).pk)).text
         assert re.search(r'name="gold-bread-figure"[^>]*> % off', text)
 
-    def test_is_edited_for_a_version_to_come_only(self, now: datetime) -> None:
+    def test_is_edited_for_a_draft_only(self, now: datetime) -> None:
         lounge = a_benefit("lounge")
         a_benefit("five", kind=Benefit.Kind.DISCOUNT, quota=None)
         given_by("gold", lounge)
         version = next_version(now)
+        LadderVersion.objects.filter(pk=version.pk).update(valid_from=None)
         client, where = signed_in("marketing"), page("benefit_grid_edit", version.pk)
         assert 'name="gold-lounge-on" checked' in client.get(where).text  # begins with what is in force
         typed = {

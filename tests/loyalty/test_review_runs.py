@@ -265,7 +265,7 @@ class TestRun:
         run = ReviewRun.objects.get()
         assert (run.state, [row[0] for row in run.counts]) == (ReviewRun.State.STOPPED, [1])
         for _ in range(9):
-            continue_run(run_id=run.pk, by=SYSTEM, at=MORNING)
+            continue_run(run_id=run.pk, pauses=True, by=SYSTEM, at=MORNING)
             ended = work(run.job, MORNING)
         assert ended == "done"
         run.refresh_from_db()
@@ -287,7 +287,7 @@ class TestRun:
         assert work(run.job, MORNING) == "cancelled"
         assert TierChange.objects.filter(reason="fallen").count() == 1
         monkeypatch.setattr(review_runs, "review_chunk", stop)
-        continue_run(run_id=run.pk, by=SYSTEM, at=MORNING)
+        continue_run(run_id=run.pk, pauses=False, by=SYSTEM, at=MORNING)
         assert work(run.job, MORNING) == "done"
         assert {len(path_of(member.pk)) for member in members} == {2}
 

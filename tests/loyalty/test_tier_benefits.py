@@ -31,7 +31,7 @@ from loyalty.services.benefit_costs import (
     stop_budget,
     warn_anew,
 )
-from loyalty.services.benefits import GridIsInForce, TierNotOnLadder, copy_grid, may_change_grid, set_grid
+from loyalty.services.benefits import GridIsInForce, TierNotOnLadder, copy_grid, set_grid, why_frozen
 from loyalty.services.entitlements import Use, use_benefit
 from loyalty.services.granting import reserved_of
 from loyalty.services.tier_benefits import follow_tiers, grant_due
@@ -342,17 +342,20 @@ class TestTheGrid:
     def test_is_written_as_a_whole_and_read_from_the_book(self) -> None:
         lounge, five = a_benefit("lounge"), a_benefit("five", kind=Benefit.Kind.DISCOUNT, quota=None)
         version, gold = self.later(), Tier.objects.get(code="gold")
+        LadderVersion.objects.filter(pk=version.pk).update(valid_from=None)
         cells = {(gold.pk, lounge.pk): Cell(quota=3), (gold.pk, five.pk): Cell(Decimal(5))}
         assert [set_grid(ladder_id=version.pk, cells=cells, by=SYSTEM, at=NOON) for _ in range(2)] == [2, 0]
         del cells[gold.pk, five.pk]
         assert set_grid(ladder_id=version.pk, cells=cells, by=SYSTEM, at=NOON) == 1
+        LadderVersion.objects.filter(pk=version.pk).update(valid_from=version.valid_from)
+        forget_benefit_book()
         assert [(one.benefit.code, one.quota) for one in benefits_of_tier(version.pk, gold.pk)] == [("lounge", 3)]
         assert TimelineEntry.objects.filter(kind=events.BENEFIT_GRID_CHANGED).count() == 2
 
     def test_is_not_changed_once_it_is_in_force(self) -> None:
         lounge, gold = a_benefit("lounge"), Tier.objects.get(code="gold")
         first = LadderVersion.objects.get(number=1)
-        assert may_change_grid(first, NOON)  # the first grid there ever was
+        assert why_frozen(first, NOON) is None  # the first grid there ever was
         set_grid(ladder_id=first.pk, cells={(gold.pk, lounge.pk): Cell()}, by=SYSTEM, at=NOON)
         before = list(TierBenefit.objects.values())
         with pytest.raises(GridIsInForce):
