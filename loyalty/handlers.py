@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
-from loyalty.events import FLOOR_BEGAN, FLOOR_ENDED, TIER_KEPT, TIER_LOWERED, TIER_RAISED, TIER_RISE_UNDONE
+from loyalty.events import (
+    FLOOR_BEGAN,
+    FLOOR_ENDED,
+    TIER_GRACE_GIVEN,
+    TIER_KEPT,
+    TIER_LOWERED,
+    TIER_PUT_BACK,
+    TIER_RAISED,
+    TIER_RISE_UNDONE,
+)
 from loyalty.identity_events import STAGE_TASK_DONE
 from loyalty.services.tier_benefits import follow_tiers
 from loyalty.services.unlocking import Unlocked, give_unlocked
@@ -30,6 +39,6 @@ def give_what_tasks_unlock(entries: Sequence[TimelineEntry]) -> None:
 
 def register() -> None:
     """Subscribe to the timeline."""
-    kinds = (TIER_RAISED, TIER_KEPT, TIER_LOWERED, TIER_RISE_UNDONE, FLOOR_BEGAN, FLOOR_ENDED)
-    subscribe("loyalty.benefits", give_what_tiers_give, kinds=kinds)
+    decided = (TIER_RAISED, TIER_KEPT, TIER_LOWERED, TIER_RISE_UNDONE, TIER_GRACE_GIVEN, TIER_PUT_BACK)
+    subscribe("loyalty.benefits", give_what_tiers_give, kinds=(*decided, FLOOR_BEGAN, FLOOR_ENDED))
     subscribe("loyalty.unlocks", give_what_tasks_unlock, kinds=(STAGE_TASK_DONE,))

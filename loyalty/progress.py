@@ -79,16 +79,17 @@ class TierProgress:
 
 
 def progress_of(member_id: int, at: datetime, *, spend: Decimal | None = None) -> TierProgress:
-    """Return how far a member is, in two statements (more where a ladder asks for more than credits); supposing a purchase of so much now, if `spend` is given.
+    """Return how far a member is, in three statements (more where a ladder asks for more than credits).
 
-    Raises NoLadder.
+    `spend` supposes a purchase of so much now. Raises NoLadder.
     """
     book, tiers = ladder_book(), tier_rows()
     ladder = book.at(at)
     row = TierStanding.objects.filter(member_id=member_id).first()
     standing = standing_of_row(row) if row else None
-    reads_last = row is not None and any(one.grace_days for one in book.ladders)
-    last_row = TierChange.objects.filter(member_id=member_id).order_by("-number").first() if reads_last else None
+    # A grace, also one by staff, and a run that was undone say themselves which period the next review counts.
+    is_reviewed = row is not None and row.valid_until is not None
+    last_row = TierChange.objects.filter(member_id=member_id).order_by("-number").first() if is_reviewed else None
     last = change_of(last_row, book) if last_row else None
     anchors = _anchors(book, member_id, standing)
     review = replace(standing, rise_at=None) if standing and standing.valid_until else None

@@ -1,25 +1,38 @@
 """What the demo's tiers give since a month: monthly vouchers, birthday drinks, deliveries and tastings, half of them used."""
 
-from datetime import datetime
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from config.demo.business import Names, texts
+from config.demo.regulars import KEEPS
 from config.demo.scenes import Scene, Scenes
 from loyalty.benefit_rules import Cell
-from loyalty.models import Benefit, BenefitBudget, Entitlement, LadderVersion, Tier, TierStanding
+from loyalty.models import (
+    Benefit,
+    BenefitBudget,
+    Entitlement,
+    LadderVersion,
+    Tier,
+    TierChange,
+    TierFloor,
+    TierStanding,
+)
 from loyalty.periods import add_months, business_date, day_bounds
+from loyalty.queries import held_tier_ids
 from loyalty.services.benefit_proposals import propose_benefit
 from loyalty.services.benefits import set_grid
 from loyalty.services.entitlements import Use, expire_due_entitlements, undo_use, use_benefit
-from loyalty.services.tier_benefits import grant_due
+from loyalty.services.published_rules import publish_rules
+from loyalty.services.tier_benefits import follow_tiers, grant_due
 from members.actors import SYSTEM, Actor
 from members.models import Store
 from members.refusals import Refusal
 
 #: The grid begins so many days ago; on each day since, one in so many of what is open is used, and a few at least.
 DAYS = 32
-ONE_IN, LEAST_A_DAY = 60, 4
+ONE_IN, LEAST_A_DAY = 400, 3
 Kind, Period = Benefit.Kind, Benefit.Period
 
 # code, kind, names, sentence, and the rest
@@ -70,7 +83,24 @@ class BenefitsGiven(Scenes):
             *(Scene(self._when(days, 15), self._use) for days in range(DAYS - 1, 0, -1)),
         ]
         scenes += [Scene(max(first, begin), self._give), Scene(self._when(1, 9), self._give)]
+        scenes += [Scene(moment, self._half) for moment in (self._when(2, 19), self.now - timedelta(minutes=40))]
         return [*scenes, Scene(self._when(6, 11), self._by_hand), Scene(self._when(2, 16), self._waits)]
+
+    def follow(self, start: datetime, end: datetime) -> None:
+        """Give and take in the evening of each day of [start, end) what tiers that changed on it give.
+
+        The reader of the timeline would do it with the clock of the present.
+        """
+        moved: dict[datetime, set[int]] = defaultdict(set)
+        opened = max(start, self._when(DAYS, 8))
+        for model, column in (
+            (TierChange, "happened_at"), (TierFloor, "valid_from"), (TierFloor, "valid_until"), (TierFloor, "ended_at"),
+        ):  # fmt: skip
+            within = model.objects.filter(**{f"{column}__gte": opened, f"{column}__lt": end})
+            for moment, member_id in within.values_list(column, "member_id"):
+                moved[day_bounds(business_date(moment, self.tz), self.tz)[1] - timedelta(hours=2)].add(member_id)
+        for evening, member_ids in sorted(moved.items()):
+            follow_tiers(member_ids=member_ids, by=SYSTEM, at=min(evening, self.now))
 
     def _open(self, at: datetime) -> None:
         """Write the benefits, let the version in force give them, and open their budgets."""
@@ -91,15 +121,17 @@ class BenefitsGiven(Scenes):
         set_grid(ladder_id=version.pk, cells=cells, by=self.staff.get("marketing", SYSTEM), at=at)
         self._budgets(benefits, tiers, at)
         self._give(at)
+        publish_rules(by=SYSTEM, at=at)
 
     def _budgets(self, benefits: dict[str, Benefit], tiers: dict[str, Tier], at: datetime) -> None:
         """One that warns, and one that gives free delivery instead once it is used up."""
         year = business_date(at, self.tz).replace(month=1, day=1)
         from_at, to_at = day_bounds(year, self.tz)[0], day_bounds(add_months(year, 12), self.tz)[0]
-        high = TierStanding.objects.filter(tier__in=[tiers["gold"], tiers["diamond"]]).count()
+        held = Counter(held_tier_ids(list(TierStanding.objects.values_list("pk", flat=True)), at).values())
+        seats = 2 * held[tiers["gold"].pk] + 4 * held[tiers["diamond"].pk]
         BenefitBudget.objects.get_or_create(
             benefit=benefits["tasting"], tier=None, valid_from=from_at, valid_to=to_at,
-            defaults={"total_units": max(4, high * 5 // 2)},
+            defaults={"total_units": max(4, seats * 12 // 11)},
         )  # fmt: skip
         BenefitBudget.objects.get_or_create(
             benefit=benefits["cup-upgrade"], tier=tiers["silver"], valid_from=from_at, valid_to=to_at,
@@ -123,6 +155,7 @@ class BenefitsGiven(Scenes):
             valid_to__gt=at,
             tier__rank__gt=0,
         )
+        held = held.exclude(member__in=self._told_ids())
         rows = list(held.order_by("pk").values_list("pk", "member_id", "benefit__code")[:4_000])
         stores = list(Store.objects.order_by("pk").values_list("pk", flat=True))
         for number, (pk, member_id, code) in enumerate(
@@ -135,6 +168,12 @@ class BenefitsGiven(Scenes):
                 continue  # frozen or left meanwhile, as in life
             if number == 0 and at.day % 9 == 0:
                 undo_use(use_id=receipt.use.pk, reason="点错了会员", by=self._service, at=at)
+
+    def _half(self, at: datetime) -> None:
+        """One of two deliveries of a month with four."""
+        for member in self._told(KEEPS):
+            use = Use(member.pk, "mini-program", f"B-{at:%y%m%d%H%M}-{member.pk}", "free-delivery")
+            use_benefit(use=use, by=Actor("member", member.pk), at=at)
 
     def _by_hand(self, at: datetime) -> None:
         self._propose(at, "cup-upgrade", uses=2, reason="外卖送达太晚，致歉")

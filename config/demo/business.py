@@ -12,6 +12,8 @@ from rewards.models import Category, Product, Reward, VoucherTemplate
 
 Names = tuple[str, str, str]  # zh-Hans, zh-Hant, English
 
+#: A tier is valid for so many months: a coffee habit is reviewed twice a year.
+VALID_MONTHS = 6
 PROGRAMME: Names = ("麦田会员", "麥田會員", "Maitian Club")
 BRAND: Names = ("麦田咖啡烘焙", "麥田咖啡烘焙", "Maitian Coffee & Bakery")
 
@@ -118,7 +120,7 @@ class Business:
 def open_business(*, start: datetime, today: datetime, members: int) -> Business:
     """Make (or find) stores, menu, vouchers, rewards and promotions; rewards and promotions dated from `start`."""
     Programme.objects.filter(pk=1).update(**texts("name", PROGRAMME))
-    LadderVersion.objects.filter(number=1).update(validity_months=6)  # a coffee habit is reviewed twice a year
+    LadderVersion.objects.filter(number=1).update(validity_months=VALID_MONTHS)
     brand, _ = Brand.objects.get_or_create(code="maitian", defaults=texts("name", BRAND))
     stores = [
         Store.objects.get_or_create(code=code, defaults={"city": city, "brand": brand, **texts("name", names)})[0]

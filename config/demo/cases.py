@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from config.demo.alike import tell_alike, those_alike
 from config.demo.business import MENU
-from config.demo.people import GIVEN, SURNAMES, Person
+from config.demo.people import GIVEN, SURNAMES
 from config.demo.scenes import Scene, Scenes
 from members import proposals
 from members.actors import Actor
@@ -35,6 +35,7 @@ from members.services.privacy import request_copy, request_erasure
 from members.services.risk import release_review, run_rules
 from members.services.status import freeze_member
 from members.services.tag_batches import propose_tagging
+from rewards.models import Purchase
 from rewards.services.payers import payer_hash
 from rewards.services.purchases import Order, OrderLine, record_purchase
 from rewards.services.returns import Return, record_return
@@ -50,7 +51,6 @@ Act = Member.Act
 class Cases(Scenes):
     """Scenes that change what a member may do, or that wait for somebody. Played in their order, after the last order."""
 
-    people: Sequence[Person] = ()
     chosen: frozenset[int] = frozenset()
 
     def planned(self) -> list[Scene]:
@@ -77,7 +77,8 @@ class Cases(Scenes):
         members = self._quiet_members(at, 7)
         if len(members) < 7:
             return
-        hasty, own, regretful, *paid_for = members
+        # Who bought least before: of the others three things are not most.
+        regretful, hasty, own, *paid_for = sorted(members, key=lambda one: Purchase.objects.filter(member=one).count())
         OwnMembership.objects.get_or_create(operator_id=self.staff["store"].id or 0, member=own)
         for number in range(8):
             self._buy(hasty, self._when(1, 15, 3 + 6 * number), f"RA{number}")

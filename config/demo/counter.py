@@ -58,7 +58,7 @@ def pay_with_points(*, orders: Sequence[Order], by: Actor, random: Random) -> No
 
 def _paid_and_returned(member_id: int, now: datetime, business: Business, till: Actor) -> None:
     """A mug, in part paid with points, comes back the next day: so do the points."""
-    at = now - timedelta(days=1, hours=3)
+    at = (now - timedelta(days=1)).astimezone(business.tz).replace(hour=15, minute=12)
     store, channel = business.stores[0].pk, business.channels["till"]
     number = f"{business.stores[0].code}-{at:%y%m%d}-PAY01"
     held = hold_points(

@@ -43,6 +43,8 @@ HABITS = [
     (30, 0.08, 40.0, 0.30),
     (22, 0.03, 8.0, 0.35),  # came once or twice
 ]
+#: What is in an order: (article, quantity, amount).
+Goods = list[tuple[Article, int, Decimal]]
 WEEKDAY_WEIGHT = [1.05, 1.0, 1.0, 1.02, 1.15, 1.25, 1.12]
 SEASON = [0.94, 0.82, 0.98, 1.0, 1.04, 1.02, 0.98, 0.96, 1.02, 1.06, 1.05, 1.12]  # by month; spring festival is slow
 HOURS = (
@@ -145,8 +147,8 @@ def _person(
     )
 
 
-def basket(random: Random, *, online: bool) -> list[tuple[Article, int, Decimal]]:
-    """Return the lines of an order: (article, quantity, amount). Larger at weekends is left to chance."""
+def basket(random: Random, *, online: bool) -> Goods:
+    """Return what is in an order. Larger at weekends is left to chance."""
     count = random.choices([1, 2, 3, 4], [46, 36, 13, 5])[0]
     articles = random.choices(MENU, [article.weight for article in MENU], k=count)
     quantities: dict[str, tuple[Article, int]] = {}

@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
+from config.demo.regulars import ENDS, LOCKED, PAYS, REFUNDED
 from config.demo.scenes import Scene, Scenes
 from loyalty.models import Plan, PlanMembership, Tier
 from loyalty.periods import business_date, day_bounds
@@ -37,13 +38,15 @@ class PaidPlans(Scenes):
         """Return the opening, the sales, one try, one that is paid back, two tiers by hand, and the upkeep of each week."""
         return [
             Scene(self._when(130, 9), self._open),
-            *(Scene(self._when(days, 18), partial(self._buy, YEAR)) for days in (128, 110, 86, 61, 33, 12)),
+            *(Scene(self._when(days, 18), partial(self._buy, YEAR)) for days in (110, 61, 33, 12)),
             *(Scene(self._when(days, 19), partial(self._buy, MONTH)) for days in (95, 40, 8)),
+            Scene(self._when(124, 18), partial(self._buy, YEAR, told=PAYS)),
+            Scene(self._when(27, 19), partial(self._buy, MONTH, told=ENDS)),
             *(Scene(self._when(days, 8), self._go_on) for days in (70, 36, 9)),
             Scene(self._when(55, 12), self._try),
             Scene(self._when(4, 12), self._try),
             Scene(self._when(38, 17), self._buy_and_give_back),
-            Scene(self._when(26, 10), partial(self._set, "silver", "排队过久的补偿")),
+            Scene(self._when(26, 10), partial(self._set, "silver", "排队过久的补偿", told=LOCKED)),
             Scene(self._when(18, 10), partial(self._set, "gold", "门店十年老会员，店长承诺")),
             Scene(self._when(1, 20), self._order_only),
             *(Scene(self._when(days, 23), self._upkeep) for days in range(126, 0, -7)),
@@ -66,14 +69,16 @@ class PaidPlans(Scenes):
                 },
             )  # fmt: skip
 
-    def _new(self, at: datetime) -> Member | None:
-        """Return somebody who holds no plan."""
-        return next((one for one in self._buyers(at, 8) if running_plan(one.pk, at) is None), None)
+    def _new(self, at: datetime, told: int | None = None) -> Member | None:
+        """Return somebody who holds no plan: who is told, or anybody."""
+        chosen = self._buyers(at, 8) if told is None else self._told(told)
+        return next((one for one in chosen if running_plan(one.pk, at) is None), None)
 
-    def _buy(self, code: str, at: datetime) -> None:
-        member = self._new(at)
+    def _buy(self, code: str, at: datetime, told: int | None = None) -> None:
+        """Somebody buys; of those who are told, the one who pays by the month means to let it end."""
+        member = self._new(at, told)
         if member is not None:
-            self._pay(member.pk, code, at, renews=code == MONTH)
+            self._pay(member.pk, code, at, renews=code == MONTH and told is None)
 
     def _pay(self, member_id: int, code: str, at: datetime, *, renews: bool) -> PlanMembership:
         """Order in the app; the shop's payment system confirms a minute later."""
@@ -101,7 +106,7 @@ class PaidPlans(Scenes):
             start_trial(member_id=member.pk, plan_code=MONTH, by=Actor("member", member.pk), at=at)
 
     def _buy_and_give_back(self, at: datetime) -> None:
-        member = self._new(at)
+        member = self._new(at, REFUNDED)
         if member is None:
             return
         membership = self._pay(member.pk, YEAR, at, renews=False)
@@ -111,10 +116,10 @@ class PaidPlans(Scenes):
             shown_amount=refund_figure(membership, later).amount, at=later,
         )  # fmt: skip
 
-    def _set(self, code: str, reason: str, at: datetime) -> None:
+    def _set(self, code: str, reason: str, at: datetime, told: int | None = None) -> None:
         """Service sets a tier by hand; where it is more than one step, the supervisor approves."""
         until = day_bounds(business_date(at + timedelta(days=180), self.tz), self.tz)[0]
-        for member in self._buyers(at, 8):
+        for member in self._buyers(at, 8) if told is None else self._told(told):
             try:
                 outcome = propose_tier(
                     member_id=member.pk, tier_id=Tier.objects.get(code=code).pk, until=until, reason=reason,

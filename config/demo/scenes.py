@@ -1,12 +1,14 @@
 """What happens beside the trade: each scene at its moment, by the accounts that can sign in, through the portal's services."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
+from config.demo.people import Person
+from config.demo.regulars import those_told
 from members.actors import Actor
 from members.models import Job, Member, Operator
 from members.services.jobs import run_job
@@ -23,6 +25,8 @@ class Scene:
 
 class Scenes(ABC):
     """Scenes that are played in order of time as the story reaches them."""
+
+    people: Sequence[Person] = ()
 
     def __init__(self, *, now: datetime, tz: ZoneInfo, random: Random) -> None:
         self.now = now
@@ -48,12 +52,21 @@ class Scenes(ABC):
         return day.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
     def _buyers(self, at: datetime, count: int, *, points: int = 0) -> list[Member]:
-        """Return members who bought lately and have at least so many points, chosen by chance."""
+        """Return members who bought lately and have at least so many points, chosen by chance; nobody who is told."""
         rich = PointsAccount.objects.filter(currency__code="points", available__gte=points).values("member_id")
         lately = Purchase.objects.filter(ordered_at__lt=at, ordered_at__gt=at - timedelta(days=60), member__in=rich)
+        lately = lately.exclude(member__in=self._told_ids())
         ids = list(dict.fromkeys(lately.order_by("-ordered_at", "pk").values_list("member_id", flat=True)[:400]))
         members = Member.objects.filter(pk__in=ids, status=Member.Status.ACTIVE).order_by("pk")
         return self.random.sample(list(members), min(count, len(members)))
+
+    def _told(self, place: int) -> list[Member]:
+        """Return the one who is told, by the names of config/demo/regulars.py; nobody where there are too few members."""
+        person = those_told(self.people).get(place)
+        return list(Member.objects.filter(pk=person.member_id)) if person else []
+
+    def _told_ids(self) -> list[int]:
+        return [person.member_id for person in those_told(self.people).values()]
 
     def _work_off(self, at: datetime) -> None:
         """Let a worker do all jobs that wait, a minute after they were asked for."""

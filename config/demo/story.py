@@ -25,10 +25,12 @@ from config.demo.counter import pay_with_points, serve
 from config.demo.desk import MembersByHand
 from config.demo.identity import Identity
 from config.demo.ladders import NextLadder
-from config.demo.people import Person, basket, guests_of_day, make_people, moment_of
+from config.demo.people import Goods, Person, basket, guests_of_day, make_people, moment_of
 from config.demo.places import Recruiting, open_regions
 from config.demo.plans import PaidPlans
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
+from config.demo.regulars import make_regulars, told_orders
+from config.demo.scenes import Scenes
 from config.demo.tiers import TierScenes
 from loyalty.queries import forget_ladder_book
 from loyalty.services.published_rules import publish_rules
@@ -54,7 +56,7 @@ STEP = timedelta(days=7)
 CHUNK_ORDERS = 4_000
 #: One member in so many has given no e-mail address.
 ONE_IN_SO_MANY = 12
-#: So many days ago the rules were put on a public page.
+#: With the month after so many days ago the rules were put on a public page.
 RULES_DAYS = 100
 TILL, WEB = "till", "mini-program"
 
@@ -93,7 +95,9 @@ class Story:
         self.people: list[Person] = make_people(
             members, self.start, now, self.business.store_weights, self.random, self.tz
         )
+        make_regulars(self.people, self.start)
         make_alike(self.people)
+        self.told = sorted(told_orders(self.people, now=now, tz=self.tz), key=lambda one: one.moment)
         self.joined = 0
         self.orders = 0
         self.wallets: list[_Wallet] = []
@@ -110,6 +114,10 @@ class Story:
         self.tiers = TierScenes(now=now, tz=self.tz, random=Random(SEED + 11))  # noqa: S311
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
         self.plans = PaidPlans(now=now, tz=self.tz, random=Random(SEED + 10))  # noqa: S311
+        self.ladder = NextLadder(now=now, tz=self.tz, random=Random(SEED + 12))  # noqa: S311
+        for scenes in vars(self).values():
+            if isinstance(scenes, Scenes):
+                scenes.people = self.people
 
     def tell(self, progress: Callable[[int], object]) -> None:
         """Tell the whole story; `progress` is told the days done. The accounts of staff and the till's key must be there."""
@@ -119,7 +127,7 @@ class Story:
         while start < self.now:
             if start == self._month_of(start):
                 lock_past_months(begun=start, now=self.now, by=self.finance)
-                if start > self.now - timedelta(days=RULES_DAYS):
+                if start == self._next_month(self.now - timedelta(days=RULES_DAYS)):
                     publish_rules(by=self.by, at=start)
             end = min(start + STEP, self._next_month(start), self.now)
             if start < self.history_from:
@@ -128,9 +136,8 @@ class Story:
             progress(max(1, (end - start).days))
             start = end
         serve(now=self.now, business=self.business, random=self.beside)
-        self.cases.people = self.people
         self.cases.play(self.now)
-        NextLadder(now=self.now, tz=self.tz, random=Random(SEED + 8)).play(self.now)  # noqa: S311
+        self.ladder.play(self.now)
         publish_rules(by=self.by, at=self.now)
         bring_up_to_date(now=self.now, finance=self.finance, system=self.by)
 
@@ -151,12 +158,14 @@ class Story:
         ]
         orders = [order for person in active for order in self._orders_of(person, start, end)]
         guests = self._guest_orders(start, end, len(orders))
+        told = self._told_orders(end)
         due = [pair for pair in self.pending_returns if pair[1].returned_at < end]
         self.pending_returns = [pair for pair in self.pending_returns if pair[1].returned_at >= end]
-        self._post([*orders, *guests], due)
+        self._post([*orders, *guests, *told], due)
         self._plan_returns([*orders, *guests])
         self._redeem(orders, start, end)
         self._use_vouchers(end)
+        self.plans.play(end)
         self._besides(orders, start, end)
         self._nightly(end)
 
@@ -175,10 +184,12 @@ class Story:
             self.desk.play(end)
             self.identity.play(end)
             self.benefits.play(end)
-            self.plans.play(end)
             self.tiers.play(end)
-            while timeline.relay(at=end):
-                pass  # activities are rewarded by whoever reads the timeline
+            self.benefits.follow(start, end)
+            # Activities are rewarded by whoever reads the timeline; benefits were followed just now.
+            readers = [name for name in timeline.subscribers() if name != "loyalty.benefits"]
+            while sum(timeline.relay(at=end, name=name) for name in readers):
+                pass
 
     def _enrol(self, start: datetime, end: datetime) -> None:
         new: list[Person] = []
@@ -222,12 +233,23 @@ class Story:
             result.append(self._order(moment, person.member_id, None if online else store))
         return result
 
-    def _order(self, moment: datetime, member_id: int | None, store: int | None) -> Order:
+    def _told_orders(self, end: datetime) -> list[Order]:
+        """Return the orders before `end` that are told and were not yet; what comes back of them does so a week later."""
+        orders = []
+        while self.told and self.told[0].moment < end:
+            told = self.told.pop(0)
+            order = self._order(told.moment, told.person.member_id, told.person.store, told.goods)
+            orders.append(order)
+            if told.comes_back:
+                self._plan_return(order, days=8)
+        return orders
+
+    def _order(self, moment: datetime, member_id: int | None, store: int | None, goods: Goods | None = None) -> Order:
         self.orders += 1
         place = None if store is None else self.business.stores[store]
         lines = tuple(
             OrderLine(article.sku, article.name, Decimal(quantity), article.price, amount, article.earns)
-            for article, quantity, amount in basket(self.random, online=place is None)
+            for article, quantity, amount in goods or basket(self.random, online=place is None)
         )
         return Order(
             source="mini-program" if place is None else "till",
@@ -282,18 +304,24 @@ class Story:
             )
             # Now and then goods stay with the customer and part of the money is paid back.
             part = not items and self.beside.random() < 0.2
-            day = (order.ordered_at + timedelta(days=self.random.randint(7, 12))).astimezone(self.tz).date()
-            ret = Return(
-                source=order.source,
-                external_return_no=f"R-{order.external_order_no}",
-                external_order_no=order.external_order_no,
-                channel_id=order.channel_id,
-                store_id=order.store_id,
-                returned_at=moment_of(day, self.random, self.tz),
-                items=items,
-                amount=(order.total_amount * Decimal("0.3")).quantize(Decimal("0.01")) if part else None,
-            )
-            self.pending_returns.append((order.member_id, ret))
+            amount = (order.total_amount * Decimal("0.3")).quantize(Decimal("0.01")) if part else None
+            self._plan_return(order, days=self.random.randint(7, 12), items=items, amount=amount)
+
+    def _plan_return(
+        self, order: Order, *, days: int, items: tuple[ReturnItem, ...] = (), amount: Decimal | None = None
+    ) -> None:
+        day = (order.ordered_at + timedelta(days=days)).astimezone(self.tz).date()
+        ret = Return(
+            source=order.source,
+            external_return_no=f"R-{order.external_order_no}",
+            external_order_no=order.external_order_no,
+            channel_id=order.channel_id,
+            store_id=order.store_id,
+            returned_at=moment_of(day, self.random, self.tz),
+            items=items,
+            amount=amount,
+        )
+        self.pending_returns.append((order.member_id, ret))
 
     def _redeem(self, orders: Sequence[Order], start: datetime, end: datetime) -> None:
         """Members with enough points now and then redeem, most right after they bought; the thrifty save for dearer rewards."""

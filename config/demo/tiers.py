@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from config.demo.regulars import GRACED, WARNED, month_reviewed
 from config.demo.scenes import Scene, Scenes
-from loyalty.models import ReviewRun, TierStanding
+from loyalty.models import ReviewRun
 from loyalty.services.grace import propose_grace
 from loyalty.services.review_runs import NothingToReview, close_run, plan_run, start_forecast, start_run
 from loyalty.services.review_warnings import warn_of_reviews
 from members import proposals
 from members.actors import SYSTEM
-from members.models import Member
 
 
 class TierScenes(Scenes):
@@ -17,14 +17,13 @@ class TierScenes(Scenes):
 
     def planned(self) -> list[Scene]:
         """Return what was planned, run, granted, and what waits."""
-        first = (self.now - timedelta(days=2)).astimezone(self.tz)
-        self.first = first.replace(day=1, hour=9, minute=30, second=0, microsecond=0)
+        self.first = month_reviewed(self.now, self.tz).astimezone(self.tz).replace(hour=9, minute=30)
         return [
             Scene(self.first - timedelta(days=4), self._plan),
             Scene(self.first, self._run),
             Scene(self._when(2, 11), self._grace),
-            Scene(self._when(1, 9, 0), self._warn),
             Scene(self.now - timedelta(hours=3), self._grace_that_waits),
+            Scene(self.now - timedelta(minutes=2), self._warn),
         ]
 
     def _plan(self, at: datetime) -> None:
@@ -44,8 +43,8 @@ class TierScenes(Scenes):
         warn_of_reviews(at=at, by=SYSTEM)
 
     def _grace(self, at: datetime) -> None:
-        """A colleague approves an hour later."""
-        for member in self._at_risk(at, 1):
+        """The tier that fell is given back for a time; a colleague approves an hour later."""
+        for member in self._told(GRACED):
             asked = propose_grace(
                 member_id=member.pk, days=30, reason="出差两个月，下月回店消费", by=self.staff["service"], at=at
             )
@@ -54,12 +53,5 @@ class TierScenes(Scenes):
             )  # fmt: skip
 
     def _grace_that_waits(self, at: datetime) -> None:
-        for member in self._at_risk(at, 1):
+        for member in self._told(WARNED):
             propose_grace(member_id=member.pk, days=14, reason="门店装修停业两周", by=self.staff["service2"], at=at)
-
-    def _at_risk(self, at: datetime, count: int) -> list[Member]:
-        soon = TierStanding.objects.filter(valid_until__gt=at, valid_until__lt=at + timedelta(days=45))
-        active = Member.objects.filter(pk__in=soon.values("member_id"), status=Member.Status.ACTIVE).order_by("pk")[
-            :200
-        ]
-        return self.random.sample(list(active), min(count, len(active)))

@@ -25,6 +25,18 @@ VOUCHERS: Final = "benefit.vouchers"  # source of the use that issuing vouchers 
 INSTEAD: Final = "instead:"
 TIER_LOWERED: Final = "tier_lowered"
 _Key = tuple[int, str, str]  # member, reference in the source, period
+#: What a grant decides about an entitlement beside its state, and the types of these columns.
+_DECIDED: Final = {
+    "quota": "int", "used": "int", "tier_id": "bigint", "period_key": "text", "valid_from": "timestamptz",
+    "valid_to": "timestamptz", "ended_because": "text", "unit_cost_amount": "numeric", "budget_id": "bigint",
+    "tier_budget_id": "bigint",
+}  # fmt: skip
+_UPDATE: Final = f"""
+    UPDATE loyalty_entitlement e SET state = w.state, {", ".join(f"{name} = w.{name}" for name in _DECIDED)}
+    FROM unnest(%s::bigint[], %s::text[], {", ".join(f"%s::{kind}[]" for kind in _DECIDED.values())})
+        AS w (id, state, {", ".join(_DECIDED)})
+    WHERE e.id = w.id
+"""  # noqa: S608 - constants of this module
 
 
 class BenefitNotOffered(LoyaltyRefusal):
@@ -273,12 +285,9 @@ def _write(benefit: Benefit, done: Sequence[_Change], at: datetime) -> None:
         change.is_new and change.row.budget_id is None and change.row.tier_budget_id is None for change in done
     )
     if rows and (at_once or not is_plain):
-        Entitlement.objects.bulk_update(
-            rows,
-            ["quota", "used", "tier", "period_key", "valid_from", "valid_to", "ended_because", "unit_cost_amount", "budget",
-             "tier_budget", "state"],
-            batch_size=500,
-        )  # fmt: skip
+        with connection.cursor() as cursor:
+            decided = [[getattr(row, name) for row in rows] for name in _DECIDED]
+            cursor.execute(_UPDATE, [[row.pk for row in rows], [str(row.state) for row in rows], *decided])
     if at_once:
         _use_up(benefit, [change for change in done if change.added], at)
 

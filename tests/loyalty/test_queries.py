@@ -88,7 +88,7 @@ class TestProgress:
     ) -> None:
         tell(purchase(member.pk, "a", 500, MARCH))
         tell(purchase(member.pk, "b", 150, local("2025-05-01")))
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             progress = progress_of(member.pk, local("2025-05-02"))
         assert (progress.tier.code, progress.multiplier) == ("silver", Decimal("1.10"))
         assert (progress.credits, progress.gap) == (650, 850)

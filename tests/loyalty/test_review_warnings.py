@@ -6,9 +6,11 @@ from datetime import date
 
 import pytest
 from django.db import connection
+from django.utils.translation import override
 
 from loyalty.admin.sentences import at_risk_words
 from loyalty.models import LadderVersion, ReviewPolicy, TierChange, TierStanding, TierWarning
+from loyalty.progress import progress_of
 from loyalty.queries import forget_ladder_book
 from loyalty.sentences import change_sentence
 from loyalty.services.grace import GRACE, GraceIsBounded, NoTierForGrace, give_grace, propose_grace
@@ -39,7 +41,8 @@ class TestWarnings:
             "review_date": "2026-03-31", "days": 30, "from": "silver", "to": "member", "outlook": "fallen", "credits": 120,
             "needed": 400, "short": 280,
         }  # fmt: skip
-        words = at_risk_words(told.payload, {"from": "Silver", "to": "Member"})
+        with override("en"):
+            words = at_risk_words(told.payload, {"from": "Silver", "to": "Member"})
         assert "280 more tier credits (120 of 400)" in words
         assert list(TierWarning.objects.order_by("pk").values_list("days", "review_date")) == [
             (30, date(2026, 3, 31)), (7, date(2026, 3, 31)),
@@ -108,6 +111,8 @@ class TestGrace:
         member = silver()
         grace = give_grace(member_id=member.pk, days=30, by=SYSTEM, at=local("2026-03-20"))
         assert grace.until_at == local("2026-05-01 00:00")
+        progress = progress_of(member.pk, local("2026-04-19"))
+        assert (progress.is_in_grace, progress.keep_from, progress.keep_gap) == (True, local("2025-04-01 00:00"), 400)
         tell(purchase(member.pk, "made-up", 400, local("2026-04-20")))
         review(local("2026-05-01 01:00"))
         assert [line.split(" until")[0] for line in path_of(member.pk)][1:] == [
@@ -132,7 +137,8 @@ class TestGrace:
         give_grace(member_id=member.pk, days=20, by=SYSTEM, at=local("2026-04-10"))
         standing = TierStanding.objects.get(member=member)
         assert (standing.tier.code, standing.valid_until) == ("silver", local("2026-04-30 00:00"))
-        assert change_sentence(TierChange.objects.get(number=3)).startswith("Grace was granted: ")
+        with override("en"):
+            assert change_sentence(TierChange.objects.get(number=3)).startswith("Grace was granted: ")
         review(local("2026-04-30 01:00"))
         assert path_of(member.pk)[-1] == "fallen silver>member 2026-04-30 0/400"
 

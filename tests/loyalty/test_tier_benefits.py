@@ -9,7 +9,6 @@ import pytest
 from loyalty import events
 from loyalty.benefit_book import benefits_at, benefits_of_tier, forget_benefit_book, grid_of
 from loyalty.benefit_rules import Cell
-from loyalty.handlers import give_what_tiers_give
 from loyalty.models import (
     Benefit,
     BenefitBudget,
@@ -35,9 +34,10 @@ from loyalty.services.benefits import GridIsInForce, TierNotOnLadder, copy_grid,
 from loyalty.services.entitlements import Use, use_benefit
 from loyalty.services.granting import reserved_of
 from loyalty.services.tier_benefits import follow_tiers, grant_due
+from members import timeline
 from members.actors import SYSTEM
 from members.models import Member, MemberPerson, TimelineEntry
-from members.timeline import NewEntry, record, subscribers
+from members.timeline import NewEntry, record
 from tests.factories.benefits import a_benefit, a_budget, an_entitlement, given_by, holding
 from tests.factories.people import TILL, a_member
 from tests.factories.times import at
@@ -140,13 +140,16 @@ class TestThePeriods:
 class TestRising:
     """A member who rises …"""
 
-    def test_gets_at_once_what_the_tier_gives_when_the_timeline_is_read(self) -> None:
+    @pytest.mark.parametrize(
+        "kind", [events.TIER_RAISED, events.TIER_GRACE_GIVEN, events.TIER_PUT_BACK, events.FLOOR_BEGAN]
+    )
+    def test_gets_at_once_what_the_tier_gives_when_the_timeline_is_read(self, kind: str) -> None:
         given_by("gold", a_benefit("lounge"))
         member = holding("gold", since=SINCE)
-        record([NewEntry(events.TIER_RAISED, member.pk, NOON, SYSTEM, {"change": 1, "from": "silver", "to": "gold"})])
-        give_what_tiers_give(list(TimelineEntry.objects.filter(member=member)))
+        record([NewEntry(kind, member.pk, NOON, SYSTEM, {"change": 1, "from": "silver", "to": "gold"})])
+        reader = timeline._subscribers["loyalty.benefits"]
+        reader.handler([one for one in TimelineEntry.objects.filter(member=member) if one.kind in reader.kinds])
         assert [row[:1] + row[2:] for row in given(member)] == [("lounge", 2, 0, "granted")]
-        assert "loyalty.benefits" in subscribers()
 
     def test_has_one_quota_in_the_period_the_higher_one(self) -> None:
         lounge = a_benefit("lounge")

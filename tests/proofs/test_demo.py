@@ -81,6 +81,7 @@ from rewards.services.verification import verify
 from tests.factories.portal import signed_in
 from tests.harness.load import busy
 from tests.harness.results import Figures
+from tests.proofs.demo_tiers import check_tiers
 
 MOST_SECONDS = 75.0  # for 5,000 members on two cores that do nothing else
 
@@ -236,6 +237,7 @@ def check_hands() -> None:
         "members.export_large": 1,
         "members.tag_many": 1,
         "loyalty.give_benefit": 1,
+        "loyalty.give_grace": 1,
     }
     assert max(proposal.amount for proposal in waiting) > 5_000
     for proposal in waiting:
@@ -346,6 +348,7 @@ def test_five_thousand_members(committed_db: str, record_result: Callable[[str, 
     check_hands()
     check_members()
     check_benefits()
+    check_tiers(datetime.now(UTC))
     check_books()
     assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
     about = set(Message.objects.values_list("template__occasion", flat=True))
@@ -358,6 +361,15 @@ def test_five_thousand_members(committed_db: str, record_result: Callable[[str, 
     assert home.status_code == people.status_code == 200
     assert Member.objects.order_by("-joined_at", "-id")[0].member_no in people.text
     assert seconds < MOST_SECONDS * busy(), f"{seconds:.0f} s, {cpu:.0f} s of CPU"
+
+
+@pytest.mark.parametrize("members", [60, 1_500])
+def test_few_members_show_the_same_of_tiers(committed_db: str, members: int) -> None:
+    told(members)
+    assert Member.objects.count() == members + IMPORTED
+    check_tiers(datetime.now(UTC))
+    assert not ParkedEntry.objects.exists()
+    assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
 
 
 @pytest.mark.parametrize("members", [20_000])
