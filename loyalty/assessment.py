@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from loyalty.criteria import Criteria, Sums
 from loyalty.ladder import Anchors, Ladder, LadderBook, Step, Window
-from loyalty.periods import business_date, midnight
+from loyalty.periods import add_months, business_date, midnight
 
 Reason = Literal["risen", "kept", "fallen", "undone", "grace", "restored"]
 #: A figure as a change keeps it: metric, what there was, what was needed, what returns took back.
@@ -16,6 +16,8 @@ ToldFigure = tuple[str, str, str, str]
 
 #: So long after a run of reviews was undone, what it had decided is decided again.
 AGAIN_AFTER: Final = timedelta(days=30)
+#: How the change of a grace by staff names its cause.
+BY_STAFF: Final = "staff:"
 
 _NOWHERE: Final = Anchors()
 
@@ -156,6 +158,8 @@ def due_of(book: LadderBook, standing: Standing | None, last: Change | None, anc
     if last and last.reason == "restored" and due == again_at(last.happened_at, book):
         window = Window(last.window_from, due)
     if standing.rise_at == due:
+        if last and last.happened_at > due:
+            window = book.rise_window(last.happened_at, anchors)
         return Due(due, True, window)
     if last and last.reason == "grace" and last.valid_until == due:
         window = Window(last.window_from, due)
@@ -167,10 +171,14 @@ def due_of(book: LadderBook, standing: Standing | None, last: Change | None, anc
 def assess_due(
     book: LadderBook, standing: Standing, due: Due, sums: Sums, last: Change | None, anchors: Anchors = _NOWHERE
 ) -> Decision:
-    """Decide what is due: a rise that waited, or a review. It happens when it was due, however late it is run."""
+    """Decide what is due: a rise that waited, or a review. It happens when it was due, however late it is run.
+
+    After a younger decision (grace by staff, while nothing was run) it happens together with that.
+    """
     if not due.is_rise:
         return assess_review(book, standing, due, sums, last, anchors)
-    decision = assess_rise(book, standing, due.at, due.window, sums, "", last, anchors)
+    moment = max(due.at, last.happened_at) if last else due.at
+    decision = assess_rise(book, standing, moment, due.window, sums, "", last, anchors)
     if decision:
         return decision
     waited = replace(standing, rise_at=None)
@@ -190,7 +198,7 @@ def assess_review(
     step, below = ladder.step_for(rank), ladder.steps_below(rank)
     is_own = step.tier_id == standing.tier_id
     is_after_grace = last is not None and last.reason == "grace" and last.valid_until == due.at
-    first_due = last.happened_at if last and is_after_grace else due.at
+    first_due = _first_due(book, last) if last and is_after_grace else due.at
     is_kept = not below or (is_own and _keeps(step, sums))
     reason: Reason = "kept" if is_kept else "fallen"
     if not is_kept and is_own and not is_after_grace and _is_near(ladder, step, sums):
@@ -312,6 +320,17 @@ def _valid_until(book: LadderBook, first_due: datetime, due_at: datetime, anchor
     """Return until when a tier is valid after a review: counted from when it was first due, but never up to a time that is over."""
     valid_until = book.valid_until_after_review(first_due, anchors)
     return valid_until if valid_until > due_at else book.valid_until_after_review(due_at, anchors)
+
+
+def _first_due(book: LadderBook, grace: Change) -> datetime:
+    """Return when the review was due that was put off. Staff may grant grace long before that, or after: the period tells.
+
+    The version that judged ahead may have been withdrawn before it began; then it is counted from the day of the grace.
+    """
+    ladder = next((one for one in book.ladders if one.id == grace.ladder_id), None)
+    if ladder is None or ladder.window != "rolling" or not grace.cause.startswith(BY_STAFF):
+        return grace.happened_at
+    return midnight(add_months(business_date(grace.window_from, book.tz), ladder.qualifying_months), book.tz)
 
 
 def _is_near(ladder: Ladder, step: Step, sums: Sums) -> bool:

@@ -119,9 +119,8 @@ class Course:
         moment = max(moment for moment in moments if moment is not None)
         self.catch_up(moment)
         before = self.tier(moment)
-        lifts = fact.credits > 0 or (self.book.needs_more and fact.adds)
-        takes = fact.credits < 0 or (self.book.needs_more and fact.takes)
-        is_undone = fact.kind == "return" and takes and self._undo(fact, moment)
+        lifts = fact.credits > 0 or (fact.adds and not self.book.at(moment).needs_credits_only)
+        is_undone = fact.kind == "return" and fact.takes and self._undo(fact, moment)
         if is_undone:
             self.catch_up(moment)
         if lifts or is_undone:
@@ -133,15 +132,16 @@ class Course:
         sums = self.record.sums(window)
         if step_risen_to(self.book, self.standing, moment, sums) is None:
             return
-        if not self.book.at(moment).rises_at_once:
-            self.standing = wait_to_rise(self.book, self.standing, moment, self._anchors())
-            return
         last = self.record.last_change()
         if last and last.happened_at > moment:
             # A review was decided beyond the latest fact: the rise comes after it, if the credits still carry it then.
             moment = last.happened_at
             window = self.book.rise_window(moment, self._anchors())
             sums = self.record.sums(window)
+        if not self.book.at(moment).rises_at_once:
+            if step_risen_to(self.book, self.standing, moment, sums):
+                self.standing = wait_to_rise(self.book, self.standing, moment, self._anchors())
+            return
         decision = assess_rise(
             self.book, self.standing, moment, window, sums, fact.name, last, self._anchors()
         )  # fmt: skip
@@ -152,6 +152,8 @@ class Course:
         """Undo the member's newest change if it is a rise by the very purchase that comes back; tell whether it was."""
         rise = self.record.last_change() if self.standing and fact.cause else None
         if rise is None or rise.reason != "risen" or rise.cause != fact.cause:
+            return False
+        if not fact.credits and self.book.ladder(rise.ladder_id).needs_credits_only:
             return False
         moment = max(moment, rise.happened_at)
         window = Window.through(rise.window_from, moment)

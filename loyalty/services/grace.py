@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from loyalty.assessment import Change, Standing
+from loyalty.assessment import BY_STAFF, Change, Standing
 from loyalty.ladder import LadderBook
 from loyalty.models import TierChange
 from loyalty.models.reviews import GRANT_GRACE
@@ -34,8 +34,6 @@ GRACE: Final = "loyalty.give_grace"
 MOST_DAYS: Final = 90
 #: So long after a review a tier that fell can be given back for a time.
 AFTER_FALL: Final = timedelta(days=90)
-#: How the change of a grace by staff names its cause.
-BY_STAFF: Final = "staff:"
 
 
 class NoTierForGrace(LoyaltyRefusal):

@@ -22,7 +22,7 @@ SHOWN_ATTRIBUTES = ("title", "placeholder", "aria-label", "alt")
 NAMES = re.compile(
     r"Perennial|SKU|API|ISO 4217|CNY|English|zh-hans|zh-hant|\ben\b|\besc\b|Asia/Shanghai|\{\w+\}"
     r"|\bCtrl K\b|\b(?:xlsx|csv|pdf|PDF)\b|ref、result、reason|ref、member、units|IFRS|Cape Cod|Gault、Llaguno、Ménard|CAS E-Forum"
-    r"|\bID\b|QR Code|\b(?:cm|MB|CSV)\b|Google|Microsoft|Apple|WALLET_PASS_\w+|README|Configuration|\b(?:openid|unionid|appid)\b|old-pos"
+    r"|\bID\b|QR Code|\b(?:cm|MB|CSV|PNG|JPEG|WebP)\b|Google|Microsoft|Apple|WALLET_PASS_\w+|README|Configuration|\b(?:openid|unionid|appid)\b|old-pos"
     r"|\b[A-Z2-7]{32}\b"  # the key of a second step
     r"|Loyalty Rewards and Gift Card Programs: Basic Actuarial Estimation Techniques"
 )

@@ -368,6 +368,19 @@ MOVEMENT = [
         {**WAITING, **TIER},
     ),
     Story(
+        "waiting: what a late purchase lifts to waits from the review that was decided meanwhile",
+        [
+            ("buy", "2025-03-15", "a", "600"), ("buy", "2025-06-01", "b", "450"), ("review", "2026-05-01 00:00"),
+            ("buy", "2025-06-02", "late", "1100"), ("review", "2026-06-01 00:00"),
+        ],
+        [
+            "risen member>silver 2025-04-01 600/500 until 2026-05-01",
+            "kept silver>silver 2026-05-01 450/400 until 2027-05-01",
+            "risen silver>gold 2026-06-01 1550/1500 until 2027-07-01",
+        ],
+        WAITING,
+    ),
+    Story(
         "carried over: what keeping did not take helps to keep the next year, once",
         [("buy", "2025-03-15", "a", "600"), ("buy", "2026-05-01", "b", "900"), ("review", "2029-01-01 00:00")],
         [

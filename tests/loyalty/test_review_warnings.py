@@ -120,6 +120,15 @@ class TestGrace:
         ]  # fmt: skip
         assert TierChange.objects.get(number=3).window_from == local("2025-04-01 00:00")
 
+    @pytest.mark.parametrize("day", ["2026-01-10", "2026-03-20", "2026-04-10"])
+    def test_moves_no_later_review_however_early_or_late_it_is_given(self, day: str) -> None:
+        member = silver()
+        review(local(day))
+        give_grace(member_id=member.pk, days=30, by=SYSTEM, at=local(day))
+        tell(purchase(member.pk, "made-up", 400, local("2026-04-20")))
+        review(local("2026-05-15 01:00"))
+        assert path_of(member.pk)[-1].endswith("400/400 until 2027-04-01")
+
     def test_of_a_calendar_year_does_not_end_in_the_past(self) -> None:
         LadderVersion.objects.update(window="year")
         forget_ladder_book()
