@@ -215,7 +215,7 @@ class TierMachine(RuleBasedStateMachine):
             close_run(run_id=run.pk, at=self.now)
             return
         while self.work(run.job) != "done":
-            continue_run(run_id=run.pk, by=SYSTEM, at=self.now)
+            continue_run(run_id=run.pk, pauses=pauses, by=SYSTEM, at=self.now)
         run.refresh_from_db()
         if expected is not None:
             times = 3 if is_apart else 1
