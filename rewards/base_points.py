@@ -23,8 +23,8 @@ _BASE: Final = """
             WHERE line ->> 0 IN ('base', 'extra', 'activity') AND coalesce(v.gets_tier_multiplier, line ->> 0 = 'base')
         ) AS base
         FROM jsonb_array_elements(t.trace -> 'lines') AS line
-        LEFT JOIN rewards_earnruleversion v ON v.rule_id = CASE WHEN line -> 4 IS NOT NULL THEN (line ->> 1)::bigint END
-            AND v.number = (line -> 4 ->> 'n')::int
+        LEFT JOIN rewards_earnruleversion v ON v.number = (line -> 4 ->> 'n')::int
+            AND v.rule_id = CASE WHEN line -> 4 ->> 'n' IS NOT NULL THEN (line ->> 1)::bigint END
     ) told
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(r.d_debt - r.d_available - r.d_pending - r.d_held), 0)::numeric AS points

@@ -7,15 +7,16 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from loyalty.models import TierRule
+from loyalty.models import Benefit, TierRule
 from loyalty.queries import forget_ladder_book
 from loyalty.services.previews import knows_base_points
 from members.actors import SYSTEM
 from members.models import Member
 from rewards.base_points import base_points_of
+from rewards.models import LedgerTransaction
 from rewards.services.purchases import Order, record_purchase
 from rewards.services.returns import record_return
-from tests.factories.benefits import holding
+from tests.factories.benefits import a_benefit, given_by, holding
 from tests.factories.orders import a_line, a_return, an_order
 from tests.factories.people import a_member
 from tests.factories.rules import a_rule
@@ -59,6 +60,15 @@ class TestBasePoints:
         member = holding("gold", since=NOON - 90 * DAY)
         bought(member, "10.00")
         assert points_of(member) == {member.pk: 30}
+
+    def test_leave_out_what_benefits_of_the_tier_add(self) -> None:
+        given_by("gold", a_benefit("double", kind=Benefit.Kind.MULTIPLIER, quota=None), figure=Decimal(2))
+        member = holding("gold", since=NOON - 90 * DAY)
+        bought(member, "10.00")
+        trace = LedgerTransaction.objects.get(member=member).trace
+        assert trace is not None
+        assert [line[0] for line in trace["lines"]] == ["base", "tier", "benefit"]
+        assert points_of(member) == {member.pk: 10}
 
     def test_are_less_what_came_back(self) -> None:
         member = holding("gold", since=NOON - 90 * DAY)
