@@ -214,11 +214,6 @@ class StageTaskAdmin(RuleAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: StageTask | None = None) -> tuple[str, ...]:
         return ("stage",) if obj else ()
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Benefits are asked for where there are some."""
-        is_offered = bool(benefit_names()) or bool(obj and obj.benefit_code)
-        return [name for name in super().get_fields(request, obj) if name != "benefit_code" or is_offered]
-
     def has_change_permission(self, request: HttpRequest, obj: StageTask | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.is_on)
 

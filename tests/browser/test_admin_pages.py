@@ -16,6 +16,8 @@ ALL_PAGES = ("administrator", "service supervisor", "marketing", "finance")
 OWN_SIGNS = {
     "/admin/": "#find-member, .pn-steps, .pn-card",
     "/admin/members/proposal/": ".pn-stack .pn-card",
+    "/admin/loyalty/benefit/grid/": ".pn-stack .pn-card",
+    "/admin/loyalty/publishedrules/now/": ".pn-stack .pn-card",
     "/admin/rewards/expirypolicy/calendar/": ".pn-months",
 }
 

@@ -20,6 +20,7 @@ PUBLIC = {
     "admin:login": "signing in",
     "api:program": "what a visitor reads before joining",
     "api:tiers": "what a visitor reads before joining",
+    "api:earning_rules": "what a visitor reads before joining",
     "api:plans": "what a visitor reads before joining",
     "api:rules": "what a visitor reads before joining",
     "api:rules_changes": "what a visitor reads before joining",

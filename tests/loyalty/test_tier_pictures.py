@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -79,7 +80,8 @@ class TestWhatIsMade:
             badge_picture(b"\0" * (MOST_BYTES + 1))
         with pytest.raises(PictureOfWrongSize) as small:
             badge_picture(drawn(size=(63, 400)))
-        assert "63 × 400 pixels" in small.value.sentence()
+        with override("en"):
+            assert "63 × 400 pixels" in small.value.sentence()
         for size in ((5_000, 4_000), (14_000, 13_000)):  # many pixels in few bytes
             with pytest.raises((PictureOfWrongSize, PictureNotUnderstood)):
                 badge_picture(drawn(size=size, mode="1"))
