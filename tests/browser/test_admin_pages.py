@@ -23,25 +23,33 @@ OWN_SIGNS = {
 
 
 class TestEveryPageOfTheMenu:
-    @pytest.mark.parametrize(("roles", "language"), [*(((role,), "zh-hans") for role in ROLES), (ALL_PAGES, "en")])
+    @pytest.mark.parametrize(
+        ("operators", "language"),
+        [([(role,) for role in ROLES], "zh-hans"), ([ALL_PAGES], "en")],
+        ids=["zh-hans", "en"],
+    )
     def test_opens_without_any_complaint_of_the_browser(
-        self, browser: Browser, live_portal: str, roles: tuple[str, ...], language: str
+        self, browser: Browser, live_portal: str, operators: list[tuple[str, ...]], language: str
     ) -> None:
+        """Each role's menu and home page; of the other pages those that no role before it has."""
         a_business(2)
-        operator = an_operator(*roles)
-        if roles == ("store",):
-            operator.stores.set(Store.objects.all())  # without a store they see no purchase at all
-        window = Window(browser, live_portal, operator, language)
-        links = window.menu()
-        assert len(links) > 5
-        for where in links:
-            page = window.open(where)
-            assert page.locator("html").get_attribute("lang") == language
-            assert page.locator(OWN_SIGNS.get(where, "#result_list, form[id$=_form]")).count(), where
-            marked = page.locator("#nav-sidebar-apps a.active")
-            assert [link.get_attribute("href") for link in marked.all()] == [where]
-        window.context.close()
-        assert window.complaints == []
+        seen: set[str] = set()
+        for roles in operators:
+            operator = an_operator(*roles)
+            if roles == ("store",):
+                operator.stores.set(Store.objects.all())  # without a store they see no purchase at all
+            window = Window(browser, live_portal, operator, language)
+            links = window.menu()
+            assert len(links) > 5
+            for where in [link for link in links if link == "/admin/" or link not in seen]:
+                page = window.open(where)
+                assert page.locator("html").get_attribute("lang") == language
+                assert page.locator(OWN_SIGNS.get(where, "#result_list, form[id$=_form]")).count(), where
+                marked = page.locator("#nav-sidebar-apps a.active")
+                assert [link.get_attribute("href") for link in marked.all()] == [where]
+            seen.update(links)
+            window.context.close()
+            assert window.complaints == []
 
     def test_and_every_form_open_for_a_superuser(self, browser: Browser, live_portal: str) -> None:
         a_business(1)
