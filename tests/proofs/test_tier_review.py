@@ -85,6 +85,7 @@ def make_business(count: int) -> None:
     channel = make_member().channel_id
     since, due = local("2025-03-15"), local("2026-04-01 00:00")
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")  # of this connection: what is made here is made at once
         cursor.execute(_MEMBERS, [channel, local("2024-01-01"), count])
         cursor.execute(_ENTRIES, [due])
         cursor.execute(_RISES, {"since": since, "due": due})
@@ -225,6 +226,7 @@ class TestMillionReviewed:
     def _the_same_by_the_daily_review(self, run: ReviewRun) -> list[tuple[object, ...]]:
         """Put everything back as it was; let a run and two daily reviews beside each other decide it anew; return what they leave."""
         with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0")
             cursor.execute("TRUNCATE loyalty_reviewrunmember")
             for table in ("loyalty_tierchange", "members_timelineentry"):
                 cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
