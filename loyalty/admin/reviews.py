@@ -24,7 +24,7 @@ from loyalty.models.reviews import RUN_REVIEWS
 from loyalty.periods import business_date, last_day_before
 from loyalty.review_queries import by_wave, due_days, matrix
 from loyalty.services import review_runs
-from loyalty.services.review_undo import UNDO_WITHIN
+from loyalty.services.review_undo import UNDO_WITHIN, can_undo
 from members.actors import Actor
 from members.admin.base import Badge, HistoryAdmin, StaffAdmin, actor_of, say_refusal
 from members.admin.filters import DayRangeFilter
@@ -256,6 +256,13 @@ def _shown(request: HttpRequest, run: ReviewRun, at: datetime) -> dict[str, Any]
     may = request.user.has_perm(RUN_REVIEWS)
     is_ready = may and state == State.DRY and at >= run.from_at
     ended_at = run.job.finished_at if run.job else None
+    may_undo = (
+        may
+        and state in (State.DONE, State.STOPPED)
+        and ended_at is not None
+        and at < ended_at + UNDO_WITHIN
+        and bool(run.counts)
+    )
     return {
         "run": run,
         "state": state,
@@ -270,11 +277,7 @@ def _shown(request: HttpRequest, run: ReviewRun, at: datetime) -> dict[str, Any]
         "may_stop": may and state == State.RUNNING,
         "may_go_on": may and state == State.STOPPED,
         "may_close": may and state in (State.PLANNED, State.DRY, State.STOPPED),
-        "may_undo": may
-        and state in (State.DONE, State.STOPPED)
-        and ended_at is not None
-        and at < ended_at + UNDO_WITHIN
-        and bool(run.counts),
+        "undoing": can_undo(run.job, at).lines if may_undo and run.job else (),
         "undo_until": ended_at + UNDO_WITHIN if ended_at else None,
         "undo_job": getattr(run.job, "undone_by", None),
         "left_alone": _left_alone(run) if state in (State.UNDOING, State.UNDONE) else [],
