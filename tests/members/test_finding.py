@@ -152,9 +152,8 @@ class TestTheIndex:
     def test_of_the_last_four_digits_is_there_for_it(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute(
-                "EXPLAIN SELECT member_id FROM members_memberperson WHERE RIGHT(phone, 4) = '5678' AND full_name LIKE '张%'"
-            )
+            # Of digits and surname the planner takes the one it holds for rarer, and here nobody has either.
+            cursor.execute("EXPLAIN SELECT member_id FROM members_memberperson WHERE RIGHT(phone, 4) = '5678'")
             assert "person_phone_tail" in " ".join(line for (line,) in cursor.fetchall())
 
 
