@@ -20,18 +20,11 @@ from loyalty.refusals import LoyaltyRefusal
 from members.actors import Actor
 from members.personal_words import refuse_personal_words
 from members.queries import programme
+from members.services.status import ReasonMissing
 from members.timeline import NewEntry, nudge, record
 
 REASON_LENGTH: Final = 200
 Reserved = tuple[int, int, Decimal | None]  # budget, uses, cost of one use
-
-
-class ReasonMissing(LoyaltyRefusal):
-    """Staff must say why."""
-
-    code = "reason_missing"
-    text = _("Please say why.")
-    status = 422
 
 
 class BudgetIsStopped(LoyaltyRefusal):
@@ -149,7 +142,7 @@ def give_back(*, reserved: Iterable[Reserved], by: Actor, at: datetime) -> None:
 
 def stop_budget(*, budget_id: int, reason: str, by: Actor, at: datetime) -> None:
     """Give nothing more from a budget, or its other benefit, until it is resumed. Raises ReasonMissing, BudgetIsStopped."""
-    words = _words(reason)
+    words = _own_words(reason)
     with transaction.atomic():
         row = BenefitBudget.objects.select_for_update(no_key=True).get(pk=budget_id)
         if row.stopped_at is not None:
@@ -161,7 +154,7 @@ def stop_budget(*, budget_id: int, reason: str, by: Actor, at: datetime) -> None
 
 def resume_budget(*, budget_id: int, reason: str, by: Actor, at: datetime) -> None:
     """Let a stopped budget give again. Raises ReasonMissing, BudgetIsNotStopped."""
-    words = _words(reason)
+    words = _own_words(reason)
     with transaction.atomic():
         row = BenefitBudget.objects.select_for_update(no_key=True).get(pk=budget_id)
         if row.stopped_at is None:
@@ -257,9 +250,15 @@ def costs_of(*, from_at: datetime, before_at: datetime) -> list[CostRow]:
     return [CostRow(row["benefit_id"], row["tier_id"], row["uses"], row["cost"]) for row in sums]
 
 
-def _words(reason: str) -> str:
+def words_of(reason: str) -> str:
+    """Return a reason as it is kept. Raises ReasonMissing."""
     words = " ".join(reason.split())[:REASON_LENGTH]
     if not words:
         raise ReasonMissing
+    return words
+
+
+def _own_words(reason: str) -> str:
+    words = words_of(reason)
     refuse_personal_words(words, member_ids=[])
     return words

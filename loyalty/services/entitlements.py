@@ -16,7 +16,7 @@ from loyalty import events
 from loyalty.benefit_rules import is_in_window
 from loyalty.models import Entitlement, EntitlementUse
 from loyalty.refusals import LoyaltyRefusal
-from loyalty.services.benefit_costs import REASON_LENGTH, ReasonMissing, Reserved, give_back
+from loyalty.services.benefit_costs import REASON_LENGTH, Reserved, give_back, words_of
 from loyalty.services.granting import VOUCHERS
 from loyalty.services.holding import hold_user
 from members import timeline
@@ -164,7 +164,7 @@ def undo_use(*, use_id: int, reason: str, by: Actor, at: datetime) -> UseReceipt
 
     What has ended meanwhile does not open again.
     """
-    words = _words(reason)
+    words = words_of(reason)
     use = EntitlementUse.objects.filter(pk=use_id, undoes__isnull=True).first()
     if use is None:
         raise NotFound
@@ -212,7 +212,7 @@ def undo_told_use(*, source: str, external_ref: str, store_id: int, reason: str,
 @transaction.atomic
 def revoke_entitlement(*, entitlement_id: int, reason: str, by: Actor, at: datetime) -> Entitlement:
     """Take back what is left of an entitlement. Raises NotFound, EntitlementHasEnded, ReasonMissing, OwnAccount."""
-    words = _words(reason)
+    words = words_of(reason)
     row = (
         Entitlement.objects.select_for_update(no_key=True, of=("self",))
         .select_related("benefit")
@@ -348,10 +348,3 @@ def _tell_end(kind: str, row: Entitlement, left: int, by: Actor, at: datetime, *
         )
     ])  # fmt: skip
     timeline.nudge()
-
-
-def _words(reason: str) -> str:
-    words = " ".join(reason.split())[:REASON_LENGTH]
-    if not words:
-        raise ReasonMissing
-    return words

@@ -21,6 +21,7 @@ from members import timeline
 from members.actors import SYSTEM, Actor
 from members.names import clean_name
 from members.personal_words import refuse_personal_words
+from members.services.status import ReasonMissing
 from members.timeline import NewEntry
 
 REASON_LENGTH: Final = 200
@@ -81,14 +82,6 @@ class FloorHasNoTime(LoyaltyRefusal):
     status = 422
 
 
-class FloorReasonMissing(LoyaltyRefusal):
-    """Staff say why."""
-
-    code = "reason_missing"
-    text = _("Please say why.")
-    status = 422
-
-
 class NoSuchFloor(LoyaltyRefusal):
     """There is no floor with this reference."""
 
@@ -124,11 +117,11 @@ def grant_floor(
     """Give a member at least a tier over [valid_from, valid_until) and return the floor; told once it begins.
 
     The same source and reference again changes nothing and returns the first one. Raises `FloorIsAnother` (with other
-    contents), `FloorHasNoTime`, `FloorReasonMissing` (staff and campaigns say why), `WordsNamePerson`.
+    contents), `FloorHasNoTime`, `ReasonMissing` (staff and campaigns say why), `WordsNamePerson`.
     """
     words = clean_name(reason)[:REASON_LENGTH]
     if source != TierFloor.Source.PLAN and not words:
-        raise FloorReasonMissing
+        raise ReasonMissing
     if words:
         refuse_personal_words(words, member_ids=[member_id])
     with transaction.atomic():
@@ -156,11 +149,11 @@ def grant_floors(*, floors: Collection[NewFloor], by: Actor, at: datetime) -> li
 
 def end_floor(*, source: str, source_ref: str, ended_at: datetime, reason: str, by: Actor, at: datetime) -> None:
     """End a floor before its time. The same end again changes nothing. Raises `NoSuchFloor`, `FloorIsOver`,
-    `FloorReasonMissing`, `WordsNamePerson`.
+    `ReasonMissing`, `WordsNamePerson`.
     """
     words = clean_name(reason)[:REASON_LENGTH]
     if not words:
-        raise FloorReasonMissing
+        raise ReasonMissing
     member_id = (
         TierFloor.objects.filter(source=source, source_ref=source_ref).values_list("member_id", flat=True).first()
     )

@@ -26,7 +26,6 @@ from loyalty.services.plan_refusals import (
     OrderOvertaken,
     PaymentIsAnother,
     PaymentNumberMissing,
-    PaymentReasonMissing,
     PlanIsRunning,
     RefundChanged,
 )
@@ -38,6 +37,7 @@ from members.names import clean_name
 from members.own_accounts import refuse_own_account
 from members.personal_words import refuse_personal_words
 from members.queries import programme
+from members.services.status import ReasonMissing
 from members.timeline import NewEntry
 
 #: Where payments come from that staff confirm. No till can take this name: names of tills have no dot.
@@ -122,7 +122,7 @@ def sell_plan(
 ) -> PlanReceipt:
     """Sell a plan over the counter: order it and confirm by staff that it was paid, with the number of the receipt.
 
-    The same receipt for the same plan again changes nothing. Raises as `order_plan` and `confirm_payment` do, `PaymentReasonMissing`,
+    The same receipt for the same plan again changes nothing. Raises as `order_plan` and `confirm_payment` do, `ReasonMissing`,
     `WordsNamePerson`.
     """
     words, number = _words(reason, member_id), clean_name(receipt_no)
@@ -149,7 +149,7 @@ def refund_plan(
 ) -> PlanReceipt:
     """End a plan now and note what is paid back: what is left of its price less the benefits used. Return the payment.
 
-    `shown_amount` is what whoever decides has seen. Raises `NoPlanRunning`, `RefundChanged`, `PaymentIsAnother`, `PaymentReasonMissing`,
+    `shown_amount` is what whoever decides has seen. Raises `NoPlanRunning`, `RefundChanged`, `PaymentIsAnother`, `ReasonMissing`,
     `PaymentNumberMissing`, `OwnAccount`, `WordsNamePerson`.
     """
     member_id = PlanMembership.objects.values_list("member_id", flat=True).filter(pk=membership_id).first()
@@ -302,6 +302,6 @@ def _fingerprint(*parts: Any) -> bytes:
 def _words(reason: str, member_id: int) -> str:
     words = clean_name(reason)[:200]
     if not words:
-        raise PaymentReasonMissing
+        raise ReasonMissing
     refuse_personal_words(words, member_ids=[member_id])
     return words

@@ -108,14 +108,6 @@ class AmountDiffers(LoyaltyRefusal):
     status = 422
 
 
-class PaymentReasonMissing(LoyaltyRefusal):
-    """Staff say why."""
-
-    code = "reason_missing"
-    text = _("Please say why.")
-    status = 422
-
-
 class PaymentNumberMissing(LoyaltyRefusal):
     """A payment has a number."""
 

@@ -8,7 +8,6 @@ import pytest
 
 from loyalty import events
 from loyalty.models import Benefit, BenefitBudget, Entitlement, EntitlementUse
-from loyalty.services.benefit_costs import ReasonMissing
 from loyalty.services.entitlements import (
     BenefitExhausted,
     BenefitNotHeld,
@@ -29,6 +28,7 @@ from loyalty.services.holding import MemberClosed, MemberFrozen
 from members.actors import SYSTEM, Actor
 from members.models import Member, OwnMembership, TimelineEntry
 from members.refusals import Refusal
+from members.services.status import ReasonMissing
 from tests.factories.benefits import a_benefit, a_budget, an_entitlement
 from tests.factories.people import TILL, a_member, a_store
 from tests.factories.portal import an_operator

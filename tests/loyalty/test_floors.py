@@ -25,7 +25,6 @@ from loyalty.services.floors import (
     FloorHasNoTime,
     FloorIsAnother,
     FloorIsOver,
-    FloorReasonMissing,
     NoSuchFloor,
     end_floor,
     grant_floor,
@@ -36,6 +35,7 @@ from members.actors import SYSTEM, Actor
 from members.facts import values_for
 from members.models import Member, TimelineEntry
 from members.personal_words import WordsNamePerson
+from members.services.status import ReasonMissing
 from tests.factories.plans import a_floor, a_tier
 from tests.harness.threads import spread
 from tests.loyalty.stories import goods_back, local, make_member, path_of, purchase, review, state_of, tell
@@ -123,7 +123,7 @@ class TestAFloor:
             "member_id": member.pk, "tier_id": a_tier("gold").pk, "valid_from": MARCH, "valid_until": None,
             "source": "staff", "source_ref": "x", "by": SYSTEM, "at": MARCH,
         }  # fmt: skip
-        with pytest.raises(FloorReasonMissing):
+        with pytest.raises(ReasonMissing):
             grant_floor(reason=" ", **asked)
         with pytest.raises(WordsNamePerson):
             grant_floor(reason="ask zhang@example.com", **asked)
@@ -209,7 +209,7 @@ class TestAnEnd:
             self.end()
         with pytest.raises(NoSuchFloor):
             self.end(ref="other")
-        with pytest.raises(FloorReasonMissing):
+        with pytest.raises(ReasonMissing):
             self.end(reason="")
         assert TierFloor.objects.get().ended_at is None
 

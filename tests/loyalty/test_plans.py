@@ -32,7 +32,6 @@ from loyalty.services.plan_refusals import (
     OrderOvertaken,
     PaymentIsAnother,
     PaymentNumberMissing,
-    PaymentReasonMissing,
     PlanIsRunning,
     PlanNotOnSale,
     RefundChanged,
@@ -46,6 +45,7 @@ from members.actors import SYSTEM, Actor
 from members.facts import values_for
 from members.models import Member, OwnMembership, TimelineEntry
 from members.own_accounts import OwnAccount
+from members.services.status import ReasonMissing
 from tests.factories.plans import a_plan
 from tests.factories.portal import an_operator
 from tests.loyalty.stories import local, make_member, purchase, tell
@@ -436,7 +436,7 @@ class TestPayingBack:
         for amount, error in (("356.00", RefundChanged),):
             with pytest.raises(error):
                 self.back(found, staff, amount)
-        with pytest.raises(PaymentReasonMissing):
+        with pytest.raises(ReasonMissing):
             self.back(found, staff, "355.00", reason=" ")
         with pytest.raises(PaymentNumberMissing):
             self.back(found, staff, "355.00", receipt=" ")
@@ -485,7 +485,7 @@ class TestSellingOverTheCounter:
         for other in (make_member(),):
             with pytest.raises(PaymentIsAnother):
                 self.sell(other)
-        with pytest.raises(PaymentReasonMissing):
+        with pytest.raises(ReasonMissing):
             self.sell(member, "R-8", reason="")
         with pytest.raises(PaymentNumberMissing):
             self.sell(member, " ")
