@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import translation
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 from config.problems import TITLES
@@ -15,6 +15,7 @@ from members.api.once import IdempotencyKeyMissing
 from members.api.permissions import Public
 from members.api.security import MemberTokenScheme, TillKeyScheme  # noqa: F401 - registers them
 from members.refusals import Refusal
+from members.services.idempotency import KEY_LENGTH
 from members.services.tokens import MemberIsFrozen, TokenExpired
 
 
@@ -27,10 +28,15 @@ class ProblemErrorSerializer(serializers.Serializer):
     detail = serializers.CharField()
 
 
+@extend_schema_field({"type": "string", "format": "uri-reference"})
+class _UriReference(serializers.CharField):
+    """An address that may be relative (RFC 9457, 3.1.1)."""
+
+
 class ProblemSerializer(serializers.Serializer):
     """A problem (RFC 9457). Some carry figures of the case beside these, such as `required` and `available`."""
 
-    type = serializers.URLField(help_text="Address of this kind of problem.")
+    type = _UriReference(help_text="Address of this kind of problem, relative to this server.")
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What happened, in words that can be shown to people.")
@@ -38,6 +44,10 @@ class ProblemSerializer(serializers.Serializer):
     code = serializers.CharField(help_text="Stable name of this kind of problem.")
     request_id = serializers.CharField()
     errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+
+
+#: An idempotency key as `members.api.once` reads it, but that a key of quotes alone, which it refuses, is not ruled out.
+_KEY_FORM = rf"^[\x21-\x7e]{{1,{KEY_LENGTH}}}$"
 
 
 class _Ellipses(dict[str, str]):
@@ -79,9 +89,10 @@ class PortalSchema(AutoSchema):
         language = "Language of labels and details: zh-Hans (the default), zh-Hant, en."
         parameters.append(OpenApiParameter("Accept-Language", str, OpenApiParameter.HEADER, description=language))
         if self._is_keyed():
-            about = "Names this wish; a repeat with the same key gets the same answer."
+            about = "Names this wish, bare or in quotes; a repeat with the same key gets the same answer."
+            form = {"type": "string", "pattern": _KEY_FORM}
             parameters.append(
-                OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description=about)
+                OpenApiParameter("Idempotency-Key", form, OpenApiParameter.HEADER, required=True, description=about)
             )
         if getattr(self.view, "is_cacheable", False):
             about = "The ETag of an earlier answer."
@@ -154,3 +165,11 @@ def _example(path: str, code: str, detail: str, status: int) -> dict[str, Any]:
     if code == "validation_error":
         example["errors"] = [{"pointer": "#/name", "code": "required", "detail": "This field is required."}]
     return example
+
+
+def closed_requests(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
+    """Say of what callers send that it has no other fields: one that is not known is refused by name."""
+    for name, component in result["components"]["schemas"].items():
+        if name.endswith("Request") and component.get("type") == "object":
+            component.setdefault("additionalProperties", False)
+    return result

@@ -48,6 +48,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "PlanOrderKindEnum": "loyalty.models.PlanOrder.Kind",
         "UnlockKindEnum": "loyalty.api.identity.UNLOCKED",
     },
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.schema.closed_requests"],
     "SORT_OPERATIONS": False,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["members.api.permissions.Public"],

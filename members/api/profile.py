@@ -106,7 +106,7 @@ class ProfileSerializer(serializers.Serializer):
 
     id = Ref(MEMBER, source="public_id")
     member_no = serializers.CharField(help_text="The number on the card, for people.")
-    name = serializers.CharField(source="person.full_name", default="")
+    name = serializers.CharField(source="person.full_name", allow_null=True, default=None)
     phone = serializers.CharField(source="person.phone", default=None, allow_null=True, help_text="E.164.")
     email = serializers.EmailField(source="person.email", default=None, allow_null=True)
     birthday = serializers.DateField(source="person.birthday", default=None, allow_null=True)
