@@ -37,11 +37,12 @@ max_wal_size = '2GB'
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
-# A test database may be lost: nothing waits for the disk.
+# A test database may be lost: nothing waits for the disk. It may lie in memory, where a long log would take room.
 _FORGETFUL = """
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+max_wal_size = '256MB'
 wal_level = minimal
 max_wal_senders = 0
 autovacuum_naptime = '10min'

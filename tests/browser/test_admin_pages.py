@@ -20,6 +20,13 @@ OWN_SIGNS = {
     "/admin/loyalty/publishedrules/now/": ".pn-stack .pn-card",
     "/admin/rewards/expirypolicy/calendar/": ".pn-months",
 }
+# The first row of a list and its form for a new one. The list is read, not drawn: another test opens it.
+FORMS_OF = """async where => {
+    const page = new DOMParser().parseFromString(await (await fetch(where)).text(), "text/html")
+    const first = page.querySelector("#result_list a")
+    const add = page.querySelector("a.addlink") ? [where + "add/"] : []
+    return [...(first ? [first.getAttribute("href")] : []), ...add]
+}"""
 
 
 class TestEveryPageOfTheMenu:
@@ -54,14 +61,10 @@ class TestEveryPageOfTheMenu:
     def test_and_every_form_open_for_a_superuser(self, browser: Browser, live_portal: str) -> None:
         a_business(1)
         window = Window(browser, live_portal, an_operator(superuser=True), "zh-hans")
-        for where in window.menu():
-            page = window.open(where)
-            first = page.locator("#result_list a").first
-            targets = [first.get_attribute("href")] if first.count() else []
-            if page.locator("a.addlink").count():
-                targets.append(f"{where}add/")
-            for target in targets:
-                window.open(target or "")
+        targets = [target for where in window.menu() for target in window.page.evaluate(FORMS_OF, where)]
+        assert len(targets) > 80
+        for target in targets:
+            window.open(target)
         window.context.close()
         assert window.complaints == []
 
