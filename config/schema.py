@@ -15,6 +15,7 @@ from members.api.once import IdempotencyKeyMissing
 from members.api.permissions import Public
 from members.api.security import MemberTokenScheme, TillKeyScheme  # noqa: F401 - registers them
 from members.refusals import Refusal
+from members.services.rates import RateLimited
 from members.services.tokens import MemberIsFrozen, TokenExpired
 
 
@@ -108,6 +109,7 @@ class PortalSchema(AutoSchema):
             if any(isinstance(one, MemberAuthentication) for one in authenticators):
                 found[401]["token_expired"] = str(TokenExpired.text)
                 found[403][MemberIsFrozen.code] = str(MemberIsFrozen.text)
+            found[RateLimited.status][RateLimited.code] = str(RateLimited.text) % _Ellipses()
             if "{" in self.path:
                 found[404]["not_found"] = "There is nothing at this address."
             for refusal in self._refusals():
@@ -127,7 +129,7 @@ class PortalSchema(AutoSchema):
 
 _STATUS_OF = {
     "validation_error": 400, "token_expired": 401, "authentication_required": 401, "insufficient_scope": 403, "not_found": 404,
-    "not_acceptable": 406,
+    "not_acceptable": 406, "rate_limited": 429,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from members.admin import (
     cards,
     decisions,
     exports,
+    guessing,
     imports,
     jobs,
     keys,
@@ -28,6 +29,8 @@ from members.admin import (
     sentences,
     standing,
     tags,
+    webhook_deliveries,
+    webhooks,
 )
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "cards",
     "decisions",
     "exports",
+    "guessing",
     "imports",
     "jobs",
     "keys",
@@ -58,4 +62,6 @@ __all__ = [
     "sentences",
     "standing",
     "tags",
+    "webhook_deliveries",
+    "webhooks",
 ]

@@ -163,6 +163,7 @@ def a_business(size: int) -> None:
         merge_members(kept_id=kept.pk, merged_id=other.pk, reason="one person", by=SYSTEM, at=now)
         request_erasure(member_id=alike.pk, way="call", by=SYSTEM, at=now)
         _files(number, an_operator("administrator"))
+        _webhooks(number, now)
         DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
     refresh_drafts(at=timezone.now())
     forget_ladder_book()
@@ -308,6 +309,18 @@ def _work(number: int) -> None:
     role = Group.objects.create(name=f"role {number}")
     OperatorLimit.objects.create(role=role, family=POINTS, per_entry_points=number, per_day_points=number)
     ApprovalRule.objects.create(family=f"family-{number}", second_above_points=number)
+
+
+def _webhooks(number: int, now: datetime) -> None:
+    """An address of another system, and an event that did not get there."""
+    endpoint = WebhookEndpoint.objects.create(
+        url=f"https://crm{number}.example.com/", types=["member.created"], secret=b"sealed", created_at=now
+    )
+    entry = TimelineEntry.objects.filter(kind="members.enrolled.v1").latest("pk")
+    WebhookDelivery.objects.create(
+        endpoint=endpoint, event=event_id(entry.pk, "member.created"), type="member.created", entry_id=entry.pk,
+        state="failed", attempts=1, created_at=now, next_at=now, tried_at=now, status=500, fault="status",
+    )  # fmt: skip
 
 
 def _next_versions(number: int) -> None:
