@@ -279,7 +279,9 @@ def _ask(method: str, path: str, **what: Any) -> dict[str, Any]:
 def _body(response: requests.Response, until: float) -> bytes:
     """Return the body, of bounded size and within the time. Raises ValueError."""
     body = b""
-    for piece in response.iter_content(1_024):
+    for piece in response.iter_content(
+        1
+    ):  # a larger piece would be waited for, byte by byte; answers have some hundreds
         body += piece
         if len(body) > _MOST_BYTES or time.monotonic() > until:
             raise ValueError("too large or too slow")

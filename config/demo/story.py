@@ -31,6 +31,7 @@ from config.demo.plans import PaidPlans
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
 from config.demo.regulars import make_regulars, told_orders
 from config.demo.scenes import Scenes
+from config.demo.sign_ins import SignIns
 from config.demo.tiers import TierScenes
 from loyalty.queries import forget_ladder_book
 from loyalty.services.published_rules import publish_rules
@@ -115,6 +116,7 @@ class Story:
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
         self.plans = PaidPlans(now=now, tz=self.tz, random=Random(SEED + 10))  # noqa: S311
         self.ladder = NextLadder(now=now, tz=self.tz, random=Random(SEED + 12))  # noqa: S311
+        self.sign_ins = SignIns(now=now, tz=self.tz, random=Random(SEED + 13))  # noqa: S311
         for scenes in vars(self).values():
             if isinstance(scenes, Scenes):
                 scenes.people = self.people
@@ -137,6 +139,7 @@ class Story:
             start = end
         serve(now=self.now, business=self.business, random=self.beside)
         self.cases.play(self.now)
+        self.sign_ins.play(self.now)
         self.ladder.play(self.now)
         publish_rules(by=self.by, at=self.now)
         bring_up_to_date(now=self.now, finance=self.finance, system=self.by)

@@ -55,6 +55,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "KindEnum": "rewards.models.VoucherTemplate.Kind",  # the first to be published
         "PlanOrderKindEnum": "loyalty.models.PlanOrder.Kind",
         "UnlockKindEnum": "loyalty.api.identity.UNLOCKED",
+        "TillPurposeEnum": "rewards.api.resolving.PURPOSES",
+        "PurposeEnum": "members.api.devices.PURPOSES",
         "WebhookStateEnum": "members.api.webhooks.SHOWN_STATES",
         "WebhookWishEnum": "members.api.webhooks.WISHED_STATES",
         "WebhookFaultEnum": "members.api.webhooks.FAULTS",

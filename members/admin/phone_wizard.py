@@ -3,6 +3,7 @@
 Two steps on one page: the number and the proof, then the code. Between them nothing is kept but the code's hash.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -182,7 +183,7 @@ def _caller(request: HttpRequest, member: Member) -> Caller:
     return Caller(f"operator:{request.user.pk}:member:{member.pk}", place_of(request))
 
 
-def _told_changed(payload: dict[str, Any], names: Names) -> str:
+def _told_changed(payload: Mapping[str, Any], names: Names) -> str:
     if not payload.get("proof"):
         return _now(
             "The member changed the phone number, with codes to both. For 24 hours no points leave the account."
@@ -197,7 +198,7 @@ def _told_changed(payload: dict[str, Any], names: Names) -> str:
     return words % figures
 
 
-def _told_taken(payload: dict[str, Any], names: Names) -> str:
+def _told_taken(payload: Mapping[str, Any], names: Names) -> str:
     return _now("Showed to have the phone number of member %(number)s. They may be one person.") % {
         "number": names["other"]
     }

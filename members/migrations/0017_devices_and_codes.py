@@ -36,8 +36,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("family", models.UUIDField(verbose_name="family")),
-                ("business_date", models.DateField(verbose_name="business day")),
-                ("points", models.BigIntegerField(verbose_name="points")),
+                ("business_date", models.DateField(verbose_name="营业日")),
+                ("points", models.BigIntegerField(verbose_name="积分")),
             ],
             options={
                 "verbose_name": "day of a key",
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                         related_name="use",
                         serialize=False,
                         to="members.apikey",
-                        verbose_name="till key",
+                        verbose_name="收银密钥",
                     ),
                 ),
                 ("last_used_at", models.DateTimeField(verbose_name="last used at")),
@@ -75,22 +75,22 @@ class Migration(migrations.Migration):
                         db_default=django.contrib.postgres.functions.RandomUUID(),
                         editable=False,
                         unique=True,
-                        verbose_name="public id",
+                        verbose_name="公开 ID",
                     ),
                 ),
                 (
                     "by",
                     models.CharField(
-                        choices=[("code", "member code"), ("card", "card"), ("sms", "one-time code by text message")],
+                        choices=[("code", "member code"), ("card", "会员卡"), ("sms", "one-time code by text message")],
                         max_length=4,
                         verbose_name="shown by",
                     ),
                 ),
                 ("code_owner", models.BigIntegerField(null=True, verbose_name="member of the code")),
-                ("place", models.PositiveSmallIntegerField(null=True, verbose_name="place")),
+                ("place", models.PositiveSmallIntegerField(null=True, verbose_name="顺序")),
                 ("step", models.BigIntegerField(null=True, verbose_name="half minute of the code")),
                 ("shown_at", models.DateTimeField(verbose_name="shown at")),
-                ("good_until", models.DateTimeField(verbose_name="good until")),
+                ("good_until", models.DateTimeField(verbose_name="有效至")),
             ],
             options={
                 "verbose_name": "member at a till",
@@ -101,8 +101,8 @@ class Migration(migrations.Migration):
             name="MemberCodeDevice",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("public_id", models.UUIDField(editable=False, unique=True, verbose_name="public id")),
-                ("place", models.PositiveSmallIntegerField(verbose_name="place")),
+                ("public_id", models.UUIDField(editable=False, unique=True, verbose_name="公开 ID")),
+                ("place", models.PositiveSmallIntegerField(verbose_name="顺序")),
                 ("nonce", models.BinaryField(max_length=16, verbose_name="what the seed is derived from")),
                 ("drift_steps", models.SmallIntegerField(default=0, verbose_name="half minutes its clock is ahead")),
                 ("seeded_at", models.DateTimeField(verbose_name="last given a seed at")),
@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("nonce_sha256", models.BinaryField(max_length=32, verbose_name="hash of the nonce")),
-                ("signed_at", models.DateTimeField(verbose_name="signed at")),
+                ("signed_at", models.DateTimeField(verbose_name="签名时间")),
             ],
             options={
                 "verbose_name": "signed call",
@@ -128,24 +128,24 @@ class Migration(migrations.Migration):
             name="TillActivation",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("code_hmac", models.BinaryField(max_length=32, unique=True, verbose_name="hash of the code")),
-                ("name", models.CharField(max_length=80, verbose_name="name of the till")),
-                ("source", models.SlugField(max_length=40, verbose_name="source of orders")),
+                ("code_hmac", models.BinaryField(max_length=32, unique=True, verbose_name="恢复码哈希值")),
+                ("name", models.CharField(max_length=80, verbose_name="收银机名称")),
+                ("source", models.SlugField(max_length=40, verbose_name="订单来源")),
                 (
                     "scopes",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=40), verbose_name="scopes"
+                        base_field=models.CharField(max_length=40), verbose_name="权限范围"
                     ),
                 ),
                 (
                     "daily_points_ceiling",
                     models.PositiveIntegerField(blank=True, null=True, verbose_name="points a day at most"),
                 ),
-                ("made_at", models.DateTimeField(verbose_name="made at")),
-                ("expires_at", models.DateTimeField(verbose_name="expires at")),
-                ("actor_kind", models.CharField(max_length=12, verbose_name="kind of actor")),
-                ("actor_id", models.BigIntegerField(null=True, verbose_name="actor")),
-                ("used_at", models.DateTimeField(null=True, verbose_name="used at")),
+                ("made_at", models.DateTimeField(verbose_name="创建时间")),
+                ("expires_at", models.DateTimeField(verbose_name="过期时间")),
+                ("actor_kind", models.CharField(max_length=12, verbose_name="操作者类型")),
+                ("actor_id", models.BigIntegerField(null=True, verbose_name="操作者")),
+                ("used_at", models.DateTimeField(null=True, verbose_name="使用时间")),
                 ("device", models.CharField(blank=True, max_length=120, verbose_name="what the till says it is")),
             ],
             options={
@@ -157,8 +157,8 @@ class Migration(migrations.Migration):
             name="apikey",
             options={
                 "permissions": [("activate_till", "Can activate tills in their stores")],
-                "verbose_name": "till key",
-                "verbose_name_plural": "till keys",
+                "verbose_name": "收银密钥",
+                "verbose_name_plural": "收银密钥",
             },
         ),
         pgtrigger.migrations.RemoveTrigger(
@@ -176,14 +176,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="apikey",
             name="daily_points_ceiling",
-            field=models.PositiveIntegerField(
-                blank=True, editable=False, null=True, verbose_name="points a day at most"
-            ),
+            field=models.PositiveIntegerField(blank=True, null=True, verbose_name="points a day at most"),
         ),
         migrations.AddField(
             model_name="apikey",
             name="ends_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="ends at"),
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="结束时间"),
         ),
         migrations.AddField(
             model_name="apikey",
@@ -196,11 +194,7 @@ class Migration(migrations.Migration):
             model_name="apikey",
             name="networks",
             field=django.contrib.postgres.fields.ArrayField(
-                base_field=models.CharField(max_length=43),
-                blank=True,
-                default=list,
-                editable=False,
-                verbose_name="networks",
+                base_field=models.CharField(max_length=43), blank=True, default=list, verbose_name="networks"
             ),
         ),
         migrations.AddField(
@@ -243,14 +237,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="apikeyevent",
             name="daily_points_ceiling",
-            field=models.PositiveIntegerField(
-                blank=True, editable=False, null=True, verbose_name="points a day at most"
-            ),
+            field=models.PositiveIntegerField(blank=True, null=True, verbose_name="points a day at most"),
         ),
         migrations.AddField(
             model_name="apikeyevent",
             name="ends_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="ends at"),
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="结束时间"),
         ),
         migrations.AddField(
             model_name="apikeyevent",
@@ -263,11 +255,7 @@ class Migration(migrations.Migration):
             model_name="apikeyevent",
             name="networks",
             field=django.contrib.postgres.fields.ArrayField(
-                base_field=models.CharField(max_length=43),
-                blank=True,
-                default=list,
-                editable=False,
-                verbose_name="networks",
+                base_field=models.CharField(max_length=43), blank=True, default=list, verbose_name="networks"
             ),
         ),
         migrations.AddField(
@@ -296,6 +284,139 @@ class Migration(migrations.Migration):
             name="signing_version",
             field=models.PositiveSmallIntegerField(
                 db_default=1, default=1, editable=False, verbose_name="version of the signing secret"
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="channel",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.channel", verbose_name="渠道"
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="created_at",
+            field=models.DateTimeField(editable=False, verbose_name="创建时间"),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="key_sha256",
+            field=models.BinaryField(max_length=32, unique=True, verbose_name="密钥哈希值"),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="name",
+            field=models.CharField(max_length=80, verbose_name="收银机名称"),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="prefix",
+            field=models.CharField(editable=False, max_length=16, verbose_name="密钥开头"),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="public_id",
+            field=models.UUIDField(
+                db_default=django.contrib.postgres.functions.RandomUUID(),
+                editable=False,
+                unique=True,
+                verbose_name="公开 ID",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="revoked_at",
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="吊销时间"),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="scopes",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.CharField(max_length=40), verbose_name="权限范围"
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="source",
+            field=models.SlugField(
+                help_text="订单号在同一来源内唯一；共用编号的收银机共用一个来源。",
+                max_length=40,
+                verbose_name="订单来源",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikey",
+            name="store",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.store", verbose_name="门店"
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="channel",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                related_query_name="+",
+                to="members.channel",
+                verbose_name="渠道",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="created_at",
+            field=models.DateTimeField(editable=False, verbose_name="创建时间"),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="name",
+            field=models.CharField(max_length=80, verbose_name="收银机名称"),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="prefix",
+            field=models.CharField(editable=False, max_length=16, verbose_name="密钥开头"),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="public_id",
+            field=models.UUIDField(
+                db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, verbose_name="公开 ID"
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="revoked_at",
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="吊销时间"),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="scopes",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.CharField(max_length=40), verbose_name="权限范围"
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="source",
+            field=models.SlugField(
+                db_index=False,
+                help_text="订单号在同一来源内唯一；共用编号的收银机共用一个来源。",
+                max_length=40,
+                verbose_name="订单来源",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="apikeyevent",
+            name="store",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                related_query_name="+",
+                to="members.store",
+                verbose_name="门店",
             ),
         ),
         migrations.AddIndex(
@@ -389,7 +510,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to="members.apikey",
-                verbose_name="till key",
+                verbose_name="收银密钥",
             ),
         ),
         migrations.AddField(
@@ -400,7 +521,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to="members.member",
-                verbose_name="member",
+                verbose_name="会员",
             ),
         ),
         migrations.AddField(
@@ -411,7 +532,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="code_devices",
                 to="members.member",
-                verbose_name="member",
+                verbose_name="会员",
             ),
         ),
         migrations.AddField(
@@ -433,17 +554,14 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to="members.apikey",
-                verbose_name="till key",
+                verbose_name="收银密钥",
             ),
         ),
         migrations.AddField(
             model_name="tillactivation",
             name="channel",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="members.channel",
-                verbose_name="channel",
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.channel", verbose_name="渠道"
             ),
         ),
         migrations.AddField(
@@ -454,14 +572,14 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="activation",
                 to="members.apikey",
-                verbose_name="till key",
+                verbose_name="收银密钥",
             ),
         ),
         migrations.AddField(
             model_name="tillactivation",
             name="store",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.store", verbose_name="store"
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.store", verbose_name="门店"
             ),
         ),
         migrations.AddIndex(

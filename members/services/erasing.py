@@ -104,6 +104,7 @@ def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
         # What was answered to the member; answers to others that name the member are searched for.
         cursor.execute("DELETE FROM members_idempotentanswer WHERE principal = %s", [f"member:{member_id}"])
         counts["answers"] = cursor.rowcount
+        cursor.execute("UPDATE members_membercodedevice SET session_id = NULL WHERE member_id = %s", [member_id])
         cursor.execute(
             "DELETE FROM members_refreshtoken r USING members_membersession s "
             "WHERE s.id = r.session_id AND s.member_id = %s",

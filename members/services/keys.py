@@ -157,7 +157,7 @@ def issue_key(
     """
     if source in OWN_SOURCES:
         raise SourceIsOurOwn(source=source)
-    asked, allowed = known_scopes(scopes), _networks(networks)
+    asked, allowed = known_scopes(scopes), checked_networks(networks)
     with transaction.atomic():
         issued = _make(
             {
@@ -225,7 +225,7 @@ def change_bounds(
 
     Raises `NetworkInvalid`, `KeyIsRevoked`, `ReasonMissing`, `NotFound`.
     """
-    words, allowed, stores = words_of_reason(reason), _networks(networks), sorted(set(store_ids))
+    words, allowed, stores = words_of_reason(reason), checked_networks(networks), sorted(set(store_ids))
     with transaction.atomic():
         key = live_key(key_id, at)
         before_stores = sorted(key.stores.values_list("pk", flat=True))
@@ -339,7 +339,7 @@ def _tell(kind: str, key: ApiKey, payload: dict[str, Any], by: Actor, at: dateti
     nudge()
 
 
-def _networks(written: Iterable[str]) -> list[str]:
+def checked_networks(written: Iterable[str]) -> list[str]:
     """Return networks as they are kept. Raises `NetworkInvalid`."""
     texts = [text.strip() for text in written if text.strip()]
     if len(texts) > MOST_NETWORKS:

@@ -139,8 +139,10 @@ def revoke_tokens_of(*, member_id: int, at: datetime) -> int:
 def end_sessions_of(*, member_ids: Collection[int], end: str, keep: int | None = None, at: datetime) -> int:
     """End the live sessions of members, but for one that is kept, with all their tokens; return how many sessions."""
     live = MemberSession.objects.filter(member_id__in=member_ids, ended_at__isnull=True)
+    if keep is not None:
+        live = live.exclude(pk=keep)
     with transaction.atomic():
-        ended = list(live.exclude(pk=keep).select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+        ended = list(live.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
         return end_sessions(ended, end=end, at=at)
 
 

@@ -58,7 +58,7 @@ class OneTimeCodeSerializer(Body):
     code = Text(max_length=20)
 
 
-class SentCodeSerializer(serializers.Serializer):
+class CodeOnItsWaySerializer(serializers.Serializer):
     """A one-time code on its way to the member's phone."""
 
     code_id = Ref(ONE_TIME_CODE, source="public_id")
@@ -106,7 +106,7 @@ class ResolvedMemberSerializer(serializers.Serializer):
     )
     resolution = Ref(SHOWN, allow_null=True, help_text="Names this permission to spend; null without one.")
     good_until = Instant(allow_null=True, help_text="Until when it may be spent.")
-    sent_code = SentCodeSerializer(allow_null=True, help_text="The one-time code that was sent, if one was asked for.")
+    sent_code = CodeOnItsWaySerializer(allow_null=True, help_text="The one-time code that was sent, if one was asked for.")
     tier = TierNameSerializer()
     points_available = serializers.IntegerField()
     vouchers_usable = serializers.IntegerField()

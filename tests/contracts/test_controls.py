@@ -42,6 +42,45 @@ SHOWN_BY: dict[str, list[str]] = {
         "tests/members/test_merging.py::TestMerge::test_is_refused_to_staff_whose_own_account_it_is",
         "tests/rewards/test_risk.py::TestReviews::test_of_the_own_account_are_decided_by_a_colleague",
     ],
+    "8 limits are counted in the database, exactly, under who calls and where from": [
+        "tests/members/test_rates.py::TestManyAtOnce::test_pass_exactly_as_many_as_the_limit_says",
+        "tests/members/test_rates.py::TestTheApi::test_tells_the_limit_and_refuses_what_is_more",
+        "tests/members/test_rates.py::TestTheApi::test_is_not_taken_in_by_a_forged_address",
+        "tests/members/test_rates.py::TestTheApi::test_believes_its_own_proxy_alone",
+    ],
+    "10 WeChat: codes are good once, the session key stays here, tokens are ours": [
+        "tests/members/test_member_sign_in.py::TestWeChat::test_refuses_used_and_foreign_codes",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_keeps_its_session_key_and_our_secret_to_the_server",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_can_not_be_another_server_outside_of_the_demo",
+        "tests/members/test_member_sign_in.py::TestARefreshToken::test_dies_with_a_freeze_a_leave_and_a_logout",
+    ],
+    "11 a phone number comes from WeChat itself, for this app, fresh, and never from the client": [
+        "tests/members/test_member_sign_in.py::TestWeChat::test_that_speaks_for_another_app_or_of_long_ago_is_not_believed",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_refuses_used_and_foreign_codes",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_says_what_wechat_refuses",
+    ],
+    "12 one-time codes: long enough, once, bound, limited, and the same for everybody": [
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_is_kept_as_a_hash_and_has_more_than_twenty_bits",
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_is_over_after_five_wrong_tries_even_for_the_right_one",
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_is_good_for_its_own_request_phone_and_time_only",
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_is_sent_once_a_minute_and_five_times_a_day",
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_answers_the_same_for_known_and_unknown_and_as_fast",
+    ],
+    "13 after a change of the phone points stay in, and both numbers are told": [
+        "tests/members/test_phone_change.py::TestAMember::test_changes_the_number_with_codes_to_both",
+        "tests/members/test_phone_change.py::TestAMember::test_then_keeps_points_in_for_a_day",
+        "tests/members/test_phone_change.py::TestStaff::test_change_the_number_with_a_code_and_a_proof",
+    ],
+    "15 guessing locks, and shows on the risk page within a minute": [
+        "tests/members/test_rates.py::TestGuessing::test_locks_for_a_time_and_the_next_time_for_longer",
+        "tests/members/test_rates.py::TestGuessing::test_by_many_together_raises_the_alarm_within_the_minute",
+        "tests/members/test_rates.py::TestGuessing::test_opens_a_review_of_the_member_under_whose_name_it_is",
+        "tests/members/test_phone_change.py::TestStaff::test_see_guessing_above_the_risk_reviews_and_note_what_it_was",
+    ],
+    "31 what others answer is read like what strangers send": [
+        "tests/members/test_member_sign_in.py::TestWeChat::test_that_answers_nonsense_is_said_to_be_away",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_that_trickles_or_is_gone_is_not_waited_for",
+    ],
     "14 a second step, and guessing locks": [
         "tests/config/test_sign_in.py::TestSignInPages::test_ask_for_digits_before_anybody_is_in",
         "tests/config/test_sign_in.py::TestPolicy::test_makes_leading_roles_set_it_up_before_they_get_in",

@@ -33,6 +33,7 @@ from members.models import (
     Channel,
     ClosingReason,
     DuplicatePair,
+    GuessingAlarm,
     Member,
     MemberAttribute,
     MemberExport,
@@ -44,6 +45,9 @@ from members.models import (
     Region,
     Store,
     Subscription,
+    TimelineEntry,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from members.proposals import ProposalKind, propose
 from members.proposals import register_kind as register_proposal
@@ -61,6 +65,7 @@ from members.services.risk import open_reviews
 from members.services.segments import make_segment
 from members.services.status import freeze_member
 from members.services.tags import add_tag, make_tag
+from members.webhook_types import event_id
 from rewards.models import Category, EarnRuleVersion, ExpiryWarning, OrderImport, PointsCurrency, PointsRate, Product
 from rewards.queries import forget_rules
 from rewards.services.close import refresh_drafts
@@ -122,6 +127,9 @@ def a_business(size: int) -> None:
     )[0]
     for _row in range(size):
         number = next(_numbers)
+        GuessingAlarm.objects.create(
+            kind="one_time_code", axis="phone", hour_at=now - timedelta(hours=number), first_at=now, last_at=now, locks=1
+        )
         store = Store.objects.create(code=f"P{number}", name=f"Place {number}", brand=brand)
         _settings(number, store)
         member = a_named_member(home_store_id=store.pk)

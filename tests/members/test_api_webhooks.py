@@ -41,7 +41,9 @@ def server() -> Till:
 
 
 def patch(caller: Till, path: str, body: dict[str, Any], **headers: str) -> Any:
-    given = {"authorization": f"Bearer {caller.secret}"} | {name.replace("_", "-"): one for name, one in headers.items()}
+    given = {"authorization": f"Bearer {caller.secret}"} | {
+        name.replace("_", "-"): one for name, one in headers.items()
+    }
     return caller.client.patch(f"/api/v1{path}", body, content_type="application/json", headers=given)
 
 
@@ -172,7 +174,8 @@ class TestDeliveries:
             "since": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
             "until": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
         }
-        assert problem(server.post(f"{path}/replay", span)) == (409, "nothing_to_replay")
+        before = {"since": (datetime.now(UTC) - timedelta(days=2)).isoformat(), "until": span["since"]}
+        assert problem(server.post(f"{path}/replay", before)) == (409, "nothing_to_replay")
         assert server.post(f"{path}/replay", {**span, "include_delivered": True}).json() == {"deliveries": 2}
         for body in ({}, {"since": span["since"]}, {**span, "event_ids": [failed["event_id"]]}):
             assert problem(server.post(f"{path}/replay", body))[0] == 400
