@@ -178,7 +178,7 @@ class ActivateForm(ReasonForm):
     """What a till that is being activated will be."""
 
     name = forms.CharField(label=_("Name of the till"), max_length=80, widget=UnfoldAdminTextInputWidget)
-    channel = forms.ModelChoiceField(
+    channel: forms.ModelChoiceField = forms.ModelChoiceField(
         label=_("Channel"), queryset=Channel.objects.none(), widget=UnfoldAdminSelectWidget
     )
     source = forms.SlugField(

@@ -89,9 +89,9 @@ class ApiKeyAdmin(HistoryAdmin):
     @display(description=_("last used"))
     def last_used(self, key: ApiKey) -> str:
         use = getattr(key, "use", None)
-        return local_moment(use.last_used_at) if use else _now("never")
+        return local_moment(use.last_used_at) if use else _now("not used yet")
 
-    @display(description=_("ends"))
+    @display(description=_("ends on"))
     def ends(self, key: ApiKey) -> str:
         end = key.revoked_at or key.ends_at
         return local_moment(end) if end else "–"
@@ -216,7 +216,7 @@ class ApiKeyAdmin(HistoryAdmin):
         then = reverse("admin:members_apikey_change", args=[object_id])
         return carry_out(request, act, done=_("The key was changed."), then=then)
 
-    @action(description=_("New key in its place"), url_path="rotate", permissions=["revoke"], icon="autorenew")
+    @action(description=_("Rotate"), url_path="rotate", permissions=["revoke"], icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Ask for how long the old key goes on, and show the new one."""
 
@@ -229,7 +229,7 @@ class ApiKeyAdmin(HistoryAdmin):
         )
         return self._ask(request, object_id, _now("A new key in the place of this one"), words, act)
 
-    @action(description=_("New secret to sign with"), url_path="rotate-signing", permissions=["revoke"], icon="draw")
+    @action(description=_("Signing secret"), url_path="rotate-signing", permissions=["revoke"], icon="draw")
     def rotate_signing(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Ask for how long the old secret is good, and show the new one."""
 

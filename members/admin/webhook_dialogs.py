@@ -92,11 +92,11 @@ class ReplaySpanDialog(ReasonDialog):
             self.add_error("last_date", _("This day lies before the first."))
         return cleaned
 
-    def span(self) -> dict[str, datetime]:
+    def span(self) -> tuple[datetime, datetime]:
         """Return the days as a half-open span, in the programme's zone."""
         zone = programme().tz
 
         def begin(day: Any) -> datetime:
             return datetime(day.year, day.month, day.day, tzinfo=zone)
 
-        return {"since": begin(self.cleaned_data["first_date"]), "until": begin(self.cleaned_data["last_date"] + _DAY)}
+        return begin(self.cleaned_data["first_date"]), begin(self.cleaned_data["last_date"] + _DAY)

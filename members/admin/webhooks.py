@@ -6,7 +6,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -35,6 +35,7 @@ from members.services.webhooks import (
     resume_webhook,
     rotate_secret,
 )
+from members.webhook_urls import refuse_host
 from members.wording import enumerated
 
 State = WebhookEndpoint.State
@@ -68,6 +69,15 @@ class WebhookForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         cast(forms.MultipleChoiceField, self.fields["types"]).choices = list(type_labels().items())
 
+    def clean_url(self) -> str:
+        """An address that something may be sent to."""
+        url: str = self.cleaned_data["url"]
+        try:
+            refuse_host(url)
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.sentence()) from refusal
+        return url
+
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(HistoryAdmin):
@@ -79,7 +89,7 @@ class WebhookEndpointAdmin(HistoryAdmin):
     list_filter = (("state", ChoicesDropdownFilter),)
     list_select_related = ("key",)
     ordering = ("-created_at", "-id")
-    actions_detail = ("change", "test", "deliveries", "pause", "resume", "rotate", "replay", "remove")
+    actions_detail = ("edit", "test", "deliveries", "pause", "resume", "rotate", "replay", "remove")
     empty_sentence = _("Nothing is sent to other systems. Make a webhook, or give a key the right to make its own.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
@@ -137,6 +147,7 @@ class WebhookEndpointAdmin(HistoryAdmin):
                     )  # fmt: skip
                 except Refusal as refusal:
                     say_refusal(request, refusal)
+                    return HttpResponseRedirect(reverse("admin:members_webhookendpoint_changelist"))
                 else:
                     context = {
                         **self.admin_site.each_context(request),
@@ -157,7 +168,7 @@ class WebhookEndpointAdmin(HistoryAdmin):
             State.ACTIVE: {"resume"},
             State.PAUSED: {"pause"},
             State.DISABLED: {"pause", "replay"},
-            State.REMOVED: {"change", "test", "pause", "resume", "rotate", "replay", "remove"},
+            State.REMOVED: {"edit", "test", "pause", "resume", "rotate", "replay", "remove"},
         }.get(cast(State, state), set())
         names = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in without}
         return [one for one in super().get_actions_detail(request, object_id) if one.action_name not in names]
@@ -168,7 +179,7 @@ class WebhookEndpointAdmin(HistoryAdmin):
     @action(description=_("Deliveries"), url_path="deliveries", permissions=["view"], icon="list")
     def deliveries(self, request: HttpRequest, object_id: int) -> HttpResponse:
         address = reverse("admin:members_webhookdelivery_changelist")
-        return HttpResponse(status=302, headers={"Location": f"{address}?endpoint__id__exact={int(object_id)}"})
+        return HttpResponseRedirect(f"{address}?endpoint__id__exact={int(object_id)}")
 
     @action(
         description=_("Test"),
@@ -207,7 +218,7 @@ class WebhookEndpointAdmin(HistoryAdmin):
             "form_submit_text": _("Change"),
         },
     )
-    def change(self, request: HttpRequest, form: ChangeDialog, object_id: int) -> HttpResponse:
+    def edit(self, request: HttpRequest, form: ChangeDialog, object_id: int) -> HttpResponse:
         wanted = form.cleaned_data
 
         def act() -> None:
@@ -309,7 +320,7 @@ class WebhookEndpointAdmin(HistoryAdmin):
     def replay(self, request: HttpRequest, form: ReplaySpanDialog, object_id: int) -> HttpResponse:
         try:
             count = replay_deliveries(
-                endpoint_id=int(object_id), **form.span(), with_delivered=form.cleaned_data["with_delivered"],
+                endpoint_id=int(object_id), span=form.span(), with_delivered=form.cleaned_data["with_delivered"],
                 typed=form.cleaned_data["typed"], reason=form.cleaned_data["reason"], by=actor_of(request), at=timezone.now(),
             )  # fmt: skip
         except Refusal as refusal:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from members import member_code
+from members.api.auth import session_of
 from members.api.authentication import MemberAuthentication
 from members.api.base import ApiView
 from members.api.fields import Instant
@@ -79,7 +80,7 @@ class CodeView(ApiView):
     )
     def get(self, request: Request) -> Response:
         at = timezone.now()
-        shown = code_now(session_id=_session_id(request), at=at)
+        shown = code_now(session_id=session_of(request), at=at)
         answer = {
             "code": shown.code, "refresh_after": shown.refresh_after, "seed_id": shown.seed_id, "server_time": at,
         }  # fmt: skip
@@ -124,16 +125,10 @@ class CodeSeedView(ApiView):
     )
     def post(self, request: Request) -> Response:
         at = timezone.now()
-        seed = seed_now(session_id=_session_id(request), at=at)
+        seed = seed_now(session_id=session_of(request), at=at)
         answer: dict[str, Any] = {
             "seed_id": seed.seed_id, "seed": seed.seed, "algorithm": "sha1", "digits": member_code.DIGITS,
             "step_seconds": member_code.STEP_SECONDS, "prefix": seed.prefix, "check": "mod97-10", "server_time": at,
             "refresh_at": seed.refresh_at, "good_until": seed.good_until,
         }  # fmt: skip
         return Response(CodeSeedSerializer(answer).data)
-
-
-def _session_id(request: Request) -> int:
-    """Return the session of the token that calls: the phone that shows the code."""
-    session_id: int = request.auth.session_id
-    return session_id

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from members.addresses import place_of
 from members.api.authentication import TillAuthentication
-from members.api.base import ApiView, caller_key, caller_of
+from members.api.base import ApiView, CallLimit, caller_key, caller_of
 from members.api.bodies import Body
 from members.api.fields import Ref, Text
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
@@ -32,6 +32,7 @@ from members.services.guessing import TooManyTries
 from members.services.idempotency import Answer
 from members.services.joining import JoiningNeedsConsent, SaidYes, join_in_store
 from members.services.keys import MEMBERS_ENROL, SCOPES
+from members.services.rates import Limit
 
 CHANNELS: Final = [channel.value for channel in ContactChannel]
 PURPOSES: Final = [purpose.value for purpose in Purpose]
@@ -70,6 +71,7 @@ class ActivateView(ApiView):
     authentication_classes = ()
     permission_classes = (Public,)
     refusals: ClassVar = {"post": (ActivationCodeUnknown, TooManyTries)}
+    limits: ClassVar = {"post": (CallLimit("address", Limit("activate_till", 60, 3_600)),)}
 
     @extend_schema(
         operation_id="activate_till",
@@ -157,6 +159,8 @@ class JoinView(ApiView):
             ConsentTextOutdated, ConsentChannelUnknown, GuardianNeeded,
         )
     }  # fmt: skip
+    #: Also how often a till may ask whether a phone number is known.
+    limits: ClassVar = {"post": (CallLimit("key", Limit("join", 120, 3_600)),)}
 
     @extend_schema(
         operation_id="join_at_till",

@@ -27,8 +27,8 @@ class LoggedEventSerializer(serializers.Serializer):
     id = serializers.CharField(help_text="`evt_…`: the same here and in `webhook-id`.")
     type = serializers.CharField()
     timestamp = serializers.DateTimeField(help_text="When it happened.")
-    data = serializers.DictField(
-        child=serializers.JSONField(allow_null=True), help_text="By type; see `webhooks` of this description."
+    data = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.JSONField(), help_text="By type; see `webhooks` of this description."
     )
     is_history = serializers.BooleanField(help_text="Brought in from another system: it is logged, but was not sent.")
 

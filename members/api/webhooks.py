@@ -382,8 +382,9 @@ class WebhookReplayView(_Owned):
     def post(self, request: Request, webhook: str) -> Response:
         endpoint = self.endpoint(request, webhook)
         asked = ReplaySerializer.read(request.data)
+        span = (asked["since"], asked["until"]) if "since" in asked else None
         count = replay_deliveries(
-            endpoint_id=endpoint.pk, events=asked.get("event_ids", ()), since=asked.get("since"), until=asked.get("until"),
+            endpoint_id=endpoint.pk, events=asked.get("event_ids", ()), span=span,
             with_delivered=asked["include_delivered"], by=caller_of(request).actor, at=timezone.now(),
         )  # fmt: skip
         return Response(ReplayedSerializer({"deliveries": count}).data, status=202)

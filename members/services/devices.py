@@ -7,13 +7,13 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from members.actors import Actor
+from members.actors import Actor, ActorKind
 from members.models import TillActivation
 from members.names import clean_name
 from members.refusals import MembersRefusal
@@ -136,7 +136,7 @@ def _activate(code: str, device: str, at: datetime) -> IssuedKey:
             source=activation.source,
             scopes=activation.scopes,
             daily_points_ceiling=activation.daily_points_ceiling,
-            by=Actor(activation.actor_kind, activation.actor_id),  # type: ignore[arg-type] - as it was told to us
+            by=Actor(cast(ActorKind, activation.actor_kind), activation.actor_id),
             at=at,
         )
         activation.used_at = at

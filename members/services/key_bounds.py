@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
@@ -91,7 +91,7 @@ def count_against_ceiling(key: ApiKey, *, points: int, at: datetime) -> None:
     """
     if key.daily_points_ceiling is None or points <= 0:
         return
-    counted = {
+    counted: dict[str, Any] = {
         "family": key.family,
         "date": at.astimezone(programme().tz).date(),
         "points": points,

@@ -45,11 +45,11 @@ class ReplayNotTyped(MembersRefusal):
 
 
 def replay_deliveries(
-    *, endpoint_id: int, events: Collection[UUID] = (), since: datetime | None = None, until: datetime | None = None,
+    *, endpoint_id: int, events: Collection[UUID] = (), span: tuple[datetime, datetime] | None = None,
     with_delivered: bool = False, typed: int | None = None, reason: str = "", by: Actor, at: datetime,
 ) -> int:  # fmt: skip
     """Send deliveries of an address again from now on, under their old ids: those of some events, or those that were
-    planned within [since, until) and failed (`with_delivered`: all of them). Return how many.
+    planned within a half-open span and failed (`with_delivered`: all of them). Return how many.
 
     Staff type the number when it is large. Raises `WebhookNotInState`, `NothingToReplay`, `TooManyReplayed`,
     `ReplayNotTyped`, `NotFound`.
@@ -60,7 +60,7 @@ def replay_deliveries(
             raise NotFound
         if endpoint.state == WebhookEndpoint.State.DISABLED:
             raise WebhookNotInState
-        meant = _meant(endpoint, events, since, until, with_delivered)
+        meant = _meant(endpoint, events, span, with_delivered)
         count = meant.count()
         if not count:
             raise NothingToReplay
@@ -80,14 +80,13 @@ def replay_deliveries(
 def _meant(
     endpoint: WebhookEndpoint,
     events: Collection[UUID],
-    since: datetime | None,
-    until: datetime | None,
+    span: tuple[datetime, datetime] | None,
     with_delivered: bool,
 ) -> QuerySet[WebhookDelivery]:
     rows = WebhookDelivery.objects.filter(endpoint=endpoint)
     if events:
         return rows.filter(event__in=list(events))
-    if since is None or until is None:
+    if span is None:
         return rows.none()
-    rows = rows.filter(created_at__gte=since, created_at__lt=until)
+    rows = rows.filter(created_at__gte=span[0], created_at__lt=span[1])
     return rows if with_delivered else rows.filter(state__in=_NOT_DELIVERED)

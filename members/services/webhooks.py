@@ -245,7 +245,7 @@ def secrets_of(endpoint: WebhookEndpoint, at: datetime) -> tuple[str, ...]:
     kept = [endpoint.secret]
     if endpoint.earlier_secret is not None and endpoint.earlier_until is not None and at < endpoint.earlier_until:
         kept.append(endpoint.earlier_secret)
-    return tuple(unseal(one, purpose=_PURPOSE) for one in kept)
+    return tuple(unseal(bytes(one), purpose=_PURPOSE) for one in kept)
 
 
 def worrying_webhooks(at: datetime) -> list[WebhookEndpoint]:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from loyalty.queries import standing_of
 from members.addresses import place_of
 from members.api.authentication import TillAuthentication
-from members.api.base import ApiView, caller_key
+from members.api.base import ApiView, CallLimit, caller_key
 from members.api.bodies import Body
 from members.api.fields import Instant, Ref, Text
 from members.api.permissions import till_may
@@ -36,7 +36,7 @@ from members.services.guessing import TooManyTries
 from members.services.keys import MEMBERS_RESOLVE
 from members.services.member_codes import CodeExpired, CodeReused, CodeUnknown
 from members.services.one_time_codes import CodeOver, CodeWrong
-from members.services.rates import RateLimited
+from members.services.rates import Limit, RateLimited
 from rewards.api.pos import named_tier
 from rewards.api.pos_serializers import TierNameSerializer
 from rewards.models import Voucher
@@ -106,7 +106,9 @@ class ResolvedMemberSerializer(serializers.Serializer):
     )
     resolution = Ref(SHOWN, allow_null=True, help_text="Names this permission to spend; null without one.")
     good_until = Instant(allow_null=True, help_text="Until when it may be spent.")
-    sent_code = CodeOnItsWaySerializer(allow_null=True, help_text="The one-time code that was sent, if one was asked for.")
+    sent_code = CodeOnItsWaySerializer(
+        allow_null=True, help_text="The one-time code that was sent, if one was asked for."
+    )
     tier = TierNameSerializer()
     points_available = serializers.IntegerField()
     vouchers_usable = serializers.IntegerField()
@@ -177,6 +179,9 @@ class ResolveView(ApiView):
             SmsUnavailable,
         )
     }
+
+    #: More members in a minute than a till can meet: whoever has its key may not go through all phone numbers.
+    limits: ClassVar = {"post": (CallLimit("key", Limit("resolve", 120, 60)),)}
 
     @extend_schema(
         operation_id="resolve_member",

@@ -81,6 +81,32 @@ SHOWN_BY: dict[str, list[str]] = {
         "tests/members/test_member_sign_in.py::TestWeChat::test_that_answers_nonsense_is_said_to_be_away",
         "tests/members/test_member_sign_in.py::TestWeChat::test_that_trickles_or_is_gone_is_not_waited_for",
     ],
+    "9 keys: one store or named ones, ceilings, two live while they rotate": [
+        "tests/members/test_devices.py::TestRotating::test_lets_both_live_for_a_week_and_the_old_one_end_by_itself",
+        "tests/members/test_devices.py::TestBounds::test_of_a_day_name_the_limit_and_begin_anew_at_midnight",
+        "tests/members/test_devices.py::TestBounds::test_of_networks_are_asked_at_each_call",
+        "tests/members/test_devices.py::TestOverHttp::test_a_key_for_more_stores_says_in_which_it_acts",
+        "tests/members/test_devices.py::TestOverHttp::test_a_ceiling_refuses_the_whole_order",
+    ],
+    "9 signed calls are accepted once, within 300 seconds, unchanged": [
+        "tests/members/test_devices.py::TestASignedCall::test_is_accepted_once",
+        "tests/members/test_devices.py::TestASignedCall::test_covers_body_address_moment_and_nonce",
+        "tests/members/test_devices.py::TestASignedCall::test_may_be_signed_with_the_secret_before_until_the_overlap_ends",
+    ],
+    "9 a till is let in by a code that is good once": [
+        "tests/members/test_devices.py::TestActivating::test_trades_a_code_for_a_key_once",
+        "tests/members/test_devices.py::TestActivating::test_keeps_the_code_nowhere",
+        "tests/members/test_devices.py::TestActivating::test_locks_who_guesses_and_shows_it_on_the_risk_page",
+        "tests/members/test_devices.py::TestActivatingAtOnce::test_gives_one_key_to_sixteen_who_have_the_code",
+    ],
+    "12 a member's code is good for half a minute, once for spending, and guessing locks": [
+        "tests/members/test_member_codes.py::TestReading::test_is_as_near_as_the_half_minute_beside",
+        "tests/members/test_member_codes.py::TestAtOnce::test_sixteen_tills_use_one_code_up_once",
+        "tests/members/test_member_codes.py::TestReading::test_says_the_same_of_all_that_is_wrong",
+        "tests/members/test_member_codes.py::TestGuessing::test_locks_the_member_and_shows_on_the_risk_page",
+        "tests/members/test_member_codes.py::TestThePhone::test_leaves_nothing_of_its_seed_behind",
+        "tests/rewards/test_api_resolving.py::TestWithoutACode::test_a_one_time_code_lets_spend_at_the_till_that_sent_it",
+    ],
     "14 a second step, and guessing locks": [
         "tests/config/test_sign_in.py::TestSignInPages::test_ask_for_digits_before_anybody_is_in",
         "tests/config/test_sign_in.py::TestPolicy::test_makes_leading_roles_set_it_up_before_they_get_in",

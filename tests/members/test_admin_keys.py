@@ -137,4 +137,4 @@ class TestAKey:
             make_till()
         with django_assert_max_num_queries(13):  # type: ignore[operator]
             shown = staff.get(reverse("admin:members_apikey_changelist")).text
-        assert "never" in shown
+        assert "not used yet" in shown

@@ -61,7 +61,7 @@ def test_is_exact_in_order_under_late_commits_and_by_types(committed_db: str, mo
                 cursor.execute("SELECT pg_sleep(0.002)")
         return []
 
-    written = together([*[lambda first=first: write(first) for first in range(6)], follow])  # type: ignore[misc]
+    written = together([*[lambda first=first: write(first) for first in range(6)], follow])
     more, after = read_all(after)
     seen += more
     expected = sorted(pk for some in written for pk in some)

@@ -334,12 +334,14 @@ class TestAReplay:
         planned(3)
         send_due(clock=clock)
         WebhookDelivery.objects.filter(pk=WebhookDelivery.objects.order_by("pk")[0].pk).update(state="given_up")
-        span = {"since": clock() - timedelta(hours=1), "until": clock() + timedelta(hours=1)}
-        count = replay_deliveries(endpoint_id=made.endpoint.pk, **span, by=SYSTEM, at=clock())
+        span = (clock() - timedelta(hours=1), clock() + timedelta(hours=1))
+        count = replay_deliveries(endpoint_id=made.endpoint.pk, span=span, by=SYSTEM, at=clock())
         assert count == 1
         assert send_due(clock=clock) == 1
         assert len(set(receiver.ids)) == 3
-        everything = replay_deliveries(endpoint_id=made.endpoint.pk, **span, with_delivered=True, by=SYSTEM, at=clock())
+        everything = replay_deliveries(
+            endpoint_id=made.endpoint.pk, span=span, with_delivered=True, by=SYSTEM, at=clock()
+        )
         assert everything == 3
         assert send_due(clock=clock) == 3
 
@@ -355,19 +357,23 @@ class TestAReplay:
         monkeypatch.setattr("members.services.webhook_replays.TYPED_FROM", 1)
         made = an_endpoint(receiver.url)
         planned(2)
-        span = {"since": clock() - timedelta(hours=1), "until": clock() + timedelta(hours=1), "with_delivered": True}
+        span = (clock() - timedelta(hours=1), clock() + timedelta(hours=1))
+        endpoint_id = made.endpoint.pk
         staff = Actor("operator", 1)
         with pytest.raises(ReplayNotTyped) as refused:
-            replay_deliveries(endpoint_id=made.endpoint.pk, **span, by=staff, at=clock())
+            replay_deliveries(endpoint_id=endpoint_id, span=span, with_delivered=True, by=staff, at=clock())
         assert refused.value.params == {"count": 2}
-        assert replay_deliveries(endpoint_id=made.endpoint.pk, **span, typed=2, by=staff, at=clock()) == 2
+        count = replay_deliveries(
+            endpoint_id=endpoint_id, span=span, with_delivered=True, typed=2, by=staff, at=clock()
+        )
+        assert count == 2
 
     def test_of_nothing_is_refused_and_tells_nothing(self, receiver: Receiver, clock: Clock) -> None:
         made = an_endpoint(receiver.url)
         told = TimelineEntry.objects.count()
         with pytest.raises(NothingToReplay):
             replay_deliveries(
-                endpoint_id=made.endpoint.pk, since=clock() - timedelta(1), until=clock(), by=SYSTEM, at=clock()
+                endpoint_id=made.endpoint.pk, span=(clock() - timedelta(1), clock()), by=SYSTEM, at=clock()
             )
         assert TimelineEntry.objects.count() == told
 
