@@ -10,11 +10,12 @@ from rest_framework import serializers
 
 from config.problems import TITLES
 from config.rest import PROBLEM
-from members.api.authentication import BearerAuthentication, MemberAuthentication
+from members.api.authentication import BearerAuthentication, MemberAuthentication, TillAuthentication
 from members.api.once import IdempotencyKeyMissing
 from members.api.permissions import Public
 from members.api.security import MemberTokenScheme, TillKeyScheme  # noqa: F401 - registers them
 from members.refusals import Refusal
+from members.services.key_bounds import NetworkNotAllowed
 from members.services.rates import RateLimited
 from members.services.tokens import MemberIsFrozen, TokenExpired
 
@@ -109,6 +110,8 @@ class PortalSchema(AutoSchema):
             if any(isinstance(one, MemberAuthentication) for one in authenticators):
                 found[401]["token_expired"] = str(TokenExpired.text)
                 found[403][MemberIsFrozen.code] = str(MemberIsFrozen.text)
+            if any(isinstance(one, TillAuthentication) for one in authenticators):
+                found[403][NetworkNotAllowed.code] = str(NetworkNotAllowed.text)
             found[RateLimited.status][RateLimited.code] = str(RateLimited.text) % _Ellipses()
             if "{" in self.path:
                 found[404]["not_found"] = "There is nothing at this address."
@@ -136,7 +139,7 @@ _STATUS_OF = {
 def _status_of(examples: dict[str, str], refusals: tuple[type[Refusal], ...]) -> int:
     known = (
         _STATUS_OF
-        | {MemberIsFrozen.code: MemberIsFrozen.status}
+        | {MemberIsFrozen.code: MemberIsFrozen.status, NetworkNotAllowed.code: NetworkNotAllowed.status}
         | {refusal.code: refusal.status for refusal in refusals}
     )
     return known[next(iter(examples))]

@@ -217,9 +217,7 @@ def forget_sign_ins() -> int:
     gone = 0
     for _chunk in range(_MOST_CHUNKS):
         more = (
-            member_sessions.forget_sign_ins(at=at)
-            + rates.forget_counters(at=at)
-            + guessing.forget_wrong_tries(at=at)
+            member_sessions.forget_sign_ins(at=at) + rates.forget_counters(at=at) + guessing.forget_wrong_tries(at=at)
         )
         gone += more
         if not more:

@@ -11,6 +11,10 @@ session. Freezing, closing, merging and signing out end tokens at once. Members 
 and acts for its own store, channel and source of orders only. In demo mode `POST /auth/dev/login` with `phone` or
 `member_no` answers with a member's token; the address does not exist otherwise.
 
+**Tills** get their key by `POST /pos/devices/activate`. A key may be bound to networks (`network_not_allowed` from
+elsewhere), may act for more stores than its own (`store` in the body names one of them), and may move so many points in a
+business day (`key_ceiling_reached`). A key that takes another's place works beside it for some days.
+
 **Repeats.** Calls that move value need an `Idempotency-Key` header, bare or in quotes. A repeat of the same request
 gets the first answer with `Idempotency-Replayed: true`, for 7 days; one that comes while the first is worked on waits
 for it. The key with another request is refused with 422. What was refused may be tried again with the same key.

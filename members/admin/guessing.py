@@ -15,10 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import display
 
-from members.admin.base import Badge, actor_of
+from members.admin.base import Badge, HistoryAdmin, actor_of
 from members.admin.dialogs import ReasonDialog, carry_out
 from members.admin.filters import DayRangeFilter
-from members.admin.search import FactAdmin
 from members.admin.timeline import Names, register_sentence
 from members.figures import grouped
 from members.models import GuessingAlarm
@@ -35,11 +34,11 @@ def alarms_waiting() -> int:
 
 
 @admin.register(GuessingAlarm)
-class GuessingAlarmAdmin(FactAdmin):
+class GuessingAlarmAdmin(HistoryAdmin):
     """What was guessed at, newest first."""
 
     is_nameless = True
-    list_display = ("what", "hour_at", "who", "locks_shown", "most_shown", "state", "seen_by", "reason", "settle_link")
+    list_display = ("what", "hour_at", "who", "locks_shown", "most_shown", "state", "finding")
     list_display_links = None
     list_select_related = ("seen_by",)
     list_filter = (("hour_at", DayRangeFilter),)
@@ -72,10 +71,10 @@ class GuessingAlarmAdmin(FactAdmin):
             return Badge("alarm", _now("alarm"))
         return Badge("lock", _now("locked"))
 
-    @display(description="")
-    def settle_link(self, alarm: GuessingAlarm) -> SafeString:
+    @display(description=_("what was found"))
+    def finding(self, alarm: GuessingAlarm) -> SafeString:
         if alarm.seen_at is not None:
-            return SafeString("")
+            return format_html("{} ({})", alarm.reason, alarm.seen_by)
         where = reverse("admin:members_guessingalarm_settle", args=[alarm.pk])
         button = (
             '<button type="button" class="pn-button" hx-get="{}" hx-target="#modal-content" hx-select="#dialog" '

@@ -89,7 +89,13 @@ class WebhookEndpointAdmin(HistoryAdmin):
     list_filter = (("state", ChoicesDropdownFilter),)
     list_select_related = ("key",)
     ordering = ("-created_at", "-id")
-    actions_detail = ("edit", "test", "deliveries", "pause", "resume", "rotate", "replay", "remove")
+    actions_detail = (
+        "test",
+        "deliveries",
+        "pause",
+        "resume",
+        {"title": _("More"), "items": ["edit", "rotate", "replay", "remove"]},
+    )
     empty_sentence = _("Nothing is sent to other systems. Make a webhook, or give a key the right to make its own.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from members.api import webhook_examples as examples
 from members.api.authentication import TillAuthentication
-from members.api.base import ApiView, caller_key, caller_of
+from members.api.base import ApiView, CallLimit, caller_key, caller_of
 from members.api.bodies import Body
 from members.api.fields import Instant, Ref, Text
 from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
@@ -21,6 +21,7 @@ from members.api.preconditions import IF_MATCH, PreconditionRequired, version_as
 from members.identifiers import EVENT, WEBHOOK, NotFound, parse_ref
 from members.models import WebhookDelivery, WebhookEndpoint
 from members.services.keys import WEBHOOKS_MANAGE
+from members.services.rates import Limit
 from members.services.webhook_replays import NothingToReplay, TooManyReplayed, replay_deliveries
 from members.services.webhook_sending import send_test
 from members.services.webhooks import (
@@ -291,8 +292,9 @@ class WebhookView(_Owned):
 
 
 class WebhookTestView(_Owned):
-    """Tries an address."""
+    """Tries an address. Each test is a call to another system that somebody waits for, so there are few in a minute."""
 
+    limits: ClassVar = {"post": (CallLimit("key", Limit("webhook_test", 10, 60)),)}
     refusals: ClassVar = {"post": (NotFound,)}
 
     @extend_schema(

@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                         verbose_name="purpose",
                     ),
                 ),
-                ("phone_hash", models.BinaryField(max_length=32, verbose_name="hash of the phone")),
+                ("recipient_hash", models.BinaryField(max_length=32, verbose_name="hash of the phone")),
                 ("caller_hash", models.BinaryField(max_length=32, verbose_name="hash of who asked for it")),
                 ("code_hash", models.BinaryField(max_length=32, verbose_name="hash of the code")),
                 ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="tries")),

@@ -42,9 +42,7 @@ class ApiKey(models.Model):
         related_name="+",
         help_text=_("For servers that act for several stores. Tills need none."),
     )
-    networks = ArrayField(
-        models.CharField(max_length=43), verbose_name=_("networks"), default=list, blank=True
-    )
+    networks = ArrayField(models.CharField(max_length=43), verbose_name=_("networks"), default=list, blank=True)
     daily_points_ceiling = models.PositiveIntegerField(_("points a day at most"), null=True, blank=True)
     ends_at = models.DateTimeField(_("ends at"), null=True, blank=True, editable=False)
     replaces = models.OneToOneField(

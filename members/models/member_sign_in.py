@@ -114,7 +114,7 @@ class OneTimeCode(models.Model):
 
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
     purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose)
-    phone_hash = models.BinaryField(_("hash of the phone"), max_length=32, editable=False)
+    recipient_hash = models.BinaryField(_("hash of the phone"), max_length=32, editable=False)
     caller_hash = models.BinaryField(_("hash of who asked for it"), max_length=32, editable=False)
     code_hash = models.BinaryField(_("hash of the code"), max_length=32, editable=False)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)

@@ -101,7 +101,7 @@ def send_code(*, phone: str, purpose: str, caller: Caller, language: str, at: da
     OneTimeCode.objects.create(
         public_id=public_id,
         purpose=purpose,
-        phone_hash=_phone_hash(number),
+        recipient_hash=_recipient_hash(number),
         caller_hash=_caller_hash(caller),
         code_hash=_code_hash(public_id, code),
         created_at=at,
@@ -133,7 +133,7 @@ def check_code(
     partitions = {"phone": number, "address": caller.place} | ({"member": str(member_id)} if member_id else {})
     refuse_if_locked(kind=KIND, partitions=partitions, at=at)
     mine = OneTimeCode.objects.filter(
-        public_id=public_id, purpose=purpose, phone_hash=_phone_hash(number), caller_hash=_caller_hash(caller)
+        public_id=public_id, purpose=purpose, recipient_hash=_recipient_hash(number), caller_hash=_caller_hash(caller)
     )
     counted = mine.filter(used_at__isnull=True, expires_at__gt=at, tries__lt=MOST_TRIES).update(tries=F("tries") + 1)
     row = mine.first()
@@ -165,7 +165,7 @@ def notify(*, phone: str, kind: str, language: str, words: str) -> bool:
     return True
 
 
-def _phone_hash(number: str) -> bytes:
+def _recipient_hash(number: str) -> bytes:
     return hashed("one-time phone", number)
 
 

@@ -121,6 +121,21 @@ SHOWN_BY: dict[str, list[str]] = {
         "tests/config/test_networks.py::TestNetworksOfStaff::test_keep_out_everybody_else",
         "tests/config/test_networks.py::TestNetworksOfStaff::test_hold_for_the_sign_in_page_and_for_who_is_signed_in",
     ],
+    "18 what is told to us is signed, counted once in any order, and bounded": [
+        "tests/loyalty/test_plan_api.py::TestAConfirmation::test_must_be_signed_over_this_very_body_just_now",
+        "tests/loyalty/test_plan_api.py::TestAConfirmation::test_lets_the_plan_begin_and_is_answered_alike_again",
+        "tests/loyalty/test_plan_api.py::TestAConfirmation::test_that_comes_again_behind_a_later_one_changes_nothing",
+        "tests/loyalty/test_plan_api.py::TestAConfirmation::test_of_too_large_a_body_is_refused",
+    ],
+    "19 nothing is sent into our own networks, by whatever name, redirect or second look-up": [
+        "tests/members/test_webhook_urls.py::TestAnAddress::test_of_our_own_networks_is_refused",
+        "tests/members/test_webhook_urls.py::TestAnAddress::test_by_a_name_that_leads_inside_is_refused_and_nothing_kept",
+        "tests/members/test_webhook_urls.py::TestAnAddress::test_of_a_host_that_is_not_listed_is_refused",
+        "tests/members/test_webhook_urls.py::TestSending::test_asks_again_where_the_name_leads",
+        "tests/members/test_webhook_urls.py::TestSending::test_connects_to_the_very_address_that_was_looked_at",
+        "tests/members/test_webhooks.py::TestAFailure::test_by_redirect_is_not_followed",
+        "tests/members/test_webhooks.py::TestAFailure::test_by_an_answer_that_trickles_in_ends_in_time",
+    ],
     "20 whatever leaves as a table runs nothing": [
         "tests/contracts/test_files_out.py::TestWhateverLeaves::test_is_written_by_a_module_that_is_known",
         "tests/contracts/test_files_out.py::TestWhateverLeaves::test_runs_nothing",

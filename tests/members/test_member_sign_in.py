@@ -1,6 +1,7 @@
 """Signing in over the API: WeChat, codes to the phone, refresh tokens, sessions."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns.channels.sms import MemorySms
@@ -115,16 +117,23 @@ class TestACodeToThePhone:
 
     def test_answers_the_same_for_known_and_unknown_and_as_fast(self) -> None:
         make_member(phone=PHONE)
-        known, unknown = [], []
-        send("+8613700137000")  # the first call imports and warms up
+        send("+8613700137000")  # what is kept per process is read once
+        known: list[float] = []
+        unknown: list[float] = []
+        asked: dict[str, set[str]] = {}
         for number in range(5):
             for phone, took in ((f"+861370013{7100 + number}", unknown), (PHONE, known)):
                 forget_calls()
-                began = time.perf_counter()
-                answer = Caller().post("/auth/sms/send", {"phone": phone})
-                took.append(time.perf_counter() - began)
+                with CaptureQueriesContext(connection) as captured:
+                    began = time.process_time()
+                    answer = Caller().post("/auth/sms/send", {"phone": phone})
+                    took.append(time.process_time() - began)
                 assert answer.json().keys() == {"code_id", "expires_at"}
-        assert abs(sorted(known)[1] - sorted(unknown)[1]) < 0.005
+                asked[phone] = {re.sub(r"'[^']*'|[0-9]+", "?", query["sql"]) for query in captured.captured_queries}
+        assert abs(min(known) - min(unknown)) < 0.005
+        # The other half of the time is the database's: it is asked the same, and nothing about members.
+        assert len({frozenset(queries) for queries in asked.values()}) == 1
+        assert not any("memberperson" in query for queries in asked.values() for query in queries)
 
     def test_is_kept_as_a_hash_and_has_more_than_twenty_bits(self) -> None:
         send()
@@ -469,6 +478,6 @@ class TestTwoAtOnce:
         assert MemberPerson.objects.filter(phone=PHONE).count() == 1
         first = begin_session(member_id=Member.objects.get().pk, way="sms", at=moment)
         answers = together([lambda: refresh(first.refresh_secret).status_code] * 6)
-        assert set(answers) <= {200, 401}
+        assert set(answers) <= {200, 401, 409}  # a lock may not be had in time
         live = RefreshToken.objects.filter(session=first.session, used_at=None, revoked_at=None)
         assert live.count() <= 1

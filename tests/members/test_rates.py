@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -187,6 +188,6 @@ class TestGuessing:
         assert alarms["member"].locks == 1
         assert TimelineEntry.objects.filter(kind=ALARM).count() == 1
 
-    def test_at_once_is_counted_in_full(self, django_assert_max_num_queries: Callable[..., object]) -> None:
+    def test_at_once_is_counted_in_full(self, django_assert_max_num_queries: Callable[..., Any]) -> None:
         with django_assert_max_num_queries(3):
             wrong_try(kind=KIND, partitions={"member": "1", "address": "10.0.0.1"}, at=AT)

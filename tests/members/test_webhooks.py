@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db.models.query import QuerySet
-from standardwebhooks import WebhookVerificationError
+from standardwebhooks import Webhook
 
 from members.actors import SYSTEM, Actor
 from members.models import TimelineEntry, WebhookDelivery, WebhookEndpoint
@@ -55,7 +55,7 @@ class Clock:
     """A clock that a test moves."""
 
     def __init__(self) -> None:
-        self.at = datetime.now(UTC) + timedelta(seconds=1)
+        self.at = datetime.now(UTC) + timedelta(minutes=2)  # behind all that a slow machine is still planning
 
     def __call__(self) -> datetime:
         return self.at
@@ -137,8 +137,8 @@ class TestAnEvent:
         send_due(clock=clock)
         late = receiver.calls[1]
         assert len(late.headers["webhook-signature"].split(" ")) == 1
-        with pytest.raises(WebhookVerificationError):
-            late.verify(made.secret)
+        signed = Webhook(second.secret).sign(late.headers["webhook-id"], clock(), late.body.decode())
+        assert late.headers["webhook-signature"] == signed
 
     def test_stops_with_the_key_of_its_owner(self, receiver: Receiver, clock: Clock) -> None:
         till = make_till()
