@@ -15,6 +15,7 @@ class CampaignsConfig(AppConfig):
         import_module("campaigns.handlers").register()
         import_module("campaigns.services.promotions").register()
         import_module("campaigns.services.privacy").register()
+        import_module("campaigns.channels.sms").register()
         keep_history = import_module("members.history").keep_history
         for name in ("promotion", "messagetemplate"):
             keep_history(self.get_model(name))

@@ -13,7 +13,9 @@ class RoofConfig(AppConfig):
 
     def ready(self) -> None:
         """Have the settings checked when a command starts."""
-        register(import_module("config.checks").wallet_passes)
+        checks = import_module("config.checks")
+        for check in (checks.wallet_passes, checks.wechat_settings, checks.text_messages):
+            register(check)
 
 
 class PortalConfig(AdminConfig):

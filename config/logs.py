@@ -8,7 +8,7 @@ _MASKS: Final = (
     # What the database tells of a row that it refused: all of its values.
     (re.compile(r"(Key \([^)\n]*\)=)\([^\n]*?\)(?= |$|\.)", re.MULTILINE), r"\1(***)"),
     (re.compile(r"(Failing row contains )\([^\n]*"), r"\1(***)"),
-    (re.compile(r"\b(mt_|pk_live_)[A-Za-z0-9_-]{6,}"), r"\1***"),
+    (re.compile(r"\b(mt_|mr_|bt_|pk_live_)[A-Za-z0-9_-]{6,}"), r"\1***"),
     (re.compile(r"[\w.+-]+@(?=[\w-]+\.\w)"), "***@"),
     (re.compile(r"(?<![\w])(\+?86[ -]?)?(1[3-9]\d)[ -]?\d{4}[ -]?(\d{4})(?!\d)"), r"\2****\3"),
     (re.compile(r"(\+[1-9]\d)\d{4,11}(\d\d)(?!\d)"), r"\1****\2"),

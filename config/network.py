@@ -1,4 +1,4 @@
-"""Where a request comes from, and the networks to which the staff's pages may be limited."""
+"""The networks to which the staff's pages may be limited."""
 
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -7,14 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-
-def address_of(request: HttpRequest | None) -> str:
-    """Return the address of whoever asks. Behind our proxy it is the one that the proxy saw last."""
-    given = request.META if request is not None else {}
-    text = str(given.get("REMOTE_ADDR", ""))
-    if getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
-        text = str(given.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip() or text
-    return text
+from members.addresses import address_of
 
 
 class StaffNetworkMiddleware:

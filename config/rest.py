@@ -63,6 +63,9 @@ def _of_refusal(request: HttpRequest, refusal: Refusal) -> Response:
     answer = _answer(request, refusal.status, refusal.code, refusal.sentence(), params=refusal.params)
     if refusal.status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="perennial", error="invalid_token"'
+    wait = refusal.params.get("retry_after_seconds")
+    if isinstance(wait, int):
+        answer.headers["Retry-After"] = str(wait)
     if refusal.code == "request_in_progress":
         answer.headers["Retry-After"] = _WAIT["Retry-After"]
     return answer

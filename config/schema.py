@@ -10,12 +10,14 @@ from rest_framework import serializers
 
 from config.problems import TITLES
 from config.rest import PROBLEM
-from members.api.authentication import BearerAuthentication, MemberAuthentication
+from members.api.authentication import BearerAuthentication, MemberAuthentication, TillAuthentication
 from members.api.once import IdempotencyKeyMissing
 from members.api.permissions import Public
 from members.api.security import MemberTokenScheme, TillKeyScheme  # noqa: F401 - registers them
 from members.refusals import Refusal
 from members.services.idempotency import KEY_LENGTH
+from members.services.key_bounds import NetworkNotAllowed
+from members.services.rates import RateLimited
 from members.services.tokens import MemberIsFrozen, TokenExpired
 
 
@@ -119,6 +121,9 @@ class PortalSchema(AutoSchema):
             if any(isinstance(one, MemberAuthentication) for one in authenticators):
                 found[401]["token_expired"] = str(TokenExpired.text)
                 found[403][MemberIsFrozen.code] = str(MemberIsFrozen.text)
+            if any(isinstance(one, TillAuthentication) for one in authenticators):
+                found[403][NetworkNotAllowed.code] = str(NetworkNotAllowed.text)
+            found[RateLimited.status][RateLimited.code] = str(RateLimited.text) % _Ellipses()
             if "{" in self.path:
                 found[404]["not_found"] = "There is nothing at this address."
             for refusal in self._refusals():
@@ -138,14 +143,14 @@ class PortalSchema(AutoSchema):
 
 _STATUS_OF = {
     "validation_error": 400, "token_expired": 401, "authentication_required": 401, "insufficient_scope": 403, "not_found": 404,
-    "not_acceptable": 406,
+    "not_acceptable": 406, "rate_limited": 429,
 }  # fmt: skip
 
 
 def _status_of(examples: dict[str, str], refusals: tuple[type[Refusal], ...]) -> int:
     known = (
         _STATUS_OF
-        | {MemberIsFrozen.code: MemberIsFrozen.status}
+        | {MemberIsFrozen.code: MemberIsFrozen.status, NetworkNotAllowed.code: NetworkNotAllowed.status}
         | {refusal.code: refusal.status for refusal in refusals}
     )
     return known[next(iter(examples))]

@@ -4,7 +4,6 @@ Between the two steps nobody is signed in: the session knows only who has given 
 """
 
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 import segno
@@ -22,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from config.network import address_of
+from members.addresses import place_of
 from members.models import Operator
 from members.refusals import Refusal
 from members.services import second_steps
@@ -32,7 +31,6 @@ from members.services.sign_in_tries import count_sign_in, forgive_sign_in, know_
 SECOND_STEP: Final = "second_step"
 _HALF: Final = "half_signed_in"
 _TIME_FOR_DIGITS: Final = timedelta(minutes=10)
-_NETWORK_OF_A_HOUSE: Final = 64
 
 
 class SignInForm(AuthenticationForm):
@@ -153,18 +151,6 @@ def half_signed_in(request: HttpRequest, at: datetime) -> Operator | None:
     if operator is None or not constant_time_compare(operator.get_session_auth_hash(), half["hash"]):
         return None
     return operator
-
-
-def place_of(request: HttpRequest | None) -> str:
-    """Return the network address that tries are counted under. Behind our proxy it is the one that the proxy saw last."""
-    text = address_of(request)
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(address, IPv6Address):  # a house has a whole network of them
-        return str(int(address) >> (128 - _NETWORK_OF_A_HOUSE))
-    return text
 
 
 def _carry_out(request: HttpRequest, operator: Operator, digits: str, at: datetime) -> list[str] | None:

@@ -33,6 +33,7 @@ class LoyaltyConfig(AppConfig):
         import_module("loyalty.services.entitlement_lifecycle").register()
         import_module("loyalty.services.benefit_proposals").register()
         import_module("loyalty.handlers").register()
+        import_module("loyalty.webhook_types").register()
         import_module("loyalty.services.plan_lifecycle").register()
         import_module("loyalty.services.tier_by_hand").register()
         import_module("loyalty.services.previews").register()

@@ -24,6 +24,11 @@ class MembersConfig(AppConfig):
             self.get_model("segment"), unwatched=["members_count", "sweep_from", "compared_at", "counted", "counted_at"]
         )
         keep_history(self.get_model("apikey"), without=["key_sha256"])
+        keep_history(
+            self.get_model("webhookendpoint"),
+            without=["secret", "earlier_secret"],
+            unwatched=["delivered_at", "failing_since", "failures", "served_at", "busy_until", "rest_until"],
+        )
         import_module("members.own_facts").register()
         import_module("members.profile_facts").register()
         import_module("members.merging").register()
@@ -32,6 +37,7 @@ class MembersConfig(AppConfig):
         import_module("members.services.data_copy").register()
         import_module("members.tag_facts").register()
         import_module("members.segment_templates").register()
+        import_module("members.own_webhook_types").register()
         import_module("members.handlers").register()
         import_module("members.services.segment_jobs").register()
         import_module("members.services.segment_lifecycle").register()
@@ -39,4 +45,5 @@ class MembersConfig(AppConfig):
         import_module("members.services.imports.deciding").register()
         import_module("members.services.exports").register()
         import_module("members.own_finders").register()
+        import_module("members.services.guessing").register()
         import_module("members.services.tag_batches").register()

@@ -31,21 +31,26 @@ class ElectronicCard:
     @property
     def svg(self) -> str:
         """The square code as an SVG document that takes any size."""
-        stream = io.BytesIO()
-        self._square.save(
-            stream, kind="svg", xmldecl=False, omitsize=True, nl=False, light="#fff", svgclass=None, lineclass=None
-        )
-        return stream.getvalue().decode()
+        return svg_of(self.number)
 
     @property
     def picture(self) -> str:
         """The square code as the address of a PNG picture (`data:`), to be sent on."""
-        return self._square.png_data_uri(scale=_PICTURE_SCALE)
+        return _square(self.number).png_data_uri(scale=_PICTURE_SCALE)
 
-    @property
-    def _square(self) -> segno.QRCode:
-        """A code of the usual size, as tills seldom read the tiny forms; a quarter of it may be hidden."""
-        return segno.make_qr(self.number, error="q")
+
+def svg_of(text: str) -> str:
+    """Return the square code of a text as an SVG document that takes any size."""
+    stream = io.BytesIO()
+    _square(text).save(
+        stream, kind="svg", xmldecl=False, omitsize=True, nl=False, light="#fff", svgclass=None, lineclass=None
+    )
+    return stream.getvalue().decode()
+
+
+def _square(text: str) -> segno.QRCode:
+    """Return a code of the usual size, as tills seldom read the tiny forms; a quarter of it may be hidden."""
+    return segno.make_qr(text, error="q")
 
 
 def electronic_card_of(member: Member) -> ElectronicCard:

@@ -4,9 +4,12 @@ from collections.abc import Container, Sequence
 
 from members.models import TimelineEntry
 from members.services.segment_keeping import NO_NEWS, follow_entries
+from members.services.webhook_sending import plan_deliveries
 from members.timeline import subscribe
+from members.webhook_types import ToldKinds
 
 READER = "members.segments"
+WEBHOOKS = "members.webhooks"
 
 
 class EveryKindBut(Container[str]):
@@ -24,6 +27,12 @@ def keep_segments_up(entries: Sequence[TimelineEntry]) -> None:
     follow_entries(entries=entries, at=max(entry.recorded_at for entry in entries))
 
 
+def tell_other_systems(entries: Sequence[TimelineEntry]) -> None:
+    """Plan what is sent of the entries to the webhooks that want it."""
+    plan_deliveries(entries, at=max(entry.recorded_at for entry in entries))
+
+
 def register() -> None:
     """Subscribe to the timeline."""
     subscribe(READER, keep_segments_up, kinds=EveryKindBut(NO_NEWS))
+    subscribe(WEBHOOKS, tell_other_systems, kinds=ToldKinds())

@@ -25,6 +25,12 @@ VOUCHER: Final = "vch"
 JOB: Final = "job"
 SEGMENT: Final = "seg"
 ENTITLEMENT: Final = "etl"
+SHOWN: Final = "shw"
+CODE_DEVICE: Final = "mcd"
+EVENT: Final = "evt"
+SESSION: Final = "ses"
+ONE_TIME_CODE: Final = "otc"
+WEBHOOK: Final = "whk"
 
 
 class NotFound(MembersRefusal):

@@ -21,8 +21,8 @@ from members.models import (
     MemberFreeze,
     MemberPerson,
     MemberPreference,
+    MemberSession,
     MemberTag,
-    MemberToken,
     PrivacyRequest,
     TimelineEntry,
 )
@@ -190,8 +190,8 @@ def _did(member_id: int) -> list[Section]:
             _("Sign-ins"),
             ("device", "created_at", "expires_at", "revoked_at"),
             [
-                [row.device, row.created_at, row.expires_at, row.revoked_at]
-                for row in MemberToken.objects.filter(member=member_id).order_by("pk")
+                [row.device, row.created_at, row.expires_at, row.ended_at]
+                for row in MemberSession.objects.filter(member=member_id).order_by("pk")
             ],
             (_("device"), _("created at"), _("expires at"), _("revoked at")),
         ),

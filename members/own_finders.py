@@ -1,4 +1,4 @@
-"""How the ground floor finds a member: number, phone, four digits and a surname, e-mail, card, name in another system."""
+"""How the ground floor finds a member: number, phone, four digits and a surname, e-mail, card, name in another system, code."""
 
 import re
 from typing import Final
@@ -13,10 +13,12 @@ from members.models import Card, Identity, Member, MemberPerson
 from members.names import search_keys
 from members.phones import InvalidPhone, parse_phone
 from members.queries import region
+from members.services.member_codes import member_of_code
 
 MOST: Final = 10
 _NUMBER: Final = re.compile(r"[0-9]{6,20}")
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()-]{4,38}")
+_CODE: Final = re.compile(r"([0-9] ?){20}")
 _CARD: Final = re.compile(r"[0-9A-Za-z-]{4,40}")
 _TAIL_AND_NAME: Final = (
     re.compile(r"(?P<tail>[0-9]{4})\s*(?P<name>[^0-9\s][^0-9]*)"),
@@ -34,6 +36,7 @@ def register() -> None:
             ("email", _("e-mail"), _by_email),
             ("card", _("card number"), _by_card),
             ("identity", _("id in another system"), _by_identity),
+            ("code", _("code on the phone"), _by_code),
         )
     ):
         register_finder(Finder(f"members.{name}", label, find, order))
@@ -86,6 +89,14 @@ def _by_card(look: Look) -> Found:
         return None
     cards = Card.objects.filter(number=look.text, member__isnull=False)
     return list(cards.values_list("member_id", flat=True))
+
+
+def _by_code(look: Look) -> Found:
+    """The code that the member's phone shows now."""
+    if not _CODE.fullmatch(look.text):
+        return None
+    member_id = member_of_code(code=look.text, at=look.at)
+    return [] if member_id is None else [member_id]
 
 
 def _by_identity(look: Look) -> Found:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
@@ -106,6 +107,12 @@ def survivors_of(member_ids: Collection[int]) -> dict[int, int]:
 def family_ids(member_id: int) -> list[int]:
     """Return the ids of a member and of all who were merged into it: what is read of one person is read of these."""
     return [member_id, *Member.objects.filter(merged_into_id=member_id).order_by("pk").values_list("pk", flat=True)]
+
+
+def cooling_until(member_id: int, at: datetime) -> datetime | None:
+    """Return until when nothing may leave a member's account, because the phone number is new; None when it may."""
+    cooling = Member.objects.filter(pk=member_id, cooling_until__gt=at)
+    return cooling.values_list("cooling_until", flat=True).first()
 
 
 def _survivor(member: Member | None) -> Member | None:

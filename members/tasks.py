@@ -15,14 +15,20 @@ from members.services import (
     closing,
     duplicates,
     exports,
+    guessing,
     idempotency,
     jobs,
+    member_codes,
+    member_sessions,
     privacy,
+    rates,
     risk,
     segment_keeping,
     sign_in_tries,
+    signed_calls,
     status,
     tags,
+    webhook_sending,
 )
 from members.services.imports import files
 
@@ -197,6 +203,28 @@ def forget_sign_in_tries() -> int:
     return sign_in_tries.forget_tries(at=timezone.now())
 
 
+@shared_task(name="members.forget_shown_codes")
+def forget_shown_codes() -> int:
+    """Delete what members showed at tills a day ago, phones that are signed out, and old nonces; return how many."""
+    at = timezone.now()
+    return member_codes.forget_shown(at=at) + signed_calls.forget_signed_calls(at=at)
+
+
+@shared_task(name="members.forget_sign_ins")
+def forget_sign_ins() -> int:
+    """Delete what is left of members' sign-ins, of calls that were counted and of wrong tries; return how many rows."""
+    at = timezone.now()
+    gone = 0
+    for _chunk in range(_MOST_CHUNKS):
+        more = (
+            member_sessions.forget_sign_ins(at=at) + rates.forget_counters(at=at) + guessing.forget_wrong_tries(at=at)
+        )
+        gone += more
+        if not more:
+            break
+    return gone
+
+
 @shared_task(name="members.forget_behaviours")
 def forget_behaviours() -> int:
     """Delete behaviours in passing that are kept no longer; return how many."""
@@ -204,6 +232,25 @@ def forget_behaviours() -> int:
     forgotten = 0
     for _chunk in range(_MOST_CHUNKS):
         deleted = behaviours.forget_expired(at=at, limit=_CHUNK)
+        forgotten += deleted
+        if deleted < _CHUNK:
+            break
+    return forgotten
+
+
+@shared_task(name="members.send_due_webhooks")
+def send_due_webhooks() -> int:
+    """Send the events that are due to other systems; return how many tries were made."""
+    return webhook_sending.send_due(clock=timezone.now)
+
+
+@shared_task(name="members.forget_webhook_deliveries")
+def forget_webhook_deliveries() -> int:
+    """Delete deliveries to other systems that are kept no longer; return how many."""
+    at = timezone.now()
+    forgotten = 0
+    for _chunk in range(_MOST_CHUNKS):
+        deleted = webhook_sending.forget_deliveries(at=at)
         forgotten += deleted
         if deleted < _CHUNK:
             break

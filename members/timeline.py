@@ -224,25 +224,50 @@ def _relay_batch(subscriber: Subscriber, at: datetime) -> int | None:
 
 
 def _scan(subscription: Subscription) -> list[tuple[int, int, int, str]]:
+    return readable_after((subscription.epoch, subscription.xact, subscription.entry_id), limit=_SCAN_ROWS)
+
+
+#: A place between two entries: (epoch, transaction, id) of the one before it.
+Place = tuple[int, int, int]
+BEGINNING: Place = (0, 0, 0)
+
+_IS_READABLE = """
+(epoch, xact) < (
+    (SELECT max(epoch) FROM members_timelineentry),
+    -- The oldest transaction still running in this database; those of other databases do not matter.
+    coalesce(
+        (SELECT min(running::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS running
+         WHERE NOT EXISTS (
+             SELECT 1 FROM pg_stat_activity
+             WHERE backend_xid = running::xid AND datname <> current_database())),
+        pg_snapshot_xmax(pg_current_snapshot())::text::bigint))
+"""
+
+
+def readable_after(place: Place, *, limit: int) -> list[tuple[int, int, int, str]]:
+    """Return (epoch, transaction, id, kind) of the entries after a place, in order, that no late commit can precede."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT epoch, xact, id, kind FROM members_timelineentry
-            WHERE (epoch, xact, id) > (%s, %s, %s)
-              AND (epoch, xact) < (
-                  (SELECT max(epoch) FROM members_timelineentry),
-                  -- The oldest transaction still running in this database; those of other databases do not matter.
-                  coalesce(
-                      (SELECT min(running::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) AS running
-                       WHERE NOT EXISTS (
-                           SELECT 1 FROM pg_stat_activity
-                           WHERE backend_xid = running::xid AND datname <> current_database())),
-                      pg_snapshot_xmax(pg_current_snapshot())::text::bigint))
+            WHERE (epoch, xact, id) > (%s, %s, %s) AND {_IS_READABLE}
             ORDER BY epoch, xact, id LIMIT %s
-            """,
-            [subscription.epoch, subscription.xact, subscription.entry_id, _SCAN_ROWS],
+            """,  # noqa: S608 - no value is in it
+            [*place, limit],
         )
         return cursor.fetchall()
+
+
+def last_place() -> Place:
+    """Return the place after the last entry that can be read now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT epoch, xact, id FROM members_timelineentry WHERE {_IS_READABLE}
+            ORDER BY epoch DESC, xact DESC, id DESC LIMIT 1
+            """  # noqa: S608 - no value is in it
+        )
+        return cursor.fetchone() or BEGINNING
 
 
 def _handle(subscriber: Subscriber, subscription: Subscription, entries: list[TimelineEntry], at: datetime) -> None:

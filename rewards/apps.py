@@ -38,6 +38,7 @@ class RewardsConfig(AppConfig):
         import_module("rewards.rules_sections").register()
         import_module("rewards.segment_templates").register()
         import_module("rewards.handlers").register()
+        import_module("rewards.webhook_types").register()
         import_module("rewards.services.extensions").register()
         import_module("rewards.benefit_choices").register()
         for name in (

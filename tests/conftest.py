@@ -18,6 +18,7 @@ from config.trial.postgres import ensure_role
 from loyalty.benefit_book import forget_benefit_book
 from loyalty.queries import forget_ladder_book
 from members.queries import forget_programme
+from members.services.rates import forget_leases
 from rewards.earning import contributors
 from rewards.expiry_book import forget_expiry_book
 from rewards.policies import forget_policies
@@ -95,6 +96,7 @@ def settings_read_anew() -> None:
     forget_ladder_book()
     forget_benefit_book()
     forget_programme()
+    forget_leases()
     for contributor in contributors():
         contributor.forget()
 

@@ -31,7 +31,9 @@ from config.demo.plans import PaidPlans
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
 from config.demo.regulars import make_regulars, told_orders
 from config.demo.scenes import Scenes
+from config.demo.sign_ins import SignIns
 from config.demo.tiers import TierScenes
+from config.demo.webhooks import Webhooks
 from loyalty.queries import forget_ladder_book
 from loyalty.services.published_rules import publish_rules
 from loyalty.services.standing import review_all_due
@@ -115,6 +117,8 @@ class Story:
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
         self.plans = PaidPlans(now=now, tz=self.tz, random=Random(SEED + 10))  # noqa: S311
         self.ladder = NextLadder(now=now, tz=self.tz, random=Random(SEED + 12))  # noqa: S311
+        self.sign_ins = SignIns(now=now, tz=self.tz, random=Random(SEED + 13))  # noqa: S311
+        self.webhooks = Webhooks(now=now, tz=self.tz, random=Random(SEED + 14))  # noqa: S311
         for scenes in vars(self).values():
             if isinstance(scenes, Scenes):
                 scenes.people = self.people
@@ -137,6 +141,8 @@ class Story:
             start = end
         serve(now=self.now, business=self.business, random=self.beside)
         self.cases.play(self.now)
+        self.sign_ins.play(self.now)
+        self.webhooks.play(self.now)
         self.ladder.play(self.now)
         publish_rules(by=self.by, at=self.now)
         bring_up_to_date(now=self.now, finance=self.finance, system=self.by)

@@ -5,15 +5,25 @@ from typing import Any
 _DESCRIPTION = """\
 The interface of Perennial for mini-programs and apps (members), tills and servers of the shop.
 
-**Who calls.** Members send `Authorization: Bearer mt_…`, tills `Authorization: Bearer pk_live_…`. A till's key has scopes
+**Who calls.** Members sign in by WeChat or by a code to their phone (`/auth/…`) and get an access token for two hours and
+a refresh token for thirty days, which is good once: `/auth/refresh` gives the next two, and one that comes again ends the
+session. Freezing, closing, merging and signing out end tokens at once. Members send `Authorization: Bearer mt_…`, tills `Authorization: Bearer pk_live_…`. A till's key has scopes
 and acts for its own store, channel and source of orders only. In demo mode `POST /auth/dev/login` with `phone` or
 `member_no` answers with a member's token; the address does not exist otherwise.
+
+**Tills** get their key by `POST /pos/devices/activate`. A key may be bound to networks (`network_not_allowed` from
+elsewhere), may act for more stores than its own (`store` in the body names one of them), and may move so many points in a
+business day (`key_ceiling_reached`). A key that takes another's place works beside it for some days.
 
 **Repeats.** Calls that move value need an `Idempotency-Key` header, bare or in quotes. A repeat of the same request
 gets the first answer with `Idempotency-Replayed: true`, for 7 days; one that comes while the first is worked on waits
 for it. The key with another request is refused with 422. What was refused may be tried again with the same key.
 Beside the key, an order number is unique in its source for ever: the same order with a new key answers 200 with
 `already_processed`, another order under the same number 409 `order_conflict`.
+
+**How often.** Each member, key and address has so many calls a minute; `RateLimit-Policy` and `RateLimit` (an IETF draft, so
+they may change) tell the narrowest limit that the call met. 429 carries `Retry-After`, and that is what counts. Wrong codes
+lock for a while (`too_many_tries`).
 
 **Problems** are `application/problem+json` (RFC 9457) with a stable `code`, a `detail` that can be shown to people, and
 `errors` that name what is wrong in the request: by `pointer` in the body, `parameter` in the address.
@@ -44,11 +54,20 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ContactChannelEnum": "members.api.profile.CHANNELS",
         "DetailKindEnum": "members.api.profile.DETAIL_KINDS",
         "BenefitKindEnum": "loyalty.api.serializers.BENEFIT_KINDS",
+        "SignInNextEnum": "members.api.auth_serializers.NEXT",
+        "SignInWayEnum": "members.api.auth_serializers.WAYS",
         "KindEnum": "rewards.models.VoucherTemplate.Kind",  # the first to be published
         "PlanOrderKindEnum": "loyalty.models.PlanOrder.Kind",
         "UnlockKindEnum": "loyalty.api.identity.UNLOCKED",
+        "TillPurposeEnum": "rewards.api.resolving.PURPOSES",
+        "PurposeEnum": "members.api.devices.PURPOSES",
+        "WebhookStateEnum": "members.api.webhooks.SHOWN_STATES",
+        "WebhookWishEnum": "members.api.webhooks.WISHED_STATES",
+        "WebhookFaultEnum": "members.api.webhooks.FAULTS",
+        "WebhookDeliveryStateEnum": "members.models.WebhookDelivery.State",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.schema.closed_requests"],
+    "WEBHOOKS": "config.webhook_docs.WEBHOOKS",
     "SORT_OPERATIONS": False,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["members.api.permissions.Public"],
@@ -58,6 +77,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "displayRequestDuration": True},
     "TAGS": [
         {"name": "Program", "description": "What everybody may know: the programme, its tiers, its rewards."},
+        {"name": "Sign-in", "description": "Members: by WeChat, by a code to the phone, with a refresh token."},
         {"name": "Me", "description": "A member's own points, tier, redemptions and vouchers."},
         {"name": "POS", "description": "Tills: find a member, record purchases and returns, use vouchers."},
         {"name": "Integration", "description": "Shops and other systems: members by their own ids, segments."},

@@ -203,6 +203,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# The hosts that webhooks may go to, such as crm.example.com, or .example.com with all below it; empty: to any public host.
+WEBHOOK_HOSTS: list[str] | None = env.list("WEBHOOK_HOSTS", default=[]) or None
+# Whether they may go to this machine, over plain HTTP too: for trials and tests only.
+WEBHOOK_LOOPBACK = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # the largest body of an API request
 
 # --- API ----------------------------------------------------------------------------------------------------------
@@ -221,11 +225,26 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
+# So many calls a minute, each: of a member, of a till's key, and of an address that shows neither. 0: as many as come.
+API_CALLS_A_MINUTE: dict[str, int] = {
+    "member": env.int("API_MEMBER_CALLS_A_MINUTE", default=300),
+    "key": env.int("API_KEY_CALLS_A_MINUTE", default=3_000),
+    "address": env.int("API_ADDRESS_CALLS_A_MINUTE", default=1_200),
+}
+# The mini-program, as WeChat knows it; both or none. WECHAT_OPEN_ACCOUNT names the open platform account that unionids are of.
+WECHAT_APPID = env("WECHAT_APPID", default="")
+WECHAT_SECRET = env("WECHAT_SECRET", default="")
+WECHAT_API_BASE = env("WECHAT_API_BASE", default="https://api.weixin.qq.com")
+WECHAT_OPEN_ACCOUNT = env("WECHAT_OPEN_ACCOUNT", default="wechat")
+
 # --- Messages to members ------------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10  # seconds; a mail server that hangs must not hold a worker
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Perennial <no-reply@example.com>")
+
+# The class that sends text messages, as a dotted path; empty: none are sent, and nobody signs in by one.
+SMS_SENDER = env("SMS_SENDER", default="")
 
 LOGGING = {
     "version": 1,
@@ -234,5 +253,7 @@ LOGGING = {
         "line": {"()": "config.logs.MaskingFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # Its lines hold whole addresses, and WeChat wants secrets in them.
+    "loggers": {"urllib3": {"level": "INFO"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

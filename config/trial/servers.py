@@ -18,6 +18,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 DATABASE = "perennial"
 OWNER_ROLE = "perennial_owner"
 APP_ROLE = "perennial_app"
+# Of a mini-program that exists on this machine only.
+DEMO_APPID = "wx0000000000demo00"
+DEMO_APP_SECRET = "known-to-everybody-and-good-for-nothing"  # noqa: S105
 # Migrations may take long, and wait longer for a lock than a web request would.
 _OWNER_OPTIONS = "?options=-c%20lock_timeout%3D30s%20-c%20statement_timeout%3D0"
 
@@ -59,6 +62,7 @@ class Servers:
             "DATABASE_URL": self.database_url,
             "DATABASE_OWNER_URL": self.database_owner_url,
             "CELERY_BROKER_URL": self.broker_url,
+            **stand_in_of_wechat(folder),
         }
 
     def owner_environment(self, folder: DataFolder) -> dict[str, str]:
@@ -74,6 +78,18 @@ class Servers:
                 "broker_url": self.broker_url,
             }
         )
+
+
+def stand_in_of_wechat(folder: DataFolder) -> dict[str, str]:
+    """Return the settings of the trial's own WeChat server; none where the environment names a mini-program, or before it runs."""
+    port = folder.notes.get("wechat_port")
+    if os.environ.get("WECHAT_APPID") or not port:
+        return {}
+    return {
+        "WECHAT_APPID": DEMO_APPID,
+        "WECHAT_SECRET": DEMO_APP_SECRET,
+        "WECHAT_API_BASE": f"http://127.0.0.1:{port}",
+    }
 
 
 def announced_servers(folder: DataFolder) -> Servers | None:

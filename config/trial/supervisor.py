@@ -14,11 +14,12 @@ from types import FrameType
 from config.translations import CATALOGUES, compile_catalogues
 from config.trial.folder import DataFolder, TrialRefused, port_is_free
 from config.trial.processes import Child, die_with_parent, fresh_log, spawn, tail
-from config.trial.servers import PROJECT, Servers, running_servers
+from config.trial.servers import DEMO_APP_SECRET, DEMO_APPID, PROJECT, Servers, running_servers
 
 _POLL_SECONDS = 0.2
 _READY_PATIENCE_SECONDS = 90.0
 _WORKER_IS_UP = " ready."
+_WECHAT = "The stand-in of WeChat"
 # Never through a proxy that the environment names: the address is this machine.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -67,6 +68,7 @@ class Supervisor:
         servers.announce(self._folder)
         if is_empty:
             self._write_demo_data(servers)
+        self._start_wechat(servers)
         self._start_web(servers)
         self._start_worker(servers)
         accounts = self._demo_accounts(servers)
@@ -133,6 +135,15 @@ class Supervisor:
             Child("seed_demo", process, self._folder.logs / "seed_demo.log"), "The demo data could not be written"
         )
         self._folder.keep(demo_data="written")
+
+    def _start_wechat(self, servers: Servers) -> None:
+        """Start what stands in for WeChat, unless the environment names a mini-program of its own."""
+        if os.environ.get("WECHAT_APPID"):
+            return
+        port = self._folder.port("wechat")
+        log = fresh_log(self._folder.logs, "wechat")
+        command = [sys.executable, "-m", "config.wechat_fake", str(port), DEMO_APPID, DEMO_APP_SECRET]
+        self._add(Child(_WECHAT, spawn(command, log=log, env=servers.environment(self._folder), cwd=PROJECT), log))
 
     def _start_web(self, servers: Servers) -> None:
         log = fresh_log(self._folder.logs, "web")
@@ -207,6 +218,7 @@ What to look at:
   {self._url("/api/v1/docs/")}     the API, with a page to try it
   ./run.sh manage verify_ledger             proves that the points add up
   ./run.sh manage import_orders --help      loads your own orders (csv, xlsx)
+  {home}/text-messages.txt   the codes that members would get by text message
 Data: {home} (password in demo-password, logs in logs/). Ctrl-C stops everything; the data stays.
 READY {self._url("/")}"""
         )
@@ -242,7 +254,7 @@ READY {self._url("/")}"""
 
     def _stop_web_and_worker(self) -> None:
         for child in reversed(self._children):
-            if child.name in {"The web server", "The worker"}:
+            if child.name in {"The web server", "The worker", _WECHAT}:
                 child.stop()
 
 

@@ -8,8 +8,10 @@ from members.admin import (
     cards,
     decisions,
     exports,
+    guessing,
     imports,
     jobs,
+    key_sentences,
     keys,
     limits,
     merging,
@@ -28,6 +30,8 @@ from members.admin import (
     sentences,
     standing,
     tags,
+    webhook_deliveries,
+    webhooks,
 )
 
 __all__ = [
@@ -38,8 +42,10 @@ __all__ = [
     "cards",
     "decisions",
     "exports",
+    "guessing",
     "imports",
     "jobs",
+    "key_sentences",
     "keys",
     "limits",
     "merging",
@@ -58,4 +64,6 @@ __all__ = [
     "sentences",
     "standing",
     "tags",
+    "webhook_deliveries",
+    "webhooks",
 ]

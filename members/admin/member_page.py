@@ -17,8 +17,11 @@ from members.admin.base import actor_of, say_refusal
 from members.admin.card_dialogs import CARD_WISHES, card_dialog
 from members.admin.household_dialogs import HOUSEHOLD_WISHES, household_dialog
 from members.admin.keyset import page_of
+from members.admin.phone_wizard import CHANGE as CHANGE_PHONE
+from members.admin.phone_wizard import phone_wizard
 from members.admin.privacy_dialogs import PRIVACY_WISHES, privacy_dialog
 from members.admin.profile_form import edit_profile
+from members.admin.sign_ins import SIGN_IN_WISHES, sign_in_dialog
 from members.admin.standing_dialogs import STANDING_WISHES, standing_dialog, standing_of
 from members.admin.timeline import tell
 from members.models import Member, MemberPerson, TimelineEntry
@@ -142,6 +145,21 @@ class MemberPage:
             raise Http404
         self.require(request, CARD_WISHES[wish].permission)
         return card_dialog(request, self.member(member_id), wish)
+
+    def sign_ins(self, request: HttpRequest, member_id: int, wish: str) -> HttpResponse:
+        """A dialog that signs the member out."""
+        if wish not in SIGN_IN_WISHES:
+            raise Http404
+        self.require(request, SIGN_IN_WISHES[wish].permission)
+        return sign_in_dialog(request, self.member(member_id), wish)
+
+    def phone(self, request: HttpRequest, member_id: int) -> HttpResponse:
+        """The two steps to another phone number."""
+        self.require(request, CHANGE_PHONE)
+        member = self.member(member_id)
+        if member.merged_into_id is not None:
+            raise Http404
+        return phone_wizard(request, member, self.page_context(request, member))
 
     def handout(self, request: HttpRequest, member_id: int, key: str) -> HttpResponse:
         """A file to hand to the member, as the floor that knows it makes it."""

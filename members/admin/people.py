@@ -115,6 +115,8 @@ class MemberAdmin(HistoryAdmin):
             path("<int:member_id>/household/<slug:wish>/", view(page.household), name="members_member_household"),
             path("<int:member_id>/privacy/<slug:wish>/", view(page.privacy), name="members_member_privacy"),
             path("<int:member_id>/handout/<slug:key>/", view(page.handout), name="members_member_handout"),
+            path("<int:member_id>/sign-ins/<slug:wish>/", view(page.sign_ins), name="members_member_sign_ins"),
+            path("<int:member_id>/phone/", view(page.phone), name="members_member_phone"),
             path("<int:member_id>/cards/<slug:wish>/", view(page.cards), name="members_member_cards"),
         ]
         return own + super().get_urls()

@@ -4,12 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from members.admin.base import Badge, TranslatedAdmin
+from members.admin.tills import activate_page, tills_of
 from members.models import Brand, Channel, RecruitingSource, Region, Store
 from members.profiles import regions_within
 
@@ -95,8 +96,27 @@ class StoreAdmin(TranslatedAdmin):
     search_fields = ("code", "name", "city")
     fields = ("code", "name", "city", "region", "brand", "is_open")
     store_path = "pk"
+    actions_detail = ("activate_till",)
+    change_form_outer_after_template = "portal/keys/tills.html"
     empty_sentence = _("No store yet. Add the first one; members and purchases can then name it.")
 
     @display(description=_("open"), label={True: "success", False: "info"}, ordering="is_open")
     def open_badge(self, store: Store) -> Badge:
         return Badge(store.is_open, _("open") if store.is_open else _("closed"))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a store with its tills, to those who may see keys."""
+        context: dict[str, Any] = dict(extra_context or {})
+        if object_id.isdigit() and request.user.has_perm("members.view_apikey"):
+            context["tills"] = tills_of(int(object_id))
+        return super().change_view(request, object_id, form_url, context)
+
+    def has_activate_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("members.activate_till")
+
+    @action(description=_("Activate a till"), url_path="activate-till", permissions=["activate"], icon="qr_code_2")
+    def activate_till(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask what the till will be, and show its one-time code."""
+        return activate_page(request, store=self.get_queryset(request).filter(pk=object_id).first(), opts=self.opts)

@@ -19,6 +19,7 @@ from members.timeline import replay
 _SUBSCRIBERS = {
     "analytics.days": _("figures of the day"),
     "campaigns.messages": _("messages to members"),
+    "members.webhooks": _("webhooks of other systems"),
     "rewards.deadlines": _("inactivity deadlines"),
 }
 

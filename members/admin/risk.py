@@ -21,6 +21,7 @@ from members.actors import Actor
 from members.admin.base import Badge, StaffAdmin, in_store_scope
 from members.admin.dialogs import ReasonDialog
 from members.admin.filters import DayRangeFilter
+from members.admin.guessing import alarms_waiting
 from members.admin.links import member_link, shown_name
 from members.admin.search import FactAdmin
 from members.admin.standing_dialogs import FreezeDialog, Wish, wish_dialog
@@ -67,6 +68,7 @@ class RiskReviewAdmin(FactAdmin):
     list_select_related = ("member__person", "decided_by")
     list_filter = (("state", ChoicesDropdownFilter), ("opened_at", DayRangeFilter))
     store_path = "member__home_store"
+    list_before_template = "portal/risk/above_list.html"
     empty_sentence = _("Nobody looks suspicious. What the risk rules find opens a review here.")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -103,7 +105,8 @@ class RiskReviewAdmin(FactAdmin):
         """Begin with what waits, oldest first."""
         if not request.GET and self.has_view_permission(request):
             return HttpResponseRedirect(f"{request.path}?state__exact={RiskReview.State.WAITING.value}")
-        return super().changelist_view(request, extra_context)
+        strip = {"guessing_alarms": alarms_waiting()} if request.user.has_perm("members.view_guessingalarm") else {}
+        return super().changelist_view(request, {**(extra_context or {}), **strip})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -9,8 +9,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from members.actors import Actor
+from members.addresses import address_of
 from members.models import ApiKey, Member, MemberToken
 from members.services import keys, tokens
+from members.services.key_bounds import check_network, note_use
 
 _LONGEST_SECRET = 200
 
@@ -58,8 +60,11 @@ class BearerAuthentication(BaseAuthentication):
         if secret is None:
             return None
         if secret.startswith(keys.PREFIX):
-            key = keys.authenticate_key(secret=secret)
+            at = timezone.now()
+            key = keys.authenticate_key(secret=secret, at=at)
             if key is not None:
+                check_network(key, address=address_of(request._request))
+                note_use(key, at=at)
                 return TillCaller(key), key
         elif secret.startswith(tokens.PREFIX):
             token = tokens.authenticate_token(secret=secret, at=timezone.now())

@@ -8,12 +8,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.api.auth import session_of
 from members.api.authentication import MemberAuthentication
 from members.api.base import ApiView, caller_member
+from members.api.fields import Instant
 from members.api.permissions import IsMember
-from members.electronic_card import electronic_card_of
+from members.electronic_card import electronic_card_of, svg_of
 from members.models import MemberPerson
-from members.services.tokens import MemberIsClosed
+from members.services.member_codes import code_now
+from members.services.tokens import MemberIsClosed, MemberIsFrozen
 from members.wallet.credentials import what_is_missing
 
 _APPLE: Final = "apple"
@@ -29,6 +32,14 @@ class BarcodeSerializer(serializers.Serializer):
     svg = serializers.CharField(help_text="The square code as an SVG document, black on white, of any size.")
 
 
+class CodeOfCardSerializer(serializers.Serializer):
+    """The short-lived code beside the card: it lets the member spend, which a number alone does not."""
+
+    value = serializers.CharField(help_text="Twenty digits.")
+    svg = serializers.CharField(help_text="The square code as an SVG document, black on white, of any size.")
+    refresh_after = Instant(help_text="From then on there is another one; see `/me/code`.")
+
+
 class CardSerializer(serializers.Serializer):
     """The electronic card of a member, to themself."""
 
@@ -36,6 +47,7 @@ class CardSerializer(serializers.Serializer):
     card_no = serializers.CharField(allow_null=True, help_text="Of the printed card in use; null without one.")
     name = serializers.CharField(help_text="May be empty.")
     barcode = BarcodeSerializer()
+    code = CodeOfCardSerializer(allow_null=True, help_text="Null while the membership is frozen.")
     wallet_passes = serializers.ListField(
         child=serializers.CharField(),
         help_text="Wallets for which a pass can be had at `/me/card/wallet-pass`: apple, or none.",
@@ -52,6 +64,11 @@ _EXAMPLE: Final = OpenApiExample(
             "format": "qr",
             "value": "100000016",
             "svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 29 29">…</svg>',
+        },
+        "code": {
+            "value": "10273591846331492657",
+            "svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 33 33">…</svg>',
+            "refresh_after": "2026-07-05T06:10:30Z",
         },
         "wallet_passes": [_APPLE],
     },
@@ -70,7 +87,10 @@ class CardView(ApiView):
         operation_id="get_my_card",
         examples=[_EXAMPLE],
         summary="My electronic card",
-        description="Shown at the till instead of a printed card. Ask anew after a card was lost or replaced.",
+        description=(
+            "Shown at the till instead of a printed card. Ask anew after a card was lost or replaced. The number lets the "
+            "member earn; the code beside it, which changes every half minute, lets them spend."
+        ),
         tags=["Me"],
         responses=CardSerializer,
     )
@@ -83,6 +103,15 @@ class CardView(ApiView):
             "card_no": card.card_no,
             "name": name or "",
             "barcode": {"format": "qr", "number": card.number, "svg": card.svg},
+            "code": _code(session_of(request)),
             "wallet_passes": [] if what_is_missing(timezone.now()) else [_APPLE],
         }
         return Response(CardSerializer(shown).data)
+
+
+def _code(session_id: int) -> dict[str, Any] | None:
+    try:
+        shown = code_now(session_id=session_id, at=timezone.now())
+    except MemberIsFrozen:
+        return None
+    return {"value": shown.code, "svg": svg_of(shown.code), "refresh_after": shown.refresh_after}

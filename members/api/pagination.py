@@ -52,7 +52,7 @@ def page_of[M: Model](
     Ordered by the field `by` (a moment or a whole number) and then by id, both descending when newest first.
     Raises `BadQuery` for a limit out of these bounds or a cursor that was not given out here.
     """
-    limit = _limit(request, most)
+    limit = limit_of(request, most)
     backwards, edge = _read_cursor(request, by)
     descending = newest_first != backwards
     signs = "-" if descending else ""
@@ -86,7 +86,8 @@ def page_serializer(item: type[serializers.Serializer], name: str) -> type[seria
     return type(name, (serializers.Serializer,), fields)
 
 
-def _limit(request: Request, most: int) -> int:
+def limit_of(request: Request, most: int = MOST) -> int:
+    """Return how many items the request asks for. Raises `BadQuery`."""
     text = request.query_params.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= most):
         raise BadQuery("limit", _("A page has 1 to %(most)s items.") % {"most": most})

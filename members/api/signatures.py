@@ -1,10 +1,13 @@
-"""Calls that a server signs besides bearing its key: over the very body, with a moment, as Standard Webhooks are signed."""
+"""Calls that a server signs besides bearing its key: over the very body, with a moment, as Standard Webhooks are signed.
+
+Each is accepted once. While a secret is being changed, signatures with the one before are good as well.
+"""
 
 import base64
 import binascii
 import hashlib
 import hmac
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
@@ -13,10 +16,9 @@ from rest_framework.request import Request
 
 from members.models import ApiKey
 from members.refusals import MembersRefusal
-from members.services.keys import SIGNING_PREFIX, signing_secret
+from members.services.keys import SIGNING_PREFIX, signing_secrets
+from members.services.signed_calls import TOLERANCE_SECONDS, use_nonce
 
-#: How far the moment of a signature may lie from ours, in seconds.
-TOLERANCE_SECONDS: Final = 300
 #: The largest body that is signed.
 MOST_BYTES: Final = 256 * 1024
 
@@ -45,8 +47,16 @@ class SignedBodyTooLarge(MembersRefusal):
     status = 413
 
 
+class SignedCallRepeated(MembersRefusal):
+    """The very same call was accepted before."""
+
+    code = "signature_replayed"
+    text = _("This signed call was received already. Sign it again, with the moment of now, to repeat it.")
+    status = 409
+
+
 #: What every signed call may be refused with; for the `refusals` of views.
-SIGNATURE_REFUSALS: Final = (SignatureInvalid, SignatureOutOfTime, SignedBodyTooLarge)
+SIGNATURE_REFUSALS: Final = (SignatureInvalid, SignatureOutOfTime, SignedCallRepeated, SignedBodyTooLarge)
 #: The headers of a signed call, for the published description.
 SIGNATURE_HEADERS: Final = [
     OpenApiParameter("webhook-id", str, OpenApiParameter.HEADER, required=True, description="Names the message, 1 to 120 visible characters."),
@@ -58,10 +68,11 @@ SIGNATURE_HEADERS: Final = [
 ]  # fmt: skip
 
 
-def require_signature(request: Request, *, key: ApiKey, at: datetime) -> None:
-    """Refuse a call whose body was not signed just now with the signing secret of its key. Before the body is parsed.
+def require_signature(request: Request, *, key: ApiKey, at: datetime, with_address: bool = False) -> None:
+    """Refuse a call whose body was not signed just now with a signing secret of its key, or that was accepted before.
 
-    Raises `SignatureInvalid`, `SignatureOutOfTime`, `SignedBodyTooLarge`.
+    Before the body is parsed. `with_address` asks for the method and the address in what is signed. Raises
+    `SignatureInvalid`, `SignatureOutOfTime`, `SignedCallRepeated`, `SignedBodyTooLarge`.
     """
     body: bytes = request.body
     if len(body) > MOST_BYTES:
@@ -75,17 +86,28 @@ def require_signature(request: Request, *, key: ApiKey, at: datetime) -> None:
         and stamp.isdigit()
     ):
         raise SignatureInvalid
-    expected = _digest(signing_secret(key), f"{message_id}.{stamp}.".encode() + body)
-    if not any(hmac.compare_digest(expected, given) for given in _given(request)):
+    address = f"{request.method} {request.get_full_path()}" if with_address else ""
+    content = _content(message_id, stamp, address, body)
+    expected = [_digest(secret, content) for secret in signing_secrets(key, at)]
+    if not any(hmac.compare_digest(good, given) for given in _given(request) for good in expected):
         raise SignatureInvalid
     if abs(at.timestamp() - int(stamp)) > TOLERANCE_SECONDS:
         raise SignatureOutOfTime(seconds=TOLERANCE_SECONDS)
+    if not use_nonce(key=key, nonce=content, signed_at=datetime.fromtimestamp(int(stamp), UTC)):
+        raise SignedCallRepeated
 
 
-def signature_of(secret: str, *, message_id: str, stamp: int, body: bytes) -> str:
-    """Return the header that signs a body: what the other side computes as well."""
-    digest = _digest(secret, f"{message_id}.{stamp}.".encode() + body)
+def signature_of(secret: str, *, message_id: str, stamp: int, body: bytes, address: str = "") -> str:
+    """Return the header that signs a body: what the other side computes as well.
+
+    `address` is the method and the address with its query (`POST /api/v1/…`), where the call asks for it.
+    """
+    digest = _digest(secret, _content(message_id, str(stamp), address, body))
     return "v1," + base64.b64encode(digest).decode()
+
+
+def _content(message_id: str, stamp: str, address: str, body: bytes) -> bytes:
+    return f"{message_id}.{stamp}.{f'{address}.' if address else ''}".encode() + body
 
 
 def _digest(secret: str, content: bytes) -> bytes:

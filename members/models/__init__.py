@@ -7,9 +7,18 @@ from members.models.behaviours import Behaviour
 from members.models.cards import Card, CardBatch
 from members.models.consents import ConsentEntry, ConsentState, ConsentText, ContactChannel, Purpose
 from members.models.decisions import Decision
+from members.models.devices import (
+    KeyDay,
+    KeyUse,
+    MemberAtTill,
+    MemberCodeDevice,
+    SignedCall,
+    TillActivation,
+)
 from members.models.exports import FileTaken, MemberExport, MemberExportPart
 from members.models.households import Household, HouseholdMember
 from members.models.imports import ImportMapping, MemberImport, MemberImportPart, MemberImportRow
+from members.models.member_sign_in import MemberSession, OneTimeCode, RefreshToken, WeChatBinding
 from members.models.merges import DuplicatePair, Merge
 from members.models.onboarding import OnboardingTask
 from members.models.operators import Operator
@@ -18,12 +27,14 @@ from members.models.places import Brand, Channel, RecruitingSource, Region, Stor
 from members.models.privacy import PrivacyRequest
 from members.models.programme import Programme
 from members.models.proposals import ApprovalRule, LimitUsage, OperatorLimit, OwnMembership, Proposal
+from members.models.rates import GuessingAlarm, RateCounter, WrongTries
 from members.models.risk import RiskFinding, RiskReview, RiskRule
 from members.models.segments import Segment, SegmentClock, SegmentDue, SegmentSpan, SegmentVersion
 from members.models.sign_ins import FindTally, RecoveryCode, SecondStep, SignInTries
 from members.models.standing import ClosingReason, Closure, MemberFreeze
 from members.models.tags import MemberTag, Tag
 from members.models.timeline import ParkedEntry, Subscription, TimelineEntry
+from members.models.webhooks import WebhookDelivery, WebhookEndpoint
 from members.models.work import Job, JobErrorRow, JobFile
 
 __all__ = [
@@ -48,6 +59,7 @@ __all__ = [
     "DuplicatePair",
     "FileTaken",
     "FindTally",
+    "GuessingAlarm",
     "Household",
     "HouseholdMember",
     "IdempotentAnswer",
@@ -56,9 +68,13 @@ __all__ = [
     "Job",
     "JobErrorRow",
     "JobFile",
+    "KeyDay",
+    "KeyUse",
     "LimitUsage",
     "Member",
+    "MemberAtTill",
     "MemberAttribute",
+    "MemberCodeDevice",
     "MemberExport",
     "MemberExportPart",
     "MemberFreeze",
@@ -67,10 +83,12 @@ __all__ = [
     "MemberImportRow",
     "MemberPerson",
     "MemberPreference",
+    "MemberSession",
     "MemberTag",
     "MemberToken",
     "Merge",
     "OnboardingTask",
+    "OneTimeCode",
     "Operator",
     "OperatorLimit",
     "OwnMembership",
@@ -79,8 +97,10 @@ __all__ = [
     "Programme",
     "Proposal",
     "Purpose",
+    "RateCounter",
     "RecoveryCode",
     "RecruitingSource",
+    "RefreshToken",
     "Region",
     "RiskFinding",
     "RiskReview",
@@ -92,8 +112,14 @@ __all__ = [
     "SegmentSpan",
     "SegmentVersion",
     "SignInTries",
+    "SignedCall",
     "Store",
     "Subscription",
     "Tag",
+    "TillActivation",
     "TimelineEntry",
+    "WeChatBinding",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WrongTries",
 ]

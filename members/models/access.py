@@ -7,12 +7,17 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from members.models.member_sign_in import MemberSession
 from members.models.people import Member
 from members.models.places import Channel, Store
 
 
 class ApiKey(models.Model):
-    """A till's bearer key: only its SHA-256 is kept. Bound to one store and a list of scopes; revoked, never deleted."""
+    """A till's or a server's bearer key: only its SHA-256 is kept. Ends by being revoked or at its end; never deleted.
+
+    It stands in one store, may act for some more (servers), and has a list of scopes. One that takes another's place
+    (`replaces`) is of the same `family`, which shares a ceiling.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
@@ -30,26 +35,67 @@ class ApiKey(models.Model):
     )
     created_at = models.DateTimeField(_("created at"), editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True, editable=False)
+    stores = models.ManyToManyField(
+        Store,
+        verbose_name=_("more stores"),
+        blank=True,
+        related_name="+",
+        help_text=_("For servers that act for several stores. Tills need none."),
+    )
+    networks = ArrayField(models.CharField(max_length=43), verbose_name=_("networks"), default=list, blank=True)
+    daily_points_ceiling = models.PositiveIntegerField(_("points a day at most"), null=True, blank=True)
+    ends_at = models.DateTimeField(_("ends at"), null=True, blank=True, editable=False)
+    replaces = models.OneToOneField(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        verbose_name=_("takes the place of"),
+        related_name="replaced_by",
+    )
+    family = models.UUIDField(_("family"), editable=False, db_default=RandomUUID())
+    signing_version = models.PositiveSmallIntegerField(
+        _("version of the signing secret"), default=1, db_default=1, editable=False
+    )
+    signing_overlap_until = models.DateTimeField(
+        _("the signing secret before is good until"), null=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("till key")
         verbose_name_plural = _("till keys")
+        permissions = [("activate_till", _("Can activate tills in their stores"))]
         constraints = [
             models.CheckConstraint(condition=models.Q(scopes__len__gt=0), name="api_key_has_a_scope"),
+            models.CheckConstraint(
+                condition=models.Q(ends_at__isnull=True) | models.Q(ends_at__gte=models.F("created_at")),
+                name="api_key_ends_after_it_begins",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(daily_points_ceiling__isnull=True) | models.Q(daily_points_ceiling__gt=0),
+                name="ceiling_of_a_key_is_positive",
+            ),
+            models.CheckConstraint(condition=models.Q(signing_version__gt=0), name="signing_secrets_begin_with_one"),
         ]
+        indexes = [models.Index(fields=["ends_at"], name="keys_by_end", condition=models.Q(revoked_at__isnull=True))]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
 
 class MemberToken(models.Model):
-    """A member's opaque access token: only its SHA-256 is kept. Dies at its end, at logout, or when the member is frozen."""
+    """A member's opaque access token: only its SHA-256 is kept. Ends by itself, or with its session.
+
+    Deleted with the session.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="tokens", verbose_name=_("member"))
     token_sha256 = models.BinaryField(_("hash of the token"), max_length=32, unique=True, editable=False)
-    device = models.CharField(_("device"), max_length=80, blank=True)
+    session = models.ForeignKey(
+        MemberSession, on_delete=models.PROTECT, related_name="tokens", verbose_name=_("session")
+    )
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)

@@ -22,7 +22,8 @@ class Member(models.Model):
     """One person in the programme, without anything that says who. Never deleted: ledgers point here.
 
     What is personal stands in MemberPerson and can be erased while this row, and all sums, stay. A frozen member may do
-    nothing but what the three `frozen_but_…` allow; they say what the freeze in force says (`MemberFreeze`).
+    nothing but what the three `frozen_but_…` allow; they say what the freeze in force says (`MemberFreeze`). Until
+    `cooling_until` nothing leaves the account: the phone number is new, and whoever took it over must not empty it.
     """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
@@ -81,6 +82,7 @@ class Member(models.Model):
     )
     language = models.CharField(_("language"), max_length=10, default="zh-hans", db_default="zh-hans")
     profile_version = models.PositiveIntegerField(_("version of the profile"), default=1, db_default=1, editable=False)
+    cooling_until = models.DateTimeField(_("points stay until"), null=True, blank=True, editable=False)
     merged_into = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -118,6 +120,7 @@ class Member(models.Model):
             ("view_sensitive_attributes", _("Can see and record sensitive details of members")),
             ("correct_birthday", _("Can change a birthday more than once a year")),
             ("close_member", _("Can close memberships and take it back")),
+            ("change_phone", _("Can give members another phone number after proofs")),
         ]
 
     def __str__(self) -> str:

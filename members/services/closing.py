@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from members import lifecycle
 from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
-from members.models import ClosingReason, Closure, Member, MemberFreeze, MemberToken
+from members.models import ClosingReason, Closure, Member, MemberFreeze, MemberSession
 from members.names import clean_name
 from members.own_accounts import refuse_own_account
 from members.queries import programme
 from members.refusals import MembersRefusal
 from members.services.privacy import refuse_erased
 from members.services.status import NOTHING_LEFT_OPEN, REASON_LENGTH, words_of_reason
-from members.services.tokens import MemberIsClosed
+from members.services.tokens import MemberIsClosed, end_sessions_of
 from members.timeline import NewEntry, nudge, record
 
 _CLOSED_AT_ONCE = 500
@@ -154,7 +154,7 @@ def _close(closures: Sequence[Closure], by: Actor, at: datetime) -> None:
     Closure.objects.filter(pk__in=[closure.pk for closure in closures]).update(state=Closure.State.CLOSED, closed_at=at)
     MemberFreeze.objects.filter(member_id__in=members, released_at__isnull=True).update(released_at=at)
     Member.objects.filter(pk__in=members).update(status=Member.Status.CLOSED, **NOTHING_LEFT_OPEN)
-    MemberToken.objects.filter(member_id__in=members, revoked_at__isnull=True, expires_at__gt=at).update(revoked_at=at)
+    end_sessions_of(member_ids=members, end=MemberSession.End.STANDING, at=at)
     record([
         NewEntry("members.closed.v1", closure.member_id, at, by, {"reason": closure.reason_id}) for closure in closures
     ])  # fmt: skip

@@ -29,6 +29,7 @@ _DELETED: Final = (
     ("members_membertag", "member_id"),
     ("members_behaviour", "member_id"),
     ("members_ownmembership", "member_id"),
+    ("members_membersession", "member_id"),  # after all that points at it
 )
 # What staff wrote freely, in rows that stay.
 _BLANKED: Final = (
@@ -52,6 +53,8 @@ ERASES: Final = (
     "members.MemberPreference",
     "members.Card",
     "members.Behaviour",
+    "members.MemberSession",
+    "members.WeChatBinding",
     "members.JobFile",
     "members.JobErrorRow",
     "members.MemberExportPart",
@@ -101,6 +104,17 @@ def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
         # What was answered to the member; answers to others that name the member are searched for.
         cursor.execute("DELETE FROM members_idempotentanswer WHERE principal = %s", [f"member:{member_id}"])
         counts["answers"] = cursor.rowcount
+        cursor.execute("UPDATE members_membercodedevice SET session_id = NULL WHERE member_id = %s", [member_id])
+        cursor.execute(
+            "DELETE FROM members_refreshtoken r USING members_membersession s "
+            "WHERE s.id = r.session_id AND s.member_id = %s",
+            [member_id],
+        )
+        cursor.execute(
+            "DELETE FROM members_wechatbinding b USING members_identity i "
+            "WHERE i.member_id = %s AND i.kind = 'wechat_openid' AND i.issuer = b.appid AND i.value = b.openid",
+            [member_id],
+        )
         for table, column in _DELETED:
             cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [member_id])  # noqa: S608 - constants
             counts[table.removeprefix("members_")] += cursor.rowcount

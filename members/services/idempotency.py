@@ -77,6 +77,19 @@ def answer_once(
         return answer
 
 
+def kept_answer(*, principal: str, route: str, key: str, fingerprint: bytes) -> Answer | None:
+    """Return the answer that is kept for a repeat, or None: for what must not be asked of others twice.
+
+    Raises `IdempotencyKeyReused`.
+    """
+    kept = IdempotentAnswer.objects.filter(principal=principal, route=route, key=key).first()
+    if kept is None or not kept.status:
+        return None
+    if bytes(kept.body_sha256) != fingerprint:
+        raise IdempotencyKeyReused
+    return Answer(kept.status, kept.answer or {}, is_replayed=True)
+
+
 def forget_answers(*, before: datetime, limit: int = 5_000) -> int:
     """Delete up to `limit` kept answers from before a moment; return how many."""
     old = IdempotentAnswer.objects.filter(created_at__lt=before).order_by("created_at").values("pk")[:limit]

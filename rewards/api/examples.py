@@ -28,23 +28,6 @@ def _answer(name: str, value: dict[str, Any], status: int = 200) -> OpenApiExamp
     return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])
 
 
-RESOLVE = [
-    _request("By phone", {"phone": "138 0013 8000"}),
-    _request("By member number", {"member_no": "100000016"}),
-    _answer(
-        "A gold member",
-        {
-            "member_ref": _MEMBER,
-            "member_no": "100000016",
-            "name": "张*丰",
-            "identified_by": "phone",
-            "tier": _GOLD,
-            "points_available": 2340,
-            "vouchers_usable": 2,
-        },
-    ),
-]
-
 _RECEIPT: Final = {
     "id": _ORDER,
     "external_order_no": "S01-0007731",

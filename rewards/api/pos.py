@@ -1,8 +1,8 @@
-"""Tills: find a member, record orders and returns, use vouchers. A key acts for its own store, channel and source only."""
+"""Tills: record orders and returns, use vouchers. A key acts for its own store, channel and source only."""
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from loyalty.queries import standing_of, tiers
+from loyalty.queries import tiers
 from loyalty.refusals import FactFromFuture
 from members.api.authentication import TillAuthentication
 from members.api.base import ApiView, caller_key, caller_of
@@ -19,24 +19,16 @@ from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.permissions import till_may
 from members.api.queries import query_values
 from members.identifiers import NotFound
-from members.models import ApiKey, Member
-from members.names import mask_name
-from members.queries import (
-    MemberNotFound,
-    member_by_card,
-    member_by_number,
-    member_by_phone,
-    member_id_by_public_id,
-)
+from members.models import ApiKey
+from members.queries import MemberNotFound, member_id_by_public_id
 from members.services.idempotency import Answer
-from members.services.keys import MEMBERS_RESOLVE, ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM
+from members.services.key_bounds import KeyCeilingReached, act_for_store, count_against_ceiling, store_ids_of
+from members.services.keys import ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM
 from rewards.api import examples
 from rewards.api.pos_serializers import (
     OrderReceiptSerializer,
     OrderSerializer,
     RecordedOrderSerializer,
-    ResolvedMemberSerializer,
-    ResolveSerializer,
     ReturnQuery,
     ReturnReceiptSerializer,
     ReturnSerializer,
@@ -46,8 +38,7 @@ from rewards.api.pos_serializers import (
     VoucherUseRequestSerializer,
 )
 from rewards.explanation import explain
-from rewards.models import Purchase, Voucher
-from rewards.queries import balance_of, vouchers_of
+from rewards.models import Purchase
 from rewards.refusals import RewardsRefusal
 from rewards.services.payers import payer_hash
 from rewards.services.purchases import (
@@ -58,7 +49,6 @@ from rewards.services.purchases import (
     OrderInFuture,
     OrderLine,
     PurchaseReceipt,
-    check_active,
     receipt_of,
     record_purchase_within,
 )
@@ -75,51 +65,6 @@ class WrongStore(RewardsRefusal):
     status = 403
 
 
-_LOOK_UPS: Final = {"member_no": member_by_number, "phone": member_by_phone, "card_no": member_by_card}
-
-
-class ResolveView(ApiView):
-    """Finds the member who stands at the till."""
-
-    authentication_classes = (TillAuthentication,)
-    permission_classes = (till_may(MEMBERS_RESOLVE),)
-    refusals: ClassVar = {"post": (MemberNotFound, MemberFrozen, MemberClosed)}
-
-    @extend_schema(
-        operation_id="resolve_member",
-        examples=examples.RESOLVE,
-        summary="Find a member",
-        description=(
-            "By member number, by phone or by the number of a card, exactly one of them. The name is masked. The short-lived member code (QR) "
-            "will be another way; it is not accepted yet."
-        ),
-        tags=["POS"],
-        request=ResolveSerializer,
-        responses=ResolvedMemberSerializer,
-    )
-    def post(self, request: Request) -> Response:
-        at = timezone.now()
-        asked = ResolveSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        (named_by, name), *_rest = ((key, value) for key, value in asked.validated_data.items() if value)
-        member = _LOOK_UPS[named_by](name)
-        if member is None:
-            raise MemberNotFound
-        if Member.Status.ACTIVE not in (member.status_to(Member.Act.EARN), member.status_to(Member.Act.SPEND)):
-            check_active(member.member_no, member.status)
-        person = getattr(member, "person", None)
-        found = {
-            "member_ref": member.public_id,
-            "member_no": member.member_no,
-            "name": mask_name(person.full_name) if person else "",
-            "identified_by": named_by,
-            "tier": named_tier(standing_of(member.pk, at).tier.code),
-            "points_available": balance_of(member.pk, at).available,
-            "vouchers_usable": vouchers_of(member.pk).filter(state=Voucher.State.ISSUED, expires_at__gt=at).count(),
-        }
-        return Response(ResolvedMemberSerializer(found).data)
-
-
 class OrdersView(ApiView):
     """Records orders."""
 
@@ -128,6 +73,7 @@ class OrdersView(ApiView):
     refusals: ClassVar = {
         "post": (
             *KEY_REFUSALS, WrongStore, MemberNotFound, MemberFrozen, MemberClosed, OrderConflict, OrderInFuture, FactFromFuture,
+            KeyCeilingReached,
         )
     }  # fmt: skip
 
@@ -153,6 +99,8 @@ class OrdersView(ApiView):
         def record() -> Answer:
             order = _order(key, asked)
             receipt = record_purchase_within(order=order, by=caller_of(request).actor, at=at)
+            if not receipt.already_recorded:
+                count_against_ceiling(key, points=receipt.points + sum(receipt.others.values()), at=at)
             body = written(OrderReceiptSerializer, _receipt(order, asked.get("member_ref"), receipt))
             return Answer(200 if receipt.already_recorded else 201, plain(body))
 
@@ -325,13 +273,14 @@ def _tier_change(code: str) -> dict[str, Any] | None:
 
 
 def _refuse_other_store(key: ApiKey, asked: dict[str, Any]) -> None:
-    if "store" in asked and asked["store"] != key.store.code:
+    """Let the key act in the store that the till names: its own, or one of the others it may act for."""
+    if "store" in asked and not act_for_store(key, code=asked["store"]):
         raise WrongStore
 
 
 def _own_purchase(key: ApiKey, order_no: str) -> Purchase:
     found = Purchase.objects.select_related("member").filter(
-        source=key.source, external_order_no=order_no, store_id=key.store_id
+        source=key.source, external_order_no=order_no, store_id__in=store_ids_of(key)
     )
     purchase = found.first()
     if purchase is None:

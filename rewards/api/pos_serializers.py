@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from members.api.bodies import Body
 from members.api.fields import Instant, Money, OrderNumber, Ref, Text
-from members.api.serializers import exactly_one
 from members.identifiers import MEMBER, PURCHASE, RETURN, VOUCHER
 from members.queries import programme
 from rewards.api.serializers import (
@@ -30,29 +29,6 @@ class TierNameSerializer(serializers.Serializer):
 
     code = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
-
-
-class ResolveSerializer(Body):
-    """What the till knows of the member. The short-lived member code (QR) is not read yet."""
-
-    member_no = Text(required=False, max_length=20, help_text="The member's number, as receipts show it.")
-    card_no = Text(required=False, max_length=20, help_text="The number of a printed card; lost cards are not found.")
-    phone = Text(required=False, max_length=40, help_text="In any usual form; without country code it is a local one.")
-
-    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
-        return exactly_one(attrs, "member_no", "phone", "card_no")
-
-
-class ResolvedMemberSerializer(serializers.Serializer):
-    """A member as the till may know them."""
-
-    member_ref = Ref(MEMBER, help_text="For the order.")
-    member_no = serializers.CharField()
-    name = serializers.CharField(help_text="Masked; may be empty.")
-    identified_by = serializers.ChoiceField(choices=["member_no", "phone", "card_no"])
-    tier = TierNameSerializer()
-    points_available = serializers.IntegerField()
-    vouchers_usable = serializers.IntegerField()
 
 
 class StoreOfTillMixin(Body):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rewards.api import catalog, earning_rules, me, pos, wallet
+from rewards.api import catalog, earning_rules, me, pos, resolving, wallet
 
 urlpatterns = [
     path("earning-rules", earning_rules.EarningRulesView.as_view(), name="earning_rules"),
@@ -17,7 +17,7 @@ urlpatterns = [
     path("me/redemptions/<ref:redemption_id>", me.RedemptionView.as_view(), name="my_redemption"),
     path("me/vouchers", me.VouchersView.as_view(), name="my_vouchers"),
     path("me/vouchers/<ref:voucher_id>", me.VoucherView.as_view(), name="my_voucher"),
-    path("pos/members/resolve", pos.ResolveView.as_view(), name="resolve"),
+    path("pos/members/resolve", resolving.ResolveView.as_view(), name="resolve"),
     path("pos/orders", pos.OrdersView.as_view(), name="orders"),
     path("pos/orders/<order_no:order_no>", pos.OrderView.as_view(), name="order"),
     path("pos/orders/<order_no:order_no>/returns", pos.ReturnsView.as_view(), name="returns"),

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from members import timeline
 from members.actors import SYSTEM, Actor
 from members.models import Member
+from members.services.phone_change import refuse_cooling
 from rewards import events, ledger
 from rewards.models import Hold, LedgerTransaction
 from rewards.policies import ledger_policy, unless_default
@@ -47,9 +48,10 @@ def hold_points(
 ) -> HoldReceipt:  # fmt: skip
     """Set points aside for some minutes (those of the currency's policy; at most a day). `external_ref` names the wish for ever.
 
-    A repeat returns the hold that was made. Raises InsufficientPoints, OrderConflict, MemberFrozen, MemberClosed.
+    A repeat returns the hold that was made. Raises InsufficientPoints, OrderConflict, MemberFrozen, MemberClosed, CoolingDown.
     """
     hold_active(member_id, Member.Act.SPEND)
+    refuse_cooling(member_id=member_id, at=at)
     policy = ledger_policy(currency_id or ledger.currency_id())
     expires_at = at + min(timedelta(minutes=minutes or policy.hold_minutes), LONGEST)
     posting = ledger.hold(
@@ -105,9 +107,10 @@ def spend_on_order(
 ) -> SpendingReceipt:  # fmt: skip
     """Spend points on an order at once, without a hold. A return of the order gives them back to their lots.
 
-    Raises InsufficientPoints, OrderConflict, MemberFrozen, MemberClosed.
+    Raises InsufficientPoints, OrderConflict, MemberFrozen, MemberClosed, CoolingDown.
     """
     hold_active(member_id, Member.Act.SPEND)
+    refuse_cooling(member_id=member_id, at=at)
     posting = ledger.burn(
         member_id=member_id, points=points, source=source, natural_key=external_order_no, at=at, by=by,
         currency_id=currency_id, store_id=store_id, trace={"v": 2, "kind": "payment", "points": points, "order": external_order_no},

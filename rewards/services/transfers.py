@@ -20,7 +20,7 @@ from members.actors import Actor
 from members.effects import Effect, EffectLine
 from members.figures import grouped
 from members.models import Member, Proposal, TimelineEntry
-from members.queries import MemberNotFound, member_by_number, member_by_phone, programme, status_sql
+from members.queries import MemberNotFound, cooling_until, member_by_number, member_by_phone, programme, status_sql
 from rewards import ledger
 from rewards.events_adjustments import points_transferred
 from rewards.explanation import points_words, register_note
@@ -190,7 +190,8 @@ def check_cooldown(*, member_id: int, currency_id: int, at: datetime) -> None:
     """Refuse to let points leave an account whose phone number was changed lately: by transfer, donation or exchange."""
     policy = TransferPolicy.objects.filter(currency_id=currency_id).first()
     hours = policy.cooldown_hours if policy else DEFAULT_COOLDOWN_HOURS
-    free_from = cooldown_ends(member_id=member_id, hours=hours, at=at)
+    ends = (cooldown_ends(member_id=member_id, hours=hours, at=at), cooling_until(member_id, at))
+    free_from = max((end for end in ends if end is not None), default=None)
     if free_from is not None:
         raise TransferTooSoon(moment=date_format(free_from.astimezone(programme().tz), "DATETIME_FORMAT"))
 

@@ -48,8 +48,12 @@ SCHEDULES = {
     "members.run_risk_rules": "0 3",
     "members.forget_sign_in_tries": "45 3",
     "members.forget_behaviours": "50 3",
+    "members.forget_sign_ins": "15 *",
     "members.forget_imports_and_exports": "55 3",
     "rewards.settle_erased": "20 4",
+    "members.send_due_webhooks": "every 10 seconds",
+    "members.forget_webhook_deliveries": "15 4",
+    "members.forget_shown_codes": "25 *",
 }
 
 

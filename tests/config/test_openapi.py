@@ -114,6 +114,7 @@ class TestTheDescription:
             "POST /pos/orders", "POST /pos/orders/{order_no}/returns", "POST /pos/vouchers/redeem", "POST /me/redemptions",
             "POST /pos/benefits/use", "POST /pos/benefits/uses/{external_ref}/undo", "POST /me/benefits/{entitlement_id}/claim",
             "POST /me/plan",
+            "POST /pos/members", "POST /auth/wechat/phone", "POST /me/phone-change",
         }  # fmt: skip
 
 

@@ -63,6 +63,9 @@ class TestProductionSettings:
 
         listed = outside | {"DATA_STAYS_IN_REGION": "1", "OUTBOUND_HOSTS": "mail.example.cn,mail.example.net"}
         assert check(listed).returncode == 0
+        result = check(listed | {"WEBHOOK_HOSTS": "mail.example.cn,crm.example.net"})
+        assert result.returncode != 0
+        assert "crm.example.net" in result.stderr
 
     def test_have_neither_debug_nor_demo(self) -> None:
         probe = "from config.settings import production as p; print(p.DEBUG, p.DEMO, p.SESSION_COOKIE_SECURE, p.CSRF_COOKIE_SECURE)"

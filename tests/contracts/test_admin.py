@@ -27,12 +27,13 @@ MOST_QUERIES = 13
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
 # Tables that grow with members and with what they do, beside all append-only ones.
 GROWING = {
-    "members.Member", "members.MemberPerson", "members.Identity", "members.MemberToken", "members.IdempotentAnswer",
+    "members.Member", "members.MemberPerson", "members.Identity", "members.MemberToken", "members.MemberSession", "members.IdempotentAnswer",
     "members.Job", "members.Proposal", "members.Card", "members.MemberFreeze", "members.Closure", "members.AttributeValue",
     "members.SegmentSpan", "members.SegmentDue", "members.MemberTag", "members.Behaviour", "rewards.CapCounter",
     "loyalty.TierStanding", "loyalty.ReviewRunMember", "loyalty.MemberStage", "loyalty.MemberTitle", "loyalty.Entitlement",
     "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher",
     "loyalty.TierFloor", "loyalty.PlanMembership", "loyalty.PlanOrder", "loyalty.PlanPeriod", "rewards.Product", "campaigns.Message", "analytics.MemberDay",
+    "members.WebhookDelivery",
 }  # fmt: skip
 LARGE: set[type[Model]] = {
     model for model in apps.get_models() if getattr(model, "append_only", False) or model._meta.label in GROWING

@@ -42,6 +42,71 @@ SHOWN_BY: dict[str, list[str]] = {
         "tests/members/test_merging.py::TestMerge::test_is_refused_to_staff_whose_own_account_it_is",
         "tests/rewards/test_risk.py::TestReviews::test_of_the_own_account_are_decided_by_a_colleague",
     ],
+    "8 limits are counted in the database, exactly, under who calls and where from": [
+        "tests/members/test_rates.py::TestManyAtOnce::test_pass_exactly_as_many_as_the_limit_says",
+        "tests/members/test_rates.py::TestTheApi::test_tells_the_limit_and_refuses_what_is_more",
+        "tests/members/test_rates.py::TestTheApi::test_is_not_taken_in_by_a_forged_address",
+        "tests/members/test_rates.py::TestTheApi::test_believes_its_own_proxy_alone",
+    ],
+    "10 WeChat: codes are good once, the session key stays here, tokens are ours": [
+        "tests/members/test_member_sign_in.py::TestWeChat::test_refuses_used_and_foreign_codes",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_keeps_its_session_key_and_our_secret_to_the_server",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_can_not_be_another_server_outside_of_the_demo",
+        "tests/members/test_member_sign_in.py::TestARefreshToken::test_dies_with_a_freeze_a_leave_and_a_logout",
+    ],
+    "11 a phone number comes from WeChat itself, for this app, fresh, and never from the client": [
+        "tests/members/test_member_sign_in.py::TestWeChat::test_that_speaks_for_another_app_or_of_long_ago_is_not_believed",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_refuses_used_and_foreign_codes",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_says_what_wechat_refuses",
+    ],
+    "12 one-time codes: long enough, once, bound, limited, and the same for everybody": [
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_is_kept_as_a_hash_and_has_more_than_twenty_bits",
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_is_over_after_five_wrong_tries_even_for_the_right_one",
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_is_good_for_its_own_request_phone_and_time_only",
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_is_sent_once_a_minute_and_five_times_a_day",
+        "tests/members/test_member_sign_in.py::TestACodeToThePhone::test_answers_the_same_for_known_and_unknown_and_as_fast",
+    ],
+    "13 after a change of the phone points stay in, and both numbers are told": [
+        "tests/members/test_phone_change.py::TestAMember::test_changes_the_number_with_codes_to_both",
+        "tests/members/test_phone_change.py::TestAMember::test_then_keeps_points_in_for_a_day",
+        "tests/members/test_phone_change.py::TestStaff::test_change_the_number_with_a_code_and_a_proof",
+    ],
+    "15 guessing locks, and shows on the risk page within a minute": [
+        "tests/members/test_rates.py::TestGuessing::test_locks_for_a_time_and_the_next_time_for_longer",
+        "tests/members/test_rates.py::TestGuessing::test_by_many_together_raises_the_alarm_within_the_minute",
+        "tests/members/test_rates.py::TestGuessing::test_opens_a_review_of_the_member_under_whose_name_it_is",
+        "tests/members/test_phone_change.py::TestStaff::test_see_guessing_above_the_risk_reviews_and_note_what_it_was",
+    ],
+    "31 what others answer is read like what strangers send": [
+        "tests/members/test_member_sign_in.py::TestWeChat::test_that_answers_nonsense_is_said_to_be_away",
+        "tests/members/test_member_sign_in.py::TestWeChat::test_that_trickles_or_is_gone_is_not_waited_for",
+    ],
+    "9 keys: one store or named ones, ceilings, two live while they rotate": [
+        "tests/members/test_devices.py::TestRotating::test_lets_both_live_for_a_week_and_the_old_one_end_by_itself",
+        "tests/members/test_devices.py::TestBounds::test_of_a_day_name_the_limit_and_begin_anew_at_midnight",
+        "tests/members/test_devices.py::TestBounds::test_of_networks_are_asked_at_each_call",
+        "tests/members/test_devices.py::TestOverHttp::test_a_key_for_more_stores_says_in_which_it_acts",
+        "tests/members/test_devices.py::TestOverHttp::test_a_ceiling_refuses_the_whole_order",
+    ],
+    "9 signed calls are accepted once, within 300 seconds, unchanged": [
+        "tests/members/test_devices.py::TestASignedCall::test_is_accepted_once",
+        "tests/members/test_devices.py::TestASignedCall::test_covers_body_address_moment_and_nonce",
+        "tests/members/test_devices.py::TestASignedCall::test_may_be_signed_with_the_secret_before_until_the_overlap_ends",
+    ],
+    "9 a till is let in by a code that is good once": [
+        "tests/members/test_devices.py::TestActivating::test_trades_a_code_for_a_key_once",
+        "tests/members/test_devices.py::TestActivating::test_keeps_the_code_nowhere",
+        "tests/members/test_devices.py::TestActivating::test_locks_who_guesses_and_shows_it_on_the_risk_page",
+        "tests/members/test_devices.py::TestActivatingAtOnce::test_gives_one_key_to_sixteen_who_have_the_code",
+    ],
+    "12 a member's code is good for half a minute, once for spending, and guessing locks": [
+        "tests/members/test_member_codes.py::TestReading::test_is_as_near_as_the_half_minute_beside",
+        "tests/members/test_member_codes.py::TestAtOnce::test_sixteen_tills_use_one_code_up_once",
+        "tests/members/test_member_codes.py::TestReading::test_says_the_same_of_all_that_is_wrong",
+        "tests/members/test_member_codes.py::TestGuessing::test_locks_the_member_and_shows_on_the_risk_page",
+        "tests/members/test_member_codes.py::TestThePhone::test_leaves_nothing_of_its_seed_behind",
+        "tests/rewards/test_api_resolving.py::TestWithoutACode::test_a_one_time_code_lets_spend_at_the_till_that_sent_it",
+    ],
     "14 a second step, and guessing locks": [
         "tests/config/test_sign_in.py::TestSignInPages::test_ask_for_digits_before_anybody_is_in",
         "tests/config/test_sign_in.py::TestPolicy::test_makes_leading_roles_set_it_up_before_they_get_in",
@@ -55,6 +120,21 @@ SHOWN_BY: dict[str, list[str]] = {
     "14 the networks from which staff may work": [
         "tests/config/test_networks.py::TestNetworksOfStaff::test_keep_out_everybody_else",
         "tests/config/test_networks.py::TestNetworksOfStaff::test_hold_for_the_sign_in_page_and_for_who_is_signed_in",
+    ],
+    "18 what is told to us is signed, counted once in any order, and bounded": [
+        "tests/loyalty/test_plan_api.py::TestAConfirmation::test_must_be_signed_over_this_very_body_just_now",
+        "tests/loyalty/test_plan_api.py::TestAConfirmation::test_lets_the_plan_begin_and_is_answered_alike_again",
+        "tests/loyalty/test_plan_api.py::TestAConfirmation::test_that_comes_again_behind_a_later_one_changes_nothing",
+        "tests/loyalty/test_plan_api.py::TestAConfirmation::test_of_too_large_a_body_is_refused",
+    ],
+    "19 nothing is sent into our own networks, by whatever name, redirect or second look-up": [
+        "tests/members/test_webhook_urls.py::TestAnAddress::test_of_our_own_networks_is_refused",
+        "tests/members/test_webhook_urls.py::TestAnAddress::test_by_a_name_that_leads_inside_is_refused_and_nothing_kept",
+        "tests/members/test_webhook_urls.py::TestAnAddress::test_of_a_host_that_is_not_listed_is_refused",
+        "tests/members/test_webhook_urls.py::TestSending::test_asks_again_where_the_name_leads",
+        "tests/members/test_webhook_urls.py::TestSending::test_connects_to_the_very_address_that_was_looked_at",
+        "tests/members/test_webhooks.py::TestAFailure::test_by_redirect_is_not_followed",
+        "tests/members/test_webhooks.py::TestAFailure::test_by_an_answer_that_trickles_in_ends_in_time",
     ],
     "20 whatever leaves as a table runs nothing": [
         "tests/contracts/test_files_out.py::TestWhateverLeaves::test_is_written_by_a_module_that_is_known",

@@ -33,6 +33,12 @@ PUBLIC = {
     "api:openapi": "the description of the API",
     "api:docs": "the description of the API, for people",
     "api:job_result": "whoever has the signed link of a result",
+    "api:activate_till": "a till that has no key yet; whoever has the one-time code",
+    "api:wechat_login": "signing in",
+    "api:wechat_phone": "signing in; needs a binding token",
+    "api:send_code": "signing in",
+    "api:verify_code": "signing in; needs a code",
+    "api:refresh": "signing in; needs a refresh token",
     "api:dev_login": "signs a member in; exists in the demo only",
 }
 # What every member of staff may open, with any role or none.

@@ -33,6 +33,7 @@ from members.models import (
     Channel,
     ClosingReason,
     DuplicatePair,
+    GuessingAlarm,
     Member,
     MemberAttribute,
     MemberExport,
@@ -44,6 +45,9 @@ from members.models import (
     Region,
     Store,
     Subscription,
+    TimelineEntry,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from members.proposals import ProposalKind, propose
 from members.proposals import register_kind as register_proposal
@@ -61,6 +65,7 @@ from members.services.risk import open_reviews
 from members.services.segments import make_segment
 from members.services.status import freeze_member
 from members.services.tags import add_tag, make_tag
+from members.webhook_types import event_id
 from rewards.models import Category, EarnRuleVersion, ExpiryWarning, OrderImport, PointsCurrency, PointsRate, Product
 from rewards.queries import forget_rules
 from rewards.services.close import refresh_drafts
@@ -122,6 +127,9 @@ def a_business(size: int) -> None:
     )[0]
     for _row in range(size):
         number = next(_numbers)
+        GuessingAlarm.objects.create(
+            kind="one_time_code", axis="phone", hour_at=now - timedelta(hours=number), first_at=now, last_at=now, locks=1
+        )
         store = Store.objects.create(code=f"P{number}", name=f"Place {number}", brand=brand)
         _settings(number, store)
         member = a_named_member(home_store_id=store.pk)
@@ -163,6 +171,7 @@ def a_business(size: int) -> None:
         merge_members(kept_id=kept.pk, merged_id=other.pk, reason="one person", by=SYSTEM, at=now)
         request_erasure(member_id=alike.pk, way="call", by=SYSTEM, at=now)
         _files(number, an_operator("administrator"))
+        _webhooks(number, now)
         DayFigures.objects.create(date=now.date() - timedelta(days=1), store=store, members_joined=1, points_issued=600)
     refresh_drafts(at=timezone.now())
     forget_ladder_book()
@@ -308,6 +317,18 @@ def _work(number: int) -> None:
     role = Group.objects.create(name=f"role {number}")
     OperatorLimit.objects.create(role=role, family=POINTS, per_entry_points=number, per_day_points=number)
     ApprovalRule.objects.create(family=f"family-{number}", second_above_points=number)
+
+
+def _webhooks(number: int, now: datetime) -> None:
+    """An address of another system, and an event that did not get there."""
+    endpoint = WebhookEndpoint.objects.create(
+        url=f"https://crm{number}.example.com/", types=["member.created"], secret=b"sealed", created_at=now
+    )
+    entry = TimelineEntry.objects.filter(kind="members.enrolled.v1").latest("pk")
+    WebhookDelivery.objects.create(
+        endpoint=endpoint, event=event_id(entry.pk, "member.created"), type="member.created", entry_id=entry.pk,
+        state="failed", attempts=1, created_at=now, next_at=now, tried_at=now, status=500, fault="status",
+    )  # fmt: skip
 
 
 def _next_versions(number: int) -> None:

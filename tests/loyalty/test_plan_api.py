@@ -250,3 +250,16 @@ class TestAConfirmation:
         signed(shop, confirmation(order["order_ref"], payment_no="PAY-2", amount=order["amount"]))
         assert me.get("/me/tier").json()["tier"]["code"] == "diamond"
         assert PlanPayment.objects.latest("pk").amount == Decimal("365.00")
+
+    def test_that_comes_again_behind_a_later_one_changes_nothing(self, order_ref: str, shop: Till, me: Caller) -> None:
+        first = confirmation(order_ref)
+        signed(shop, first)
+        a_plan("diamond_year", tier="diamond", price="730.00")
+        order = me.post("/me/plan", {"plan": "diamond_year"}, key="two").json()["order"]
+        signed(shop, confirmation(order["order_ref"], payment_no="PAY-2", amount=order["amount"]))
+        before = me.get("/me/plan").json()
+        late = signed(shop, first, age=30)  # signed anew, as whoever tries again does
+        assert (late.status_code, late.json()["already_processed"]) == (200, True)
+        assert me.get("/me/plan").json() == before
+        assert me.get("/me/tier").json()["tier"]["code"] == "diamond"
+        assert PlanPayment.objects.count() == 2

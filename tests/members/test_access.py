@@ -55,15 +55,15 @@ class TestKeys:
 
     def test_open_until_they_are_revoked(self, db: None) -> None:
         old, new = self.issue(), self.issue()
-        assert authenticate_key(secret=old.secret) == old.key
-        revoke_key(key_id=old.key.pk, by=STAFF, at=AT)
-        assert authenticate_key(secret=old.secret) is None
-        assert authenticate_key(secret=new.secret) == new.key  # two live keys: rotation with overlap
-        assert authenticate_key(secret="pk_live_" + "x" * 40) is None
+        assert authenticate_key(secret=old.secret, at=AT) == old.key
+        revoke_key(key_id=old.key.pk, reason="lost", by=STAFF, at=AT)
+        assert authenticate_key(secret=old.secret, at=AT) is None
+        assert authenticate_key(secret=new.secret, at=AT) == new.key  # two live keys: rotation with overlap
+        assert authenticate_key(secret="pk_live_" + "x" * 40, at=AT) is None
         with pytest.raises(KeyIsRevoked):
-            revoke_key(key_id=old.key.pk, by=STAFF, at=AT)
+            revoke_key(key_id=old.key.pk, reason="lost", by=STAFF, at=AT)
         with pytest.raises(NotFound):
-            revoke_key(key_id=0, by=STAFF, at=AT)
+            revoke_key(key_id=0, reason="lost", by=STAFF, at=AT)
 
     def test_have_scopes_that_exist(self, db: None) -> None:
         assert self.issue(scopes=[ORDERS_WRITE, ORDERS_READ, ORDERS_WRITE]).key.scopes == [ORDERS_READ, ORDERS_WRITE]
@@ -75,7 +75,7 @@ class TestKeys:
     def test_are_given_other_scopes_later(self, db: None) -> None:
         issued = self.issue(scopes=[ORDERS_READ, ORDERS_WRITE])
         change_scopes(key_id=issued.key.pk, scopes=[BENEFITS_USE, ORDERS_READ], reason="benefits", by=STAFF, at=AT)
-        key = authenticate_key(secret=issued.secret)
+        key = authenticate_key(secret=issued.secret, at=AT)
         assert key is not None
         assert key.scopes == [ORDERS_READ, BENEFITS_USE]
         entry = TimelineEntry.objects.latest("pk")
@@ -86,7 +86,7 @@ class TestKeys:
         for scopes, refusal in (([], UnknownScope), (["x"], UnknownScope), ([PLANS_CONFIRM], ScopeNeedsNewKey)):
             with pytest.raises(refusal):
                 change_scopes(key_id=key.pk, scopes=scopes, reason="x", by=STAFF, at=AT)
-        revoke_key(key_id=key.pk, by=STAFF, at=AT)
+        revoke_key(key_id=key.pk, reason="lost", by=STAFF, at=AT)
         with pytest.raises(KeyIsRevoked):
             change_scopes(key_id=key.pk, scopes=[ORDERS_READ], reason="x", by=STAFF, at=AT)
         assert ApiKey.objects.get().scopes == [ORDERS_READ, BENEFITS_USE]

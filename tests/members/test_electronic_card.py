@@ -26,7 +26,7 @@ from tests.members.test_cards import STAFF, a_batch, bind
 pytestmark = pytest.mark.django_db
 
 #: The token with its member, the card in use, the name.
-CARD_QUERIES = 3
+CARD_QUERIES = 4
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -91,8 +91,16 @@ class TestMyCard:
         assert problem_of(make_till().get("/me/card")) == (403, "insufficient_scope")
         assert problem_of(Caller().get("/me/card")) == (401, "authentication_required")
 
-    def test_takes_three_queries(self, member: Member, caller: Caller) -> None:
+    def test_shows_the_short_lived_code_beside_its_number(self, member: Member, caller: Caller) -> None:
+        code = caller.get("/me/card").json()["code"]
+        assert code["value"] == caller.get("/me/code").json()["code"]
+        assert cells_of(code["svg"]) == segno.make_qr(code["value"], error="q").symbol_size()[0]
+        found = make_till().post("/pos/members/resolve", {"code": code["value"]}).json()
+        assert found["member_no"] == member.member_no
+
+    def test_takes_few_queries(self, member: Member, caller: Caller) -> None:
         bind(member, a_batch()[0])
+        caller.get("/me/code")  # the first time, the phone is given a place
         with CaptureQueriesContext(connection) as captured:
             assert caller.get("/me/card").status_code == 200
         assert len(captured) == CARD_QUERIES, [query["sql"] for query in captured]

@@ -26,6 +26,7 @@ LINE_FIELDS = ["sku", "name", "quantity", "unit_price", "amount", "earns"]
 PATHS = [
     "/pos/orders",
     "/pos/members/resolve",
+    "/pos/members",
     "/pos/vouchers/verify",
     "/pos/vouchers/redeem",
     "/pos/orders/T1/returns",

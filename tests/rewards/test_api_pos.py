@@ -47,7 +47,14 @@ class TestFindingAMember:
             "member_ref": ref(member),
             "member_no": member.member_no,
             "name": "张*丰",
+            "greeting": answer.json()["greeting"],
             "identified_by": "phone",
+            "purpose": "earn",
+            "may_spend": False,
+            "spend_needs": None,
+            "resolution": None,
+            "good_until": None,
+            "sent_code": None,
             "tier": {"code": "member", "label": answer.json()["tier"]["label"]},
             "points_available": 0,
             "vouchers_usable": 0,
@@ -405,7 +412,7 @@ class TestWhoMayCall:
         assert call(make_till(scopes={scope}), method, path).status_code not in (401, 403)
 
     def test_a_revoked_key_is_known_no_more(self, till: Till) -> None:
-        revoke_key(key_id=till.key.pk, by=SYSTEM, at=now())
+        revoke_key(key_id=till.key.pk, reason="lost", by=SYSTEM, at=now())
         answer = till.get("/pos/orders/T1")
         assert problem_of(answer) == (401, "authentication_required")
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="perennial", error="invalid_token"'
