@@ -82,9 +82,12 @@ class Page:
     model: str = ""
     url: str = ""  # of a page that is not a list of the model
     badge: str = ""  # the path of what counts the work that waits here
+    right: str = ""  # what it asks for instead of seeing the model's rows
 
     def is_for(self, request: HttpRequest) -> bool:
         """Whether this operator may open the page."""
+        if self.right:
+            return request.user.has_perm(self.right)
         if not self.model:
             return True
         app, name = self.model.split(".")
@@ -119,6 +122,7 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Segments"), "groups", "members.segment"),
             Page(_("Tags"), "label", "members.tag"),
             Page(_("Risk reviews"), "gpp_maybe", "members.riskreview", badge="members.admin.risk.waiting_badge"),
+            Page(_("Guessing alarms"), "password", "members.guessingalarm"),
             Page(_("Possible duplicates"), "join_inner", "members.duplicatepair"),
             Page(_("Merges"), "merge", "members.merge"),
             Page(_("Frozen members"), "ac_unit", "members.memberfreeze"),
@@ -143,6 +147,8 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Donations"), "volunteer_activism", "rewards.donation"),
             Page(pgettext_lazy("menu", "Conversions"), "currency_exchange", "rewards.partnerconversion"),
             Page(_("Points set aside"), "lock_clock", "rewards.hold"),
+            Page(_("Orders set aside"), "shopping_cart", "rewards.orderhold"),
+            Page(_("Offline batches"), "cloud_upload", "rewards.offlinebatch"),
             Page(_("Imports of orders"), "upload_file", "rewards.orderimport"),
         ),
     ),
@@ -159,6 +165,7 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
         _("Points rules"),
         (
             Page(_("Earn rules"), "function", "rewards.earnrule"),
+            Page(_("Paying with points"), "payments", "rewards.pointspayment"),
             Page(_("Expiry policies"), "hourglass_bottom", "rewards.expirypolicy"),
             Page(_("Points currencies"), "toll", "rewards.pointscurrency"),
             Page(_("Values of a point"), "price_change", "rewards.pointsrate"),
@@ -205,10 +212,17 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
     (
         pgettext_lazy("menu", "Rewards and vouchers"),
         (
+            Page(_("Counter"), "point_of_sale", "rewards.voucher", url="admin:rewards_voucher_counter", right="rewards.serve_at_counter"),
             Page(_("Rewards"), "redeem", "rewards.reward"),
+            Page(_("Categories of rewards"), "category", "rewards.rewardcategory"),
+            Page(_("Flash sales"), "bolt", "rewards.flashsale"),
             Page(_("Redemptions"), "shopping_cart_checkout", "rewards.redemption"),
             Page(_("Vouchers"), "confirmation_number", "rewards.voucher"),
             Page(_("Voucher templates"), "local_activity", "rewards.vouchertemplate"),
+            Page(_("Vouchers for many members"), "group_add", "rewards.voucherbatch"),
+            Page(_("Voucher offers"), "campaign", "rewards.voucheroffer"),
+            Page(_("Vouchers by hand"), "volunteer_activism", "rewards.vouchergoodwill"),
+            Page(_("Member prices"), "sell", "rewards.memberprice"),
         ),
     ),
     (pgettext_lazy("menu", "Promotions"), (Page(_("Promotions"), "celebration", "campaigns.promotion"),)),
@@ -240,6 +254,8 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page(_("Rules of approval"), "group", "members.approvalrule"),
             Page(_("Accounts of the journal"), "account_balance", "rewards.closingaccount"),
             Page(_("Till keys"), "key", "members.apikey"),
+            Page(_("Webhooks"), "webhook", "members.webhookendpoint"),
+            Page(_("Deliveries"), "outgoing_mail", "members.webhookdelivery"),
             Page(_("Schedules"), "schedule", "django_celery_beat.periodictask"),
             Page(_("Timeline readers"), "rss_feed", "members.subscription"),
             Page(_("Parked entries"), "report", "members.parkedentry"),
