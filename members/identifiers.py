@@ -22,9 +22,14 @@ ENTRY: Final = "ent"
 REWARD: Final = "rwd"
 REDEMPTION: Final = "rdm"
 VOUCHER: Final = "vch"
+VOUCHER_OFFER: Final = "vof"
+VOUCHER_GIFT: Final = "vgf"
 JOB: Final = "job"
 SEGMENT: Final = "seg"
 ENTITLEMENT: Final = "etl"
+QUOTE: Final = "quo"
+ORDER_HOLD: Final = "hol"
+BATCH: Final = "bat"
 
 
 class NotFound(MembersRefusal):

@@ -20,10 +20,14 @@ from rewards.services import (
     expiry_warnings,
     extensions,
     holds,
+    offline_batches,
     payers,
     privacy,
     sealing,
+    till_holds,
     verification,
+    voucher_gifts,
+    voucher_holds,
     vouchers,
 )
 
@@ -87,8 +91,19 @@ def forget_day_counters() -> None:
 
 @shared_task(name="rewards.release_due_holds")
 def release_due_holds() -> None:
-    """Points set aside past their end are the member's again."""
-    holds.release_due_holds(at=timezone.now())
+    """Points set aside, and vouchers held for an order, past their end are the member's again."""
+    at = timezone.now()
+    till_holds.release_due_order_holds(at=at)  # whole orders first, then what is left by itself
+    holds.release_due_holds(at=at)
+    for _ in range(50):
+        if not voucher_holds.release_lapsed_vouchers(at=at, by=SYSTEM):
+            break
+
+
+@shared_task(name="rewards.work_off_batches")
+def work_off_batches() -> None:
+    """Batches of tills that broke off go on."""
+    offline_batches.work_off_batches(at=timezone.now())
 
 
 @shared_task(name="rewards.expire_due_vouchers")
@@ -97,6 +112,15 @@ def expire_due_vouchers() -> None:
     at = timezone.now()
     for _ in range(500):
         if not vouchers.expire_due_vouchers(at=at, by=SYSTEM):
+            break
+
+
+@shared_task(name="rewards.return_due_gifts")
+def return_due_gifts() -> None:
+    """Vouchers that no friend accepted in time are their owners' again."""
+    at = timezone.now()
+    for _ in range(50):
+        if not voucher_gifts.return_due_gifts(at=at, by=SYSTEM):
             break
 
 

@@ -19,7 +19,13 @@ from rewards.admin import (
     purchases,
     rules,
     sentences,
+    till,
     transfers,
+    voucher_event_sentences,
+    voucher_actions,
+    voucher_batches,
+    voucher_offers,
+    voucher_sentences,
     vouchers,
 )
 
@@ -42,6 +48,12 @@ __all__ = [
     "purchases",
     "rules",
     "sentences",
+    "till",
     "transfers",
+    "voucher_event_sentences",
+    "voucher_actions",
+    "voucher_batches",
+    "voucher_offers",
+    "voucher_sentences",
     "vouchers",
 ]

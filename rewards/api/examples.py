@@ -14,6 +14,11 @@ _TEN_OFF: Final = {
     "kind": "amount",
     "kind_label": "money off",
     "off_amount": "10.00",
+    "off_percent": None,
+    "cap_amount": None,
+    "most_times": 1,
+    "multiplier": None,
+    "gift": "",
     "min_spend_amount": "30.00",
     "currency": "CNY",
     "terms": "One per order.",
@@ -156,18 +161,47 @@ RECORD_RETURN = [
     _answer("Dry run", _RETURN_RECEIPT | {"dry_run": True}),
 ]
 
-_VOUCHER_VALUE: Final = {"id": _VOUCHER, "template": _TEN_OFF, "off_amount": "10.00", "currency": "CNY"}
+_VOUCHER_VALUE: Final = {
+    "id": _VOUCHER,
+    "template": _TEN_OFF,
+    "off_amount": "10.00",
+    "currency": "CNY",
+    "shares": [{"line_no": 1, "amount": "6.00"}, {"line_no": 2, "amount": "4.00"}],
+}
+_VOUCHER_LINES: Final = [
+    {"sku": "LATTE", "quantity": "1", "amount": "30.00", "discountable": True},
+    {"sku": "CROISSANT", "quantity": "1", "amount": "20.00", "discountable": True},
+]
 
 VERIFY_VOUCHER = [
-    _request("With the order's total", {"code": "7K3M-9P2X-4W8A-1B5C", "spend_amount": "45.00"}),
+    _request("With the order's total", {"code": "7K3M-9P2X-4W8A-1B5C", "store": "S01", "spend_amount": "45.00"}),
+    _request("With the lines of the order", {"code": "7K3M-9P2X-4W8A-1B5C", "lines": _VOUCHER_LINES}),
     _answer("Usable", _VOUCHER_VALUE),
 ]
 
 USE_VOUCHER = [
     _request(
-        "For an order", {"code": "7K3M-9P2X-4W8A-1B5C", "external_order_no": "S01-0007732", "spend_amount": "45.00"}
+        "For an order",
+        {
+            "code": "7K3M-9P2X-4W8A-1B5C",
+            "store": "S01",
+            "external_order_no": "S01-0007732",
+            "spend_amount": "45.00",
+            "lines": _VOUCHER_LINES,
+        },
     ),
     _answer("Used", {**_VOUCHER_VALUE, "external_order_no": "S01-0007732", "already_processed": False}),
+]
+
+UNDO_VOUCHER_USE = [
+    _request(
+        "The wrong voucher",
+        {"code": "7K3M-9P2X-4W8A-1B5C", "store": "S01", "external_order_no": "S01-0007732"},
+    ),
+    _answer(
+        "The member has it again",
+        {"id": _VOUCHER, "template": _TEN_OFF, "external_order_no": "S01-0007732", "already_processed": False},
+    ),
 ]
 
 _HELD: Final = {
@@ -176,11 +210,28 @@ _HELD: Final = {
     "state": "issued",
     "state_label": "ready to use",
     "issued_at": "2026-07-05T06:20:00Z",
+    "valid_from": "2026-07-05T06:20:00Z",
     "expires_at": "2026-08-04T06:20:00Z",
     "expires_on": "2026-08-04",
 }
 
-GET_VOUCHER = [_answer("Ready to use", {**_HELD, "code": "7K3M-9P2X-4W8A-1B5C", "use": None})]
+LIST_VOUCHERS = [_answer("One ready to use", {"items": [_HELD], "next": None, "previous": None})]
+GET_VOUCHER = [
+    _answer(
+        "Not at this hour",
+        {
+            **_HELD,
+            "code": "7K3M-9P2X-4W8A-1B5C",
+            "sentence": "¥10.00 off, on orders of ¥30.00 or more, from 14:00 to 18:00, valid for 30 days, not with other vouchers.",
+            "usable_now": False,
+            "reasons": [
+                {"code": "not_this_hour", "detail": "This voucher can be used from 14 to 18 o'clock."},
+            ],
+            "is_giftable": True,
+            "use": None,
+        },
+    )
+]
 
 REDEEM = [
     _request("A reward from /rewards", {"reward": _REWARD}),
@@ -254,3 +305,7 @@ GET_ENTRY = [
         },
     )
 ]
+
+#: A voucher and its worth, for the examples of other modules.
+HELD: Final = _HELD
+TEN_OFF: Final = _TEN_OFF

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 import django_filters
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
@@ -61,11 +61,14 @@ class VoucherFilter(django_filters.FilterSet):
 
     def in_state(self, rows: QuerySet[Voucher], _name: str, value: str) -> QuerySet[Voucher]:
         at = self.data["at"]
+        is_out = Q(state__in=(Voucher.State.ISSUED, Voucher.State.HELD, Voucher.State.OFFERED))
+        is_held = Q(held_until__isnull=False, held_until__gt=at)
         if value == Voucher.State.ISSUED:
-            return rows.filter(state=Voucher.State.ISSUED, expires_at__gt=at)
+            return rows.filter(is_out & ~is_held, expires_at__gt=at)
         if value == Voucher.State.EXPIRED:
-            over = rows.filter(state=Voucher.State.ISSUED, expires_at__lte=at)
-            return over | rows.filter(state=Voucher.State.EXPIRED)
+            return rows.filter(Q(state=Voucher.State.EXPIRED) | Q(is_out & ~is_held, expires_at__lte=at))
+        if value in (Voucher.State.HELD, Voucher.State.OFFERED):
+            return rows.filter(is_held, state=value)
         return rows.filter(state=value)
 
 

@@ -18,11 +18,11 @@ from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import IsMember
 from members.api.queries import BadQuery
 from members.freeze_words import freeze_of
-from members.identifiers import ENTRY, REDEMPTION, VOUCHER, NotFound, parse_ref
+from members.identifiers import ENTRY, REDEMPTION, NotFound, parse_ref
 from members.queries import family_ids
 from members.services.idempotency import Answer, fingerprint_of
 from rewards.api import examples
-from rewards.api.filters import EntryFilter, VoucherFilter, filtered
+from rewards.api.filters import EntryFilter, filtered
 from rewards.api.serializers import (
     EntryDetailSerializer,
     EntrySerializer,
@@ -31,18 +31,14 @@ from rewards.api.serializers import (
     RedemptionReceiptSerializer,
     RedemptionSerializer,
     SummarySerializer,
-    VoucherDetailSerializer,
-    VoucherSerializer,
-    state_of,
 )
 from rewards.explanation import explain
 from rewards.ledger import InsufficientPoints
-from rewards.models import LedgerTransaction, LotMove, PointsCurrency, Redemption, Reward, Voucher
-from rewards.queries import accounts_of, balance_of, entries_of, vouchers_of
+from rewards.models import LedgerTransaction, LotMove, PointsCurrency, Redemption, Reward
+from rewards.queries import accounts_of, balance_of, entries_of, usable, vouchers_of
 from rewards.services.household_points import household_would_add
 from rewards.services.purchases import MemberClosed, MemberFrozen
 from rewards.services.redemptions import OutOfStock, RewardLimitReached, RewardNotAvailable, redeem_reward
-from rewards.services.vouchers import voucher_code
 
 _DAY = "in the programme's zone, included"
 CURRENCY = OpenApiParameter("currency", str, description="Code of a points currency; left out: points.")
@@ -96,7 +92,7 @@ class SummaryView(ApiView):
                 "debt": balance.debt,
                 "expiring_next": balance.expiring[0] if balance.expiring else None,
             },
-            "vouchers_usable": vouchers_of(member.pk).filter(state=Voucher.State.ISSUED, expires_at__gt=at).count(),
+            "vouchers_usable": vouchers_of(member.pk).filter(usable(at)).count(),
         }
         return Response(SummarySerializer(summary).data)
 
@@ -256,57 +252,6 @@ class RedemptionView(ApiView):
         if redemption is None:
             raise NotFound
         return Response(RedemptionSerializer(redemption, context={"at": timezone.now()}).data)
-
-
-class VouchersView(ApiView):
-    """A member's vouchers."""
-
-    authentication_classes = (MemberAuthentication,)
-    permission_classes = (IsMember,)
-
-    @extend_schema(
-        operation_id="list_my_vouchers",
-        summary="My vouchers",
-        description="Newest first, without their codes.",
-        tags=["Me"],
-        parameters=[
-            OpenApiParameter("state", str, enum=["issued", "used", "expired"], description="Only in this state."),
-            *CURSOR_PARAMETERS,
-        ],
-        responses=page_serializer(VoucherSerializer, "VoucherPageSerializer"),
-    )
-    def get(self, request: Request) -> Response:
-        at = timezone.now()
-        rows = filtered(VoucherFilter, vouchers_of(caller_member(request).pk), request, at=at)
-        page = page_of(rows, request, by="issued_at")
-        return Response(page.body(VoucherSerializer(page.items, many=True, context={"at": at}).data))
-
-
-class VoucherView(ApiView):
-    """One voucher with its code."""
-
-    authentication_classes = (MemberAuthentication,)
-    permission_classes = (IsMember,)
-
-    @extend_schema(
-        operation_id="get_my_voucher",
-        examples=examples.GET_VOUCHER,
-        summary="One of my vouchers, with its code",
-        description="The code that the till reads, as long as it can be used.",
-        tags=["Me"],
-        responses=VoucherDetailSerializer,
-    )
-    def get(self, request: Request, voucher_id: str) -> Response:
-        at = timezone.now()
-        rows = vouchers_of(caller_member(request).pk)
-        voucher = rows.filter(public_id=parse_ref(VOUCHER, voucher_id)).first()
-        if voucher is None:
-            raise NotFound
-        is_usable = state_of(voucher, at) == Voucher.State.ISSUED
-        uses = voucher.events.filter(to_state=Voucher.State.USED).select_related("store")
-        voucher.code = voucher_code(voucher.public_id) if is_usable else None  # type: ignore[attr-defined]
-        voucher.use = uses.last()  # type: ignore[attr-defined]
-        return Response(VoucherDetailSerializer(voucher, context={"at": at}).data)
 
 
 def _redemptions_of(member_id: int) -> QuerySet[Redemption]:

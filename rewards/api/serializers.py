@@ -9,7 +9,7 @@ from loyalty.api.serializers import TierSerializer
 from loyalty.periods import business_date, last_day_before
 from members.api.bodies import Body
 from members.api.fields import Instant, Money, Ref
-from members.api.serializers import MemberSerializer, StoreSerializer
+from members.api.serializers import MemberSerializer
 from members.identifiers import REDEMPTION, REWARD, VOUCHER
 from members.queries import programme
 from rewards.models import LedgerEntry, LedgerTransaction, LotMove, Reward, Voucher, VoucherTemplate
@@ -207,7 +207,12 @@ class VoucherTemplateSerializer(serializers.Serializer):
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=VoucherTemplate.Kind.choices)
     kind_label = serializers.CharField(source="get_kind_display")
-    off_amount = Money(allow_null=True, help_text="Null for an exchange voucher.")
+    off_amount = Money(allow_null=True, help_text="Null where it is not an amount of money.")
+    off_percent = Money(allow_null=True, help_text="20.00: the member pays 80 %.")
+    cap_amount = Money(allow_null=True, help_text="The most that a percentage takes off.")
+    most_times = serializers.IntegerField(help_text="For each full amount spent: so often in one order.")
+    multiplier = Money(allow_null=True, help_text="Points times this.")
+    gift = serializers.CharField(help_text="What it is exchanged for; may be empty.")
     min_spend_amount = Money()
     currency = CurrencyField()
     terms = serializers.CharField()
@@ -218,9 +223,10 @@ class VoucherSerializer(serializers.Serializer):
 
     id = Ref(VOUCHER, source="public_id")
     template = VoucherTemplateSerializer()
-    state = serializers.SerializerMethodField(help_text="issued, used or expired; more may come.")
+    state = serializers.SerializerMethodField(help_text="As it is now; more may come.")
     state_label = serializers.SerializerMethodField()
     issued_at = Instant()
+    valid_from = Instant(help_text="Not before.")
     expires_at = Instant()
     expires_on = serializers.SerializerMethodField(
         help_text="The last day on which it can be used, in the programme's zone."
@@ -237,24 +243,8 @@ class VoucherSerializer(serializers.Serializer):
 
 
 def state_of(voucher: Voucher, at: datetime) -> str:
-    """Return the state of a voucher at a moment: past its end it is expired, before the task has noted so."""
-    is_over = voucher.state == Voucher.State.ISSUED and voucher.expires_at <= at
-    return Voucher.State.EXPIRED.value if is_over else voucher.state
-
-
-class VoucherUseSerializer(serializers.Serializer):
-    """Where a voucher was used."""
-
-    used_at = Instant(source="happened_at")
-    store = StoreSerializer(allow_null=True)
-    external_order_no = serializers.CharField()
-
-
-class VoucherDetailSerializer(VoucherSerializer):
-    """A voucher with the code that the till reads. Only its owner sees it."""
-
-    code = serializers.CharField(allow_null=True, help_text="Null once it can not be used any more.")
-    use = VoucherUseSerializer(allow_null=True)
+    """Return the state of a voucher at a moment, whether or not the task has noted it."""
+    return voucher.state_at(at).value
 
 
 class RewardTermsSerializer(VoucherTemplateSerializer):

@@ -37,9 +37,10 @@ from rewards.models import (
     Redemption,
     Voucher,
 )
-from rewards.queries import accounts_of, balance_of, open_holds_of
+from rewards.queries import accounts_of, balance_of, open_holds_of, outstanding
 from rewards.services.adjustment_batches import BATCH
 from rewards.services.payers import forget_payers_of
+from rewards.services.voucher_budgets import give_back_budget
 
 SOURCE: Final = "erasure"
 _UNFINISHED: Final = (
@@ -95,7 +96,7 @@ def losses(member_id: int, at: datetime) -> list[PreviewLine]:
             if points:
                 title = label % {"points_name": account.currency.name}
                 lines.append(PreviewLine(title, grouped(points), "", "0"))
-    vouchers = Voucher.objects.filter(member=member_id, state=Voucher.State.ISSUED, expires_at__gt=at).count()
+    vouchers = Voucher.objects.filter(outstanding(at), member=member_id).count()
     if vouchers:
         lines.append(PreviewLine(_("Vouchers that can be used"), grouped(vouchers), "", "0"))
     return lines
@@ -322,17 +323,23 @@ def _end_vouchers(member_id: int, by: Actor, at: datetime) -> int:
         cursor.execute(
             """
             WITH live AS (
-                SELECT id FROM rewards_voucher WHERE member_id = %s AND state = 'issued' ORDER BY id FOR NO KEY UPDATE
+                SELECT id, state FROM rewards_voucher WHERE member_id = %s AND state IN ('issued', 'offered', 'held')
+                ORDER BY id FOR NO KEY UPDATE
             ), ended AS (
-                UPDATE rewards_voucher v SET state = 'expired' FROM live WHERE v.id = live.id RETURNING v.id
+                UPDATE rewards_voucher v SET state = 'expired', held_until = NULL, held_ref = NULL FROM live
+                WHERE v.id = live.id RETURNING v.id, v.template_id, live.state
+            ), noted AS (
+                INSERT INTO rewards_voucherevent
+                    (voucher_id, from_state, to_state, external_order_no, actor_kind, actor_id, happened_at)
+                SELECT id, state, 'expired', '', %s, %s, %s FROM ended
             )
-            INSERT INTO rewards_voucherevent
-                (voucher_id, from_state, to_state, external_order_no, actor_kind, actor_id, happened_at)
-            SELECT id, 'issued', 'expired', '', %s, %s, %s FROM ended RETURNING voucher_id
+            SELECT id, template_id FROM ended
             """,
             [member_id, by.kind, by.id, at],
         )
-        ended = [row[0] for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    ended = [voucher_id for voucher_id, _template_id in rows]
+    give_back_budget(vouchers_by_template=Counter(template_id for _voucher_id, template_id in rows))
     timeline.record([
         events.voucher_expired(voucher_id=voucher_id, member_id=member_id, happened_at=at, by=by) for voucher_id in ended
     ])  # fmt: skip

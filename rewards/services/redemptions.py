@@ -18,7 +18,7 @@ from members.models import Member
 from rewards import events, ledger
 from rewards.events_adjustments import household_points_given
 from rewards.ledger_household import Share
-from rewards.models import Redemption, Reward
+from rewards.models import Redemption, Reward, Voucher
 from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
 from rewards.services.household_points import is_possible, open_purse, pay_together
@@ -171,7 +171,9 @@ def _redeem(wish: _Wish, shares: Sequence[Share] = ()) -> RedemptionReceipt:
 
 def _write(member_id: int, reward: Reward, request_id: str, by: Actor, at: datetime) -> Redemption:
     """Write redemption, voucher and its first event in one statement. The account is locked, so the number is exact."""
-    voucher = new_voucher(public_id=uuid4(), member_id=member_id, template=reward.template, at=at)
+    voucher = new_voucher(
+        public_id=uuid4(), member_id=member_id, template=reward.template, origin=Voucher.Origin.REWARD, at=at
+    )
     redemption = Redemption(
         member_id=member_id, request_id=request_id, reward=reward, price_points=reward.price_points, redeemed_at=at
     )
@@ -179,8 +181,9 @@ def _write(member_id: int, reward: Reward, request_id: str, by: Actor, at: datet
         cursor.execute(
             """
             WITH voucher AS (
-                INSERT INTO rewards_voucher (public_id, member_id, template_id, code_hmac, state, issued_at, expires_at)
-                VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id
+                INSERT INTO rewards_voucher
+                    (public_id, member_id, template_id, code_hmac, state, origin, issued_at, valid_from, expires_at)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
             ), event AS (
                 INSERT INTO rewards_voucherevent
                     (voucher_id, from_state, to_state, external_order_no, actor_kind, actor_id, happened_at)
@@ -194,7 +197,8 @@ def _write(member_id: int, reward: Reward, request_id: str, by: Actor, at: datet
                 WHERE m.merged_into_id = %s AND r.reward_id = %s)
             """,
             [
-                voucher.public_id, member_id, voucher.template_id, bytes(voucher.code_hmac), voucher.state, at, voucher.expires_at,
+                voucher.public_id, member_id, voucher.template_id, bytes(voucher.code_hmac), voucher.state, voucher.origin, at,
+                voucher.valid_from, voucher.expires_at,
                 by.kind, by.id, at,
                 member_id, request_id, reward.pk, member_id, reward.pk, reward.price_points, at, member_id, reward.pk,
             ],

@@ -35,6 +35,7 @@ SCHEDULES = {
     "rewards.forget_day_counters": "25 3",
     "rewards.rebalance_budgets": "every 60 seconds",
     "rewards.release_due_holds": "every 60 seconds",
+    "rewards.work_off_batches": "every 300 seconds",
     "members.forget_job_files": "20 3",
     "members.expire_proposals": "every 300 seconds",
     "members.resume_jobs": "every 20 seconds",
@@ -50,6 +51,7 @@ SCHEDULES = {
     "members.forget_behaviours": "50 3",
     "members.forget_imports_and_exports": "55 3",
     "rewards.settle_erased": "20 4",
+    "rewards.return_due_gifts": "every 300 seconds",
 }
 
 

@@ -111,9 +111,11 @@ class TestTheDescription:
             )
         }
         assert keyed == {
-            "POST /pos/orders", "POST /pos/orders/{order_no}/returns", "POST /pos/vouchers/redeem", "POST /me/redemptions",
+            "POST /pos/orders", "POST /pos/orders/{order_no}/returns", "POST /pos/vouchers/redeem", "POST /pos/vouchers/unredeem", "POST /me/redemptions",
             "POST /pos/benefits/use", "POST /pos/benefits/uses/{external_ref}/undo", "POST /me/benefits/{entitlement_id}/claim",
             "POST /me/plan",
+            "POST /me/vouchers/claim", "POST /pos/vouchers/claim", "POST /me/vouchers/{voucher_id}/gift",
+            "POST /me/vouchers/{voucher_id}/gift/cancel", "POST /me/vouchers/gift/accept",
         }  # fmt: skip
 
 

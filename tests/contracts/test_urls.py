@@ -28,6 +28,7 @@ PUBLIC = {
     "rules_in": "what a visitor reads before joining",
     "tier_image": "what a visitor sees of a tier",
     "api:rewards": "what a visitor reads before joining",
+    "api:voucher_offers": "what a visitor reads before joining",
     "api:reward": "what a visitor reads before joining",
     "api:problem_kind": "explains an error to a developer",
     "api:openapi": "the description of the API",

@@ -396,7 +396,7 @@ def number_of_a_redemption() -> int:
 
 def state_of_a_voucher() -> int:
     voucher = Voucher.objects.get()
-    tamper("UPDATE rewards_voucher SET state = 'issued' WHERE id = %s", voucher.pk)
+    tamper("UPDATE rewards_voucher SET state = 'issued', used_at = NULL, used_order_no = '', used_off_amount = NULL WHERE id = %s", voucher.pk)
     return voucher.pk
 
 
@@ -437,8 +437,9 @@ def end_of_an_open_hold() -> int:
 def end_of_a_voucher() -> int:
     voucher = Voucher.objects.get()
     tamper(
-        "UPDATE rewards_voucher SET state = 'issued', issued_at = now() - interval '9 days', expires_at = now() - interval '27 hours' "
-        "WHERE id = %s",
+        "UPDATE rewards_voucher SET state = 'issued', used_at = NULL, used_order_no = '', used_off_amount = NULL, "
+        "issued_at = now() - interval '9 days', valid_from = now() - interval '9 days', "
+        "expires_at = now() - interval '27 hours' WHERE id = %s",
         voucher.pk,
     )
     return voucher.pk
