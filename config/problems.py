@@ -128,6 +128,27 @@ TITLES: Final[dict[str, Promise]] = {
     "void_too_late": _("Order of another day"),
     "order_has_returns": _("Order has returns"),
     "spending_offline": _("Nothing is spent offline"),
+    # of the catalogue
+    "price_changed": _("Price changed"),
+    "period_cap_reached": _("Limit of the period reached"),
+    "sale_cap_reached": _("Limit of the sale reached"),
+    "tier_too_low": _("For a higher tier"),
+    "not_for_member": _("For some members only"),
+    "not_active_enough": _("For active members only"),
+    "event_is_over": _("The event has begun"),
+    "delivery_missing": _("Say how to get it"),
+    "address_missing": _("Address missing"),
+    "partner_account_missing": _("Number at the partner missing"),
+    "not_cancellable": _("Can not be cancelled"),
+    "pickup_not_found": _("No such pick-up code"),
+    "pickup_not_ready": _("Not ready yet"),
+    "too_many_wishes": _("Wish list full"),
+    "partner_account_invalid": _("Number at the partner not valid"),
+    "partner_not_active": _("No exchange now"),
+    "conversion_too_small": _("Too few points to exchange"),
+    "conversion_day_limit": _("Limit of the day reached"),
+    "project_takes_nothing": _("Project takes no points"),
+    "transfer_too_soon": _("Too soon after a new phone number"),
 }
 
 #: What goes wrong before or beside a view, by HTTP status.

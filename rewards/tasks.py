@@ -10,6 +10,7 @@ from loyalty.periods import business_date
 from members.actors import SYSTEM
 from members.queries import programme
 from rewards.services import (
+    addresses,
     adjustment_files,
     anchoring,
     behaviours,
@@ -187,3 +188,12 @@ def settle_erased() -> None:
     settled = privacy.settle_erased(at=timezone.now())
     if settled:
         logger.info("settled %s members who were erased", settled)
+
+
+@shared_task(name="rewards.forget_addresses")
+def forget_addresses() -> None:
+    """Where parcels went is kept no longer than questions about them come."""
+    at = timezone.now()
+    for _ in range(1_000):
+        if not addresses.forget_addresses(at=at):
+            break

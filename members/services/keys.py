@@ -33,6 +33,7 @@ ORDERS_WRITE: Final = "orders.write"
 QUOTES_WRITE: Final = "quotes.write"
 HOLDS_WRITE: Final = "holds.write"
 VOUCHERS_REDEEM: Final = "vouchers.redeem"
+PICKUPS_COMPLETE: Final = "pickups.complete"
 ACTIVITIES_WRITE: Final = "activities.write"
 MEMBERS_READ: Final = "members.read"
 MEMBERS_WRITE: Final = "members.write"
@@ -50,6 +51,7 @@ SCOPES: Final[dict[str, Promise]] = {
     QUOTES_WRITE: _("ask what a cart costs and earns"),
     HOLDS_WRITE: _("set points, vouchers and benefits aside for orders"),
     VOUCHERS_REDEEM: _("check and use vouchers"),
+    PICKUPS_COMPLETE: _("hand over rewards that members pick up"),
     ACTIVITIES_WRITE: _("tell what members do besides buying"),
     MEMBERS_READ: _("read the members it told us of, with name and phone"),
     MEMBERS_WRITE: _("enrol and change members under its own ids"),

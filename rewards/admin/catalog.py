@@ -11,7 +11,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -23,10 +23,13 @@ from members.figures import grouped, unit_value
 from members.queries import programme
 from members.wording import enumerated
 from rewards.admin.reward_form import FIELDS, SHOWN_WHEN, TEXTS, RewardForm
+from rewards.admin.reward_goods import GoodsPages
 from rewards.admin.reward_pages import RewardPages
 from rewards.admin.reward_words import missing_languages, sale_sentence
-from rewards.models import FlashSale, Redemption, Reward, RewardCategory
+from rewards.models import FlashSale, Reward, RewardCategory
 from rewards.reward_prices import price_at, prices_at, worth_of_a_point
+from rewards.services.digital_codes import Pool, codes_left
+from rewards.services.flash_sales import NotEnoughForSale, SaleNeedsNoPieces, open_sale
 from rewards.services.reward_prices import PERMISSION as PRICE
 from rewards.services.reward_prices import price_words
 from rewards.services.shelf import StockSoldMeanwhile, change_stock
@@ -72,10 +75,10 @@ class RewardAdmin(TranslatedAdmin):
         """The price of a reward that exists is changed on a page of its own."""
         if obj is None:
             return self.fields
-        return ("price_link", *(name for name in self.fields if name not in _PRICES))
+        return ("price_link", "goods_links", *(name for name in self.fields if name not in _PRICES))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Reward | None = None) -> tuple[str, ...]:
-        return ("price_link",) if obj else ()
+        return ("price_link", "goods_links") if obj else ()
 
     def get_form(
         self, request: HttpRequest, obj: Reward | None = None, change: bool = False, **kwargs: Any
@@ -124,9 +127,13 @@ class RewardAdmin(TranslatedAdmin):
     def load_columns(self, rows: Sequence[Model]) -> None:
         """Read the prices of the page at once."""
         rewards = [row for row in rows if isinstance(row, Reward)]
-        prices = prices_at(rewards, timezone.now()) if rewards else {}
+        at = timezone.now()
+        prices = prices_at(rewards, at) if rewards else {}
+        digital = [reward.pk for reward in rewards if reward.kind == Reward.Kind.DIGITAL]
+        pools = codes_left(digital, at) if digital else {}
         for reward in rewards:
             reward.now = prices[reward.pk]  # type: ignore[attr-defined]
+            reward.pool = pools.get(reward.pk, Pool())  # type: ignore[attr-defined]
 
     @display(description=_("price"), ordering="price_points")
     def price(self, reward: Any) -> str:
@@ -138,9 +145,9 @@ class RewardAdmin(TranslatedAdmin):
         return "–" if worth is None else unit_value(worth.quantize(Decimal("0.0001")), programme().currency)
 
     @display(description=_("stock left"), ordering="stock")
-    def stock_left(self, reward: Reward) -> Any:
+    def stock_left(self, reward: Any) -> Any:
         if reward.kind == Reward.Kind.DIGITAL:
-            return _("by its codes")
+            return _now("%(codes)s codes") % {"codes": grouped(reward.pool.free)}
         return _("without limit") if reward.stock is None else grouped(reward.stock)
 
     @display(description=_("for whom"))
@@ -156,13 +163,14 @@ class RewardAdmin(TranslatedAdmin):
         return Badge(not missing, words if missing else _now("complete"))
 
     @display(description=_("shelf"), label={"planned": "info", "on": "success", "off": "warning", "sold": "danger"})
-    def shelf(self, reward: Reward) -> Badge:
+    def shelf(self, reward: Any) -> Badge:
         now = timezone.now()
         if reward.valid_from > now:
             return Badge("planned", _("planned"))
         if reward.valid_to and reward.valid_to <= now:
             return Badge("off", _("taken off"))
-        return Badge("sold", _("out of stock")) if reward.stock == 0 else Badge("on", _("on the shelf"))
+        sold_out = not reward.pool.free if reward.kind == Reward.Kind.DIGITAL else reward.stock == 0
+        return Badge("sold", _("out of stock")) if sold_out else Badge("on", _("on the shelf"))
 
     @display(description=_("price"))
     def price_link(self, reward: Reward) -> SafeString:
@@ -174,6 +182,15 @@ class RewardAdmin(TranslatedAdmin):
             price_words(now.points, now.cash_amount), address, _now("Prices of this reward"),
         )  # fmt: skip
 
+    @display(description=_("pictures and codes"))
+    def goods_links(self, reward: Reward) -> SafeString:
+        """The ways to the pictures, and for a digital reward to its codes."""
+        links = [(reverse("admin:rewards_reward_pictures", args=[reward.pk]), _now("Pictures"))]
+        if reward.kind == Reward.Kind.DIGITAL:
+            links.append((reverse("admin:rewards_reward_codes", args=[reward.pk]), _now("Pool of codes")))
+        link = '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>'
+        return format_html_join(" · ", link, links)
+
     @action(description=_("What 100 points buy"), url_path="what-points-buy", icon="trending_down")
     def what_points_buy(self, request: HttpRequest) -> HttpResponse:
         """The page that shows what 100 points bought over the last months."""
@@ -181,7 +198,12 @@ class RewardAdmin(TranslatedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         pages, view = RewardPages(self), self.admin_site.admin_view
+        goods = GoodsPages(self)
         own = [
+            path("<int:reward_id>/pictures/", view(goods.pictures), name="rewards_reward_pictures"),
+            path("<int:reward_id>/pictures/<int:image_id>/", view(goods.remove), name="rewards_reward_picture"),
+            path("<int:reward_id>/codes/", view(goods.codes), name="rewards_reward_codes"),
+            path("<int:reward_id>/codes/out/", view(goods.take_out), name="rewards_reward_codes_out"),
             path("look/", view(pages.look), name="rewards_reward_look"),
             path("<int:reward_id>/look/", view(pages.look), name="rewards_reward_look_at"),
             path("<int:reward_id>/price/", view(pages.price), name="rewards_reward_price"),
@@ -191,10 +213,30 @@ class RewardAdmin(TranslatedAdmin):
         return own + super().get_urls()
 
 
+class FlashSaleForm(ModelForm):
+    """A sale; as many pieces can be put aside as there are."""
+
+    class Meta:
+        model = FlashSale
+        fields = ("reward", "price_points", "cash_amount", "stock", "per_member_limit", "starts_at", "ends_at")
+
+    def clean(self) -> dict[str, Any]:
+        """Complain about too many pieces at their field; who is faster is refused when it is kept."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        reward, stock = found.get("reward"), found.get("stock")
+        if reward is not None and stock is not None and "stock" in self.fields:
+            if reward.kind == Reward.Kind.DIGITAL:
+                self.add_error("stock", SaleNeedsNoPieces().sentence())
+            elif reward.stock is not None and stock > reward.stock:
+                self.add_error("stock", NotEnoughForSale(left=grouped(reward.stock)).sentence())
+        return found
+
+
 @admin.register(FlashSale)
 class FlashSaleAdmin(StaffAdmin):
     """Rewards at a price of their own for a while, newest first."""
 
+    form = FlashSaleForm
     is_nameless = True
     list_display = ("starts_at", "in_words", "state")
     list_display_links = ("starts_at",)
@@ -214,6 +256,16 @@ class FlashSaleAdmin(StaffAdmin):
         begun = obj is not None and obj.starts_at <= timezone.now()
         return not begun and super().has_change_permission(request, obj) and request.user.has_perm(PRICE)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: FlashSale | None = None) -> tuple[str, ...]:
+        """What was put aside for a sale is put aside."""
+        return ("reward", "stock") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: FlashSale, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            open_sale(sale=obj)
+
     @display(description=_("in words"))
     def in_words(self, sale: FlashSale) -> str:
         return sale_sentence(sale)
@@ -229,10 +281,3 @@ def _state(sale: FlashSale, at: datetime) -> Badge:
     if sale.ends_at <= at:
         return Badge("over", _now("over"))
     return Badge("sold", _now("sold out")) if sale.stock == 0 else Badge("on", _now("going on"))
-
-
-@admin.register(Redemption)
-class _RedemptionAdmin(StaffAdmin):  # stands in until rewards/admin/fulfilment.py can be imported (K, this evening)
-    list_display = ("redeemed_at", "reward")
-    fields = ("redeemed_at",)
-    readonly_fields = ("redeemed_at",)

@@ -24,12 +24,14 @@ from members.admin.base import actor_of, say_refusal
 from members.admin.dialogs import ConfirmDialog, ReasonDialog, carry_out
 from members.admin.links import shown_name
 from members.figures import grouped
+from members.phones import display_phone
+from members.queries import region
 from members.refusals import Refusal
 from rewards.admin.fulfilment_words import say_many, state_badge, steps_of
 from rewards.fulfilment_queries import OPEN, is_late
 from rewards.models import Redemption, RedemptionState, Reward
 from rewards.order_numbers import order_no
-from rewards.services.fulfilment import cancel_redemption, move_redemption, refund_out_of_stock
+from rewards.services.fulfilment import cancel_redemption, may_be_cancelled, move_redemption, refund_out_of_stock
 from rewards.services.fulfilment_jobs import PERMISSION, REFUND, REFUND_PERMISSION, act_on_many
 from rewards.services.fulfilment_lists import (
     MAY_SEE_ADDRESSES,
@@ -51,7 +53,8 @@ _MOST_REWARDS = 50
 _MOST_CHOSEN = 100
 
 _State = RedemptionState
-_NOT_ENDED = (_State.PLACED, _State.PREPARING, _State.SHIPPED, _State.READY)
+#: Of these the points can be given back as out of stock: what is on its way is not.
+_IN_HAND = (_State.PLACED, _State.PREPARING, _State.READY)
 
 
 class ParcelDialog(BaseDialogForm):
@@ -116,9 +119,12 @@ class Wish:
     states: tuple[str, ...]
     act: Callable[[int, Mapping[str, Any], Actor, datetime], object]
     delivery: str = ""
+    may_be: Callable[[Redemption, Actor, datetime], bool] | None = None
 
-    def is_for(self, order: Redemption) -> bool:
-        """Whether it can be done with an order as it stands."""
+    def is_for(self, order: Redemption, by: Actor, at: datetime) -> bool:
+        """Whether it can be done with an order as it stands; its reward and voucher are loaded."""
+        if self.may_be is not None:
+            return self.may_be(order, by, at)
         return order.state in self.states and self.delivery in ("", order.delivery)
 
 
@@ -132,6 +138,10 @@ def _move(to_state: RedemptionState) -> Callable[[int, Mapping[str, Any], Actor,
 
 def _cancel(redemption_id: int, asked: Mapping[str, Any], by: Actor, at: datetime) -> object:
     return cancel_redemption(redemption_id=redemption_id, by=by, at=at, reason=asked["reason"])
+
+
+def _may_cancel(order: Redemption, by: Actor, at: datetime) -> bool:
+    return may_be_cancelled(order, by=by, at=at)
 
 
 def _refund(redemption_id: int, asked: Mapping[str, Any], by: Actor, at: datetime) -> object:
@@ -149,6 +159,11 @@ WISHES: Final[Mapping[str, Wish]] = {
         gettext_lazy("The member is told that it is on its way."), gettext_lazy("It is on its way."),
         ParcelDialog, PERMISSION, OPEN, _move(_State.SHIPPED), Redemption.Delivery.POST,
     ),
+    "parcel": Wish(
+        gettext_lazy("Another tracking number"), "edit", gettext_lazy("Give it another tracking number"),
+        gettext_lazy("The member sees the new one instead."), gettext_lazy("The new tracking number is kept."),
+        ParcelDialog, PERMISSION, (_State.SHIPPED,), _move(_State.SHIPPED), Redemption.Delivery.POST,
+    ),
     "ready": Wish(
         gettext_lazy("Ready for pick-up"), "storefront", gettext_lazy("Is it ready for pick-up?"),
         gettext_lazy("The member is told that it waits in the store."), gettext_lazy("It is ready for pick-up."),
@@ -163,12 +178,12 @@ WISHES: Final[Mapping[str, Wish]] = {
         gettext_lazy("Cancel"), "undo", gettext_lazy("Cancel this order and give the points back?"),
         gettext_lazy("The points come back with the day they would have expired. What the member was given ends."),
         gettext_lazy("The order is cancelled; the points were given back."),
-        ReasonDialog, REFUND_PERMISSION, (_State.PLACED, _State.PREPARING, _State.READY, _State.DONE), _cancel,
+        ReasonDialog, REFUND_PERMISSION, (), _cancel, may_be=_may_cancel,
     ),
     "refund": Wish(
         gettext_lazy("Out of stock"), "production_quantity_limits", gettext_lazy("Out of stock: give the points back?"),
         gettext_lazy("The points come back, and the member is told why."), gettext_lazy("The points were given back."),
-        ReasonDialog, REFUND_PERMISSION, _NOT_ENDED, _refund,
+        ReasonDialog, REFUND_PERMISSION, _IN_HAND, _refund,
     ),
 }  # fmt: skip
 
@@ -186,7 +201,7 @@ class OrderPages:
         offered = [
             {"label": wish.label, "icon": wish.icon, "address": reverse("admin:rewards_redemption_do", args=[order.pk, key])}
             for key, wish in WISHES.items()
-            if wish.is_for(order) and request.user.has_perm(wish.permission)
+            if request.user.has_perm(wish.permission) and wish.is_for(order, actor_of(request), at)
         ]  # fmt: skip
         may_see = request.user.has_perm(MAY_SEE_ADDRESSES) and order.delivery == Redemption.Delivery.POST
         context = {
@@ -230,7 +245,8 @@ class OrderPages:
         order = self._order(request, str(order_id))
         context: dict[str, Any] = {"order": order}
         try:
-            context["to"] = see_address(redemption_id=order.pk, by=actor_of(request), at=timezone.now())
+            to = see_address(redemption_id=order.pk, by=actor_of(request), at=timezone.now())
+            context |= {"to": to, "phone": display_phone(to.phone, region=region())}
         except Refusal:
             context["is_gone"] = True
         answer = render(request, "portal/fulfilment/address.html", context)
@@ -258,7 +274,7 @@ class OrderPages:
     def refund_many(self, request: HttpRequest) -> HttpResponse:
         """Out of stock: which orders, how many points come back, and why. Without a choice: what is open, by reward."""
         self._require(request, REFUND_PERMISSION)
-        open_orders = self.model_admin.get_queryset(request).filter(state__in=_NOT_ENDED)
+        open_orders = self.model_admin.get_queryset(request).filter(state__in=_IN_HAND)
         chosen = _chosen(request, open_orders)
         if chosen is None:
             return self._by_reward(request, open_orders)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from members.admin import panels
+from members.admin.base import actor_of
 from members.admin.keyset import page_of
 from members.models import Member
 from members.queries import family_ids
@@ -28,6 +29,7 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     orders = orders.select_related("reward", "store", "voucher__template").defer("voucher__code_hmac")
     page = page_of(orders, by=("redeemed_at", "id"), cursor=request.GET.get("cursor", ""))
     used = _used(family, page.rows)
+    by = actor_of(request)
     rows = [
         {
             "order": order,
@@ -42,7 +44,7 @@ def _tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
                     "address": f"{reverse('admin:rewards_redemption_do', args=[order.pk, key])}?from=member",
                 }
                 for key, wish in WISHES.items()
-                if wish.is_for(order) and request.user.has_perm(wish.permission)
+                if request.user.has_perm(wish.permission) and wish.is_for(order, by, at)
             ],
         }
         for order in page.rows

@@ -113,7 +113,7 @@ def _vouchers_tab(member: Member, request: HttpRequest, at: datetime) -> dict[st
     )
     page = page_of(held, by=("issued_at", "id"), cursor=request.GET.get("cursor", ""))
     for voucher in page.rows:
-        voucher.now = voucher.state_at(at)
+        voucher.now = voucher.state_at(at)  # type: ignore[attr-defined]
     return {"page": page, "at": at, **voucher_rights(request)}
 
 

@@ -24,7 +24,7 @@ from rewards.admin.by_hand import MOST_POINTS, HandForm, ReasonField
 from rewards.admin.reward_words import missing_languages, reward_sentence, worth_sentence
 from rewards.ending import money_per_point
 from rewards.ledger import currency_id
-from rewards.models import Reward, RewardPrice
+from rewards.models import Reward, RewardImage, RewardPrice
 from rewards.reward_prices import PriceNow, bought_by_month, planned_price, price_at, saved_up
 from rewards.services.reward_prices import (
     LEAST_NOTICE_DAYS,
@@ -98,6 +98,7 @@ class RewardPages:
             "worth": worth_sentence(price.points, price.cash_amount, reward.cost_amount, _norm(at)),
             "missing": missing_languages(reward),
             "phones": _phones(reward, price),
+            "picture": _first_picture(reward.pk),
         }
         return render(request, "portal/rewards/look.html", context)
 
@@ -232,6 +233,13 @@ def _norm(at: datetime) -> Decimal | None:
 
 def _typed_price(found: dict[str, Any]) -> PriceNow:
     return PriceNow(found.get("price_points") or 0, found.get("cash_amount") or Decimal(0))
+
+
+def _first_picture(reward_id: int | None) -> str:
+    """Return the address of the picture that members see first; empty where there is none."""
+    images = RewardImage.objects.filter(reward=reward_id).order_by("sort_order", "pk") if reward_id else RewardImage.objects.none()
+    digest = images.values_list("small", flat=True).first()
+    return reverse("reward_picture", args=[digest]) if digest else ""
 
 
 def _phones(reward: Reward, price: PriceNow) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ _RIGHTS: Final = {What.GIVE: MAY_GIVE, What.EXTEND: MAY_EXTEND, What.REISSUE: MA
 class GiveForm(HandForm):
     """Which voucher, and why."""
 
-    template = forms.ModelChoiceField(
+    template: forms.ModelChoiceField = forms.ModelChoiceField(
         label=_("Voucher"), queryset=VoucherTemplate.objects.none(), widget=UnfoldAdminSelectWidget
     )
     reason = ReasonField()

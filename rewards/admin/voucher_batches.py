@@ -49,7 +49,7 @@ _COLOURS: Final = {
 class DrawUpForm(forms.Form):
     """Which voucher, for whom, and what of those who have one."""
 
-    template = forms.ModelChoiceField(
+    template: forms.ModelChoiceField = forms.ModelChoiceField(
         label=_("Voucher"), queryset=VoucherTemplate.objects.none(), widget=UnfoldAdminSelectWidget
     )
     segment = forms.ModelChoiceField(

@@ -22,6 +22,7 @@ from members.admin.base import Badge, ReadOnlyInline, TranslatedAdmin
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 from members.admin.search import FactAdmin
+from rewards.admin.counter import CounterPage, counter_post
 from rewards.admin.voucher_actions import voucher_with_hand
 from rewards.admin.voucher_form import BLOCKS, FIELDS, FIXED, SHOWN_WHEN, TEXTS, VoucherTemplateForm, template_warnings
 from rewards.models import Voucher, VoucherEvent, VoucherTemplate
@@ -159,6 +160,14 @@ class VoucherAdmin(FactAdmin):
     inlines = (VoucherEventInline,)
     change_form_outer_after_template = "portal/vouchers/hand.html"
     empty_sentence = _("No voucher yet. Members get one with rewards they redeem, benefits, batches and offers.")
+
+    def get_urls(self) -> list[URLPattern]:
+        view, counter = self.admin_site.admin_view, CounterPage(self)
+        own = [
+            path("counter/", counter_post(view(counter.page)), name="rewards_voucher_counter"),
+            path("counter/back/", view(counter.take_back), name="rewards_voucher_counter_back"),
+        ]
+        return own + super().get_urls()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voucher]:
         return super().get_queryset(request).defer("code_hmac")

@@ -6,7 +6,6 @@ from drf_spectacular.utils import OpenApiExample
 
 _MEMBER: Final = "mem_3t8v0m6d4q9j1x7k2c5n8r0w4z"
 _ORDER: Final = "ord_1q7w3e9r5t2y8v4p6a0s1d3f5g"
-_REWARD: Final = "rwd_5h1j7k3m9n2p4q6r8s0t1v3w5x"
 _VOUCHER: Final = "vch_2b4c6d8e0f1g3h5j7k9m1n3p5q"
 _GOLD: Final = {"code": "gold", "label": "Gold"}
 _TEN_OFF: Final = {
@@ -231,23 +230,6 @@ GET_VOUCHER = [
             "use": None,
         },
     )
-]
-
-REDEEM = [
-    _request("A reward from /rewards", {"reward": _REWARD}),
-    _answer(
-        "Redeemed",
-        {
-            "id": "rdm_6c8d0e2f4g1h3j5k7m9n2p4q6r",
-            "reward": {"id": _REWARD, "name": "¥10 off"},
-            "points": 300,
-            "redeemed_at": "2026-07-05T06:20:00Z",
-            "voucher": _HELD,
-            "points_available": 2238,
-            "already_processed": False,
-        },
-        201,
-    ),
 ]
 
 SUMMARY = [

@@ -13,6 +13,7 @@ from members.api.fields import EARLIEST, LATEST
 from members.api.queries import BadQuery
 from members.queries import programme
 from rewards.models import LedgerEntry, LedgerTransaction, Reward, Voucher
+from rewards.reward_offers import with_price_now
 
 _KINDS = [(kind.name.lower(), kind.name.lower()) for kind in LedgerTransaction.Kind]
 
@@ -39,15 +40,18 @@ class EntryFilter(django_filters.FilterSet):
 
 
 class RewardFilter(django_filters.FilterSet):
-    """Rewards up to a price."""
+    """Rewards up to a price, of a category, of a kind."""
 
-    max_points = django_filters.NumberFilter(
-        field_name="price_points", lookup_expr="lte", min_value=1, max_value=2_000_000_000
-    )
+    max_points = django_filters.NumberFilter(method="up_to", min_value=1, max_value=2_000_000_000)
+    category = django_filters.CharFilter(field_name="category__code", max_length=40)
+    kind = django_filters.ChoiceFilter(choices=Reward.Kind.choices)
 
     class Meta:
         model = Reward
         fields: tuple[str, ...] = ()
+
+    def up_to(self, rows: QuerySet[Reward], _name: str, value: int) -> QuerySet[Reward]:
+        return with_price_now(rows, self.data["at"]).filter(points_now__lte=value)
 
 
 class VoucherFilter(django_filters.FilterSet):

@@ -7,12 +7,11 @@ from rest_framework import serializers
 
 from loyalty.api.serializers import TierSerializer
 from loyalty.periods import business_date, last_day_before
-from members.api.bodies import Body
 from members.api.fields import Instant, Money, Ref
 from members.api.serializers import MemberSerializer
-from members.identifiers import REDEMPTION, REWARD, VOUCHER
+from members.identifiers import VOUCHER
 from members.queries import programme
-from rewards.models import LedgerEntry, LedgerTransaction, LotMove, Reward, Voucher, VoucherTemplate
+from rewards.models import LedgerEntry, LedgerTransaction, LotMove, Voucher, VoucherTemplate
 from rewards.queries import Expiring
 
 _LAST_DAY = "The last day on which they can be spent, in the programme's zone."
@@ -251,62 +250,3 @@ class RewardTermsSerializer(VoucherTemplateSerializer):
     """The voucher that a reward gives."""
 
     validity_days = serializers.IntegerField(help_text="Days from the redemption.")
-
-
-class RewardSerializer(serializers.Serializer):
-    """A reward on the shelf. With a member's token, also whether they can afford it."""
-
-    id = Ref(REWARD, source="public_id")
-    name = serializers.CharField()
-    description = serializers.CharField()
-    price_points = serializers.IntegerField()
-    stock_left = serializers.IntegerField(source="stock", allow_null=True, help_text="Null: without limit.")
-    per_member_limit = serializers.IntegerField(allow_null=True)
-    valid_from = Instant()
-    valid_to = Instant(allow_null=True)
-    voucher = RewardTermsSerializer(source="template")
-    affordable = serializers.SerializerMethodField(help_text="Null without a token.")
-    missing_points = serializers.SerializerMethodField(help_text="Null without a token.")
-
-    def get_affordable(self, reward: Reward) -> bool | None:
-        missing = self.get_missing_points(reward)
-        return None if missing is None else missing == 0
-
-    def get_missing_points(self, reward: Reward) -> int | None:
-        available: int | None = self.context.get("available")
-        return None if available is None else max(0, reward.price_points - available)
-
-
-class RedeemedRewardSerializer(serializers.Serializer):
-    """The reward of a redemption."""
-
-    id = Ref(REWARD, source="public_id")
-    name = serializers.CharField()
-
-
-class RedemptionSerializer(serializers.Serializer):
-    """Points given for a reward. The voucher's code is at /me/vouchers/{id}."""
-
-    id = Ref(REDEMPTION, source="public_id")
-    reward = RedeemedRewardSerializer()
-    points = serializers.IntegerField(source="price_points")
-    redeemed_at = Instant()
-    voucher = VoucherSerializer()
-
-
-class RedemptionReceiptSerializer(serializers.Serializer):
-    """A redemption just made. The voucher's code is at /me/vouchers/{id}."""
-
-    id = Ref(REDEMPTION, source="redemption.public_id")
-    reward = RedeemedRewardSerializer(source="redemption.reward")
-    points = serializers.IntegerField(source="redemption.price_points")
-    redeemed_at = Instant(source="redemption.redeemed_at")
-    voucher = VoucherSerializer(source="redemption.voucher")
-    points_available = serializers.IntegerField(source="available", help_text="Left after it.")
-    already_processed = serializers.BooleanField(source="already_recorded")
-
-
-class RedeemSerializer(Body):
-    """What to redeem."""
-
-    reward = Ref(REWARD)

@@ -1012,7 +1012,9 @@ class Migration(migrations.Migration):
             model_name="vouchertemplate",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("kind__in", ["amount", "threshold"]), ("off_amount__gt", 0)),
+                    models.Q(
+                        ("kind__in", ["amount", "threshold"]), ("off_amount__gt", 0), ("off_amount__isnull", False)
+                    ),
                     models.Q(
                         models.Q(("kind__in", ["amount", "threshold"]), _negated=True), ("off_amount__isnull", True)
                     ),
@@ -1025,7 +1027,12 @@ class Migration(migrations.Migration):
             model_name="vouchertemplate",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("kind", "percent"), ("off_percent__gt", 0), ("off_percent__lte", 100)),
+                    models.Q(
+                        ("kind", "percent"),
+                        ("off_percent__gt", 0),
+                        ("off_percent__isnull", False),
+                        ("off_percent__lte", 100),
+                    ),
                     models.Q(models.Q(("kind", "percent"), _negated=True), ("off_percent__isnull", True)),
                     _connector="OR",
                 ),
@@ -1065,7 +1072,12 @@ class Migration(migrations.Migration):
             model_name="vouchertemplate",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("kind", "multiplier"), ("multiplier__gt", 1), ("multiplier__lte", 20)),
+                    models.Q(
+                        ("kind", "multiplier"),
+                        ("multiplier__gt", 1),
+                        ("multiplier__isnull", False),
+                        ("multiplier__lte", 20),
+                    ),
                     models.Q(models.Q(("kind", "multiplier"), _negated=True), ("multiplier__isnull", True)),
                     _connector="OR",
                 ),

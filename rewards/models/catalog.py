@@ -65,7 +65,12 @@ class Reward(models.Model):
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
     kind = models.CharField(_("kind of reward"), max_length=10, choices=Kind, default=Kind.VOUCHER)
     category = models.ForeignKey(
-        RewardCategory, on_delete=models.PROTECT, null=True, blank=True, related_name="rewards", verbose_name=_("category")
+        RewardCategory,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="rewards",
+        verbose_name=_("category"),
     )
     name = models.CharField(_("reward name"), max_length=80)
     description = models.TextField(_("description"), blank=True)
@@ -75,7 +80,12 @@ class Reward(models.Model):
         help_text=_("Collected at the till or by the shop, not here."),
     )  # fmt: skip
     cost_amount = models.DecimalField(
-        _("cost (money)"), max_digits=10, decimal_places=2, null=True, blank=True, help_text=_("What one piece costs us.")
+        _("cost (money)"),
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text=_("What one piece costs us."),
     )
     template = models.ForeignKey(
         VoucherTemplate, on_delete=models.PROTECT, null=True, blank=True, related_name="rewards",
@@ -92,7 +102,11 @@ class Reward(models.Model):
     by_post = models.BooleanField(_("is sent to members"), default=False)
     in_store = models.BooleanField(_("is handed over in stores"), default=False)
     store_ids = ArrayField(
-        models.BigIntegerField(), default=list, blank=True, verbose_name=_("stores"), help_text=_("None chosen: all stores.")
+        models.BigIntegerField(),
+        default=list,
+        blank=True,
+        verbose_name=_("stores"),
+        help_text=_("None chosen: all stores."),
     )
     prepare_days = models.PositiveSmallIntegerField(
         _("ready within (days)"), default=3, help_text=_("Later than this, an order is shown as late.")
@@ -112,7 +126,13 @@ class Reward(models.Model):
     )
     period = models.CharField(_("period of the limit"), max_length=5, choices=Period, blank=True)
     least_tier = models.ForeignKey(
-        Tier, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("from this tier on"), db_index=False
+        Tier,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("from this tier on"),
+        db_index=False,
     )
     segment = models.ForeignKey(
         Segment, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("only for the segment"),
@@ -191,7 +211,9 @@ class RewardPrice(models.Model):
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
-    reward = models.ForeignKey(Reward, on_delete=models.PROTECT, related_name="prices", verbose_name=_("reward"), db_index=False)
+    reward = models.ForeignKey(
+        Reward, on_delete=models.PROTECT, related_name="prices", verbose_name=_("reward"), db_index=False
+    )
     price_points = models.PositiveIntegerField(_("price (points)"))
     cash_amount = models.DecimalField(_("to be paid besides (money)"), max_digits=10, decimal_places=2, default=0)
     announced_at = models.DateTimeField(_("announced at"))
@@ -211,8 +233,12 @@ class RewardPrice(models.Model):
             models.UniqueConstraint(
                 fields=["reward", "valid_from"], condition=Q(withdrawn_at=None), name="reward_has_one_price_at_a_time"
             ),
-            models.CheckConstraint(condition=Q(price_points__gt=0, cash_amount__gte=0), name="price_of_a_reward_is_a_price"),
-            models.CheckConstraint(condition=Q(announced_at__lte=F("valid_from")), name="price_is_announced_before_it_comes"),
+            models.CheckConstraint(
+                condition=Q(price_points__gt=0, cash_amount__gte=0), name="price_of_a_reward_is_a_price"
+            ),
+            models.CheckConstraint(
+                condition=Q(announced_at__lte=F("valid_from")), name="price_is_announced_before_it_comes"
+            ),
             models.CheckConstraint(
                 condition=Q(honoured_until__isnull=True) | Q(honoured_until__gt=F("valid_from")),
                 name="old_price_is_honoured_after_the_new_one_came",
@@ -235,11 +261,16 @@ class FlashSale(models.Model):
 
     personal_data: ClassVar[tuple[str, ...]] = ()
 
-    reward = models.ForeignKey(Reward, on_delete=models.PROTECT, related_name="sales", verbose_name=_("reward"), db_index=False)
+    reward = models.ForeignKey(
+        Reward, on_delete=models.PROTECT, related_name="sales", verbose_name=_("reward"), db_index=False
+    )
     price_points = models.PositiveIntegerField(_("price (points)"))
     cash_amount = models.DecimalField(_("to be paid besides (money)"), max_digits=10, decimal_places=2, default=0)
     stock = models.PositiveIntegerField(
-        _("pieces of the sale"), null=True, blank=True, help_text=_("Empty: those of the reward, as long as there are any.")
+        _("pieces of the sale"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: those of the reward, as long as there are any."),
     )
     per_member_limit = models.PositiveSmallIntegerField(
         _("limit per member"), null=True, blank=True, help_text=_("Within the sale. Empty: without limit.")
@@ -265,7 +296,8 @@ class FlashSale(models.Model):
                 condition=Q(stock__isnull=True) | Q(stock__gte=0), name="stock_of_a_sale_is_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(per_member_limit__isnull=True) | Q(per_member_limit__gt=0), name="limit_of_a_sale_is_positive"
+                condition=Q(per_member_limit__isnull=True) | Q(per_member_limit__gt=0),
+                name="limit_of_a_sale_is_positive",
             ),
         ]
 

@@ -57,14 +57,23 @@ class Redemption(models.Model):
         _("to be paid besides (money)"), max_digits=10, decimal_places=2, default=0, db_default=0
     )
     sale = models.ForeignKey(
-        FlashSale, on_delete=models.PROTECT, null=True, related_name="redemptions", verbose_name=_("flash sale"), db_index=False
+        FlashSale,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="redemptions",
+        verbose_name=_("flash sale"),
+        db_index=False,
     )
     quote_ref = models.UUIDField(_("quote"), null=True, editable=False)
     transaction = models.OneToOneField(
         LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="redemption", verbose_name=_("paid by")
     )
     refund = models.OneToOneField(
-        LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="refunded_redemption", verbose_name=_("given back by")
+        LedgerTransaction,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="refunded_redemption",
+        verbose_name=_("given back by"),
     )
     voucher = models.OneToOneField(
         Voucher, on_delete=models.PROTECT, null=True, related_name="redemption", verbose_name=_("voucher")
@@ -76,11 +85,19 @@ class Redemption(models.Model):
         PartnerConversion, on_delete=models.PROTECT, null=True, related_name="redemption", verbose_name=_("conversion")
     )
     state = models.CharField(
-        _("state"), max_length=10, choices=RedemptionState, default=RedemptionState.DONE, db_default=RedemptionState.DONE.value
+        _("state"),
+        max_length=10,
+        choices=RedemptionState,
+        default=RedemptionState.DONE,
+        db_default=RedemptionState.DONE.value,
     )
     state_at = models.DateTimeField(_("in this state since"), db_default=models.functions.Now())
     delivery = models.CharField(
-        _("how it reaches the member"), max_length=5, choices=Delivery, default=Delivery.NONE, db_default=Delivery.NONE.value
+        _("how it reaches the member"),
+        max_length=5,
+        choices=Delivery,
+        default=Delivery.NONE,
+        db_default=Delivery.NONE.value,
     )
     store = models.ForeignKey(
         Store, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("store of pick-up")
@@ -111,7 +128,13 @@ class Redemption(models.Model):
                 name="redemption_state_is_known",
             ),
             models.CheckConstraint(
-                condition=Q(delivery="none", store=None, pickup_hmac=None, due_at=None, state__in=["done", "cancelled", "refunded"])
+                condition=Q(
+                    delivery="none",
+                    store=None,
+                    pickup_hmac=None,
+                    due_at=None,
+                    state__in=["done", "cancelled", "refunded"],
+                )
                 | Q(delivery="post", store=None, pickup_hmac=None, due_at__isnull=False) & ~Q(state="ready")
                 | Q(delivery="store", pickup_hmac__isnull=False) & ~Q(state="shipped"),
                 name="redemption_reaches_the_member_as_it_says",
@@ -126,7 +149,9 @@ class Redemption(models.Model):
             models.Index(fields=["member", "-redeemed_at"], name="redemptions_of_member"),
             models.Index(fields=["-redeemed_at", "-id"], name="redemption_newest_first"),
             models.Index(
-                fields=["due_at", "id"], name="redemptions_to_be_fulfilled", condition=Q(state__in=["placed", "preparing"])
+                fields=["due_at", "id"],
+                name="redemptions_to_be_fulfilled",
+                condition=Q(state__in=["placed", "preparing"]),
             ),
             models.Index(
                 fields=["store", "redeemed_at"], name="redemptions_to_be_picked_up", condition=Q(state="ready")

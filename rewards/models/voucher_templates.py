@@ -166,12 +166,12 @@ class VoucherTemplate(models.Model):
                 name="voucher_kind_is_known",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["amount", "threshold"], off_amount__gt=0)
+                condition=Q(kind__in=["amount", "threshold"], off_amount__isnull=False, off_amount__gt=0)
                 | (~Q(kind__in=["amount", "threshold"]) & Q(off_amount__isnull=True)),
                 name="only_money_off_vouchers_have_an_amount",
             ),
             models.CheckConstraint(
-                condition=Q(kind="percent", off_percent__gt=0, off_percent__lte=100)
+                condition=Q(kind="percent", off_percent__isnull=False, off_percent__gt=0, off_percent__lte=100)
                 | (~Q(kind="percent") & Q(off_percent__isnull=True)),
                 name="only_percent_vouchers_have_a_percentage",
             ),
@@ -188,7 +188,7 @@ class VoucherTemplate(models.Model):
                 name="only_threshold_vouchers_count_again",
             ),
             models.CheckConstraint(
-                condition=Q(kind="multiplier", multiplier__gt=1, multiplier__lte=20)
+                condition=Q(kind="multiplier", multiplier__isnull=False, multiplier__gt=1, multiplier__lte=20)
                 | (~Q(kind="multiplier") & Q(multiplier__isnull=True)),
                 name="only_multiplier_vouchers_multiply_points",
             ),

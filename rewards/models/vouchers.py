@@ -73,6 +73,7 @@ class Voucher(models.Model):
     class Meta:
         verbose_name = _("voucher")
         verbose_name_plural = _("vouchers")
+        permissions = [("serve_at_counter", _("Can use vouchers and hand over rewards at a counter"))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=["issued", "offered", "held", "used", "expired", "voided"]),

@@ -76,7 +76,9 @@ def read_codes(lines: Sequence[str]) -> Codes:
     fit = [code for code in told if len(code) <= LONGEST_CODE]
     once = list(dict.fromkeys(fit))
     keys = {code_key(code): code for code in once}
-    known = {bytes(key) for key in DigitalCode.objects.filter(code_hmac__in=list(keys)).values_list("code_hmac", flat=True)}
+    known = {
+        bytes(key) for key in DigitalCode.objects.filter(code_hmac__in=list(keys)).values_list("code_hmac", flat=True)
+    }
     new = tuple(code for key, code in keys.items() if key not in known)
     return Codes(new, len(known), len(fit) - len(once), len(told) - len(fit))
 
@@ -169,4 +171,3 @@ def code_of(redemption_id: int) -> DigitalCode | None:
     if found is not None:
         found.plain = decrypted(WHAT, found.ciphertext)  # type: ignore[attr-defined]
     return found
-

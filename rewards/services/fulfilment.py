@@ -19,7 +19,7 @@ from rewards.policies import ledger_policy
 from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
 from rewards.services.digital_codes import void_given_code
-from rewards.services.household_points import Share, givers_of, give_shares_back
+from rewards.services.household_points import Share, give_shares_back, givers_of
 from rewards.services.orders import hold_bearers
 from rewards.services.redemption_steps import RedemptionStateConflict, locked, put_back, take_step
 from rewards.services.secret_codes import lookup_key
@@ -84,7 +84,9 @@ def move_redemption(
     A parcel that was sent may be given another number. Raises RedemptionStateConflict, NotFound.
     """
     redemption, _bearer_id = _found(redemption_id)
-    parcel = {"carrier": carrier.strip()[:40], "tracking_no": tracking_no.strip()[:60]} if to_state == State.SHIPPED else {}
+    parcel = (
+        {"carrier": carrier.strip()[:40], "tracking_no": tracking_no.strip()[:60]} if to_state == State.SHIPPED else {}
+    )
     if redemption.state == to_state:
         if parcel and any(value and getattr(redemption, name) != value for name, value in parcel.items()):
             take_step(redemption, to_state, by=by, at=at, reason=reason, **parcel)
@@ -212,7 +214,9 @@ def _bearers_of(givers: Sequence[Share]) -> list[Share]:
 
 def _note(trace: dict[str, Any]) -> list[str]:
     figures = {"points": grouped(trace["points"]), "name": in_active_language(trace["label"])}
-    return [_now("%(points)s points came back: the order of %(name)s was cancelled or could not be delivered.") % figures]
+    return [
+        _now("%(points)s points came back: the order of %(name)s was cancelled or could not be delivered.") % figures
+    ]
 
 
 def register() -> None:

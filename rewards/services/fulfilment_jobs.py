@@ -23,6 +23,7 @@ from rewards.models import RedemptionState
 from rewards.order_numbers import order_no
 from rewards.refusals import RewardsRefusal
 from rewards.services.fulfilment import move_redemption, refund_out_of_stock
+from rewards.services.redemption_steps import locked
 from rewards.services.tracking_files import LABELS, Shipment
 
 FULFIL: Final = "rewards.fulfil"
@@ -53,6 +54,13 @@ class TooManyOrders(RewardsRefusal):
     code = "too_many_orders"
     status = 422
     text = gettext_lazy("These are %(orders)s orders; at most %(most)s can be changed at once.")
+
+
+class SentAsAnotherParcel(RewardsRefusal):
+    """Somebody sent it off meanwhile."""
+
+    code = "sent_as_another_parcel"
+    text = gettext_lazy("This order is on its way already, as %(number)s.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +140,22 @@ def run_shipments(run: jobs.JobRun) -> None:
             for number, redemption_id, carrier, tracking_no in sorted(some, key=lambda row: row[1]):
                 try:
                     with transaction.atomic():
-                        move_redemption(
-                            redemption_id=redemption_id, to_state=RedemptionState.SHIPPED, by=run.by, at=at, carrier=carrier,
-                            tracking_no=tracking_no,
-                        )  # fmt: skip
+                        _ship(redemption_id, carrier, tracking_no, run.by, at)
                 except Refusal as refusal:
                     failed += 1
                     cells = dict(zip(LABELS, (order_no(redemption_id), carrier, tracking_no), strict=True))
                     run.error_row(cells, refusal, number=number)
             run.advance(ok=len(some) - failed, failed=failed, cursor={"row": begin + len(some)})
+
+
+def _ship(redemption_id: int, carrier: str, tracking_no: str, by: Actor, at: datetime) -> None:
+    """Send one order off, unless it went as another parcel since the file was looked at."""
+    order, _bearer_id = locked(redemption_id)
+    if order.state == RedemptionState.SHIPPED and order.tracking_no != tracking_no:
+        raise SentAsAnotherParcel(number=order.tracking_no or "–")
+    move_redemption(
+        redemption_id=redemption_id, to_state=RedemptionState.SHIPPED, by=by, at=at, carrier=carrier, tracking_no=tracking_no
+    )
 
 
 def _prepare(redemption_id: int, reason: str, by: Actor, at: datetime) -> None:

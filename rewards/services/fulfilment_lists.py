@@ -7,6 +7,8 @@ from typing import Final
 from members.actors import Actor
 from members.identifiers import NotFound
 from members.names import mask_name
+from members.phones import display_phone
+from members.queries import region
 from members.timeline import record
 from rewards.events_addresses import address_seen
 from rewards.fulfilment_queries import is_late
@@ -62,7 +64,7 @@ def _picked(order: Redemption, address: Address | None, at: datetime) -> PickedO
         quantity=order.quantity,
         member_no=order.member.member_no,
         name=name,
-        address=(address.phone, *address.lines) if address else (),
+        address=(display_phone(address.phone, region=region()), *address.lines) if address else (),
         place=order.store.name if order.store else "",
         is_late=is_late(order, at),
     )

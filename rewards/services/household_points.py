@@ -102,7 +102,9 @@ def givers_of(paid: LedgerTransaction) -> list[Share]:
         moved = LedgerTransaction.objects.filter(
             kind=ledger.Kind.TRANSFER, source=SOURCE, natural_key__startswith=_key(paid.natural_key, "")
         )
-        return [Share(row.member_id, row.trace["points"]) for row in moved.order_by("pk") if row.trace and row.member_id]
+        return [
+            Share(row.member_id, row.trace["points"]) for row in moved.order_by("pk") if row.trace and row.member_id
+        ]
     return [Share(member_id, points) for member_id, points in shares or []]
 
 

@@ -35,18 +35,28 @@ from rewards.models import (
     PurchaseLine,
     PurchaseReturn,
     Redemption,
+    RedemptionState,
     Voucher,
+    WishedReward,
 )
 from rewards.queries import accounts_of, balance_of, open_holds_of, outstanding
+from rewards.services.addresses import Address, addresses_of, forget_addresses_of
 from rewards.services.adjustment_batches import BATCH
 from rewards.services.payers import forget_payers_of
 from rewards.services.voucher_budgets import give_back_budget
+from rewards.services.wishes import forget_wishes_of
 
 SOURCE: Final = "erasure"
 _UNFINISHED: Final = (
     PartnerConversion.State.ASKED,
     PartnerConversion.State.PENDING,
     PartnerConversion.State.EXPORTED,
+)
+_UNDER_WAY: Final = (
+    RedemptionState.PLACED,
+    RedemptionState.PREPARING,
+    RedemptionState.SHIPPED,
+    RedemptionState.READY,
 )
 
 
@@ -60,7 +70,13 @@ def register() -> None:
             settle=losses,
             erase=erase,
             sweep=sweep,
-            erases=("rewards.AdjustmentBatchError", "rewards.PartnerConversion", "rewards.PurchasePayer"),
+            erases=(
+                "rewards.AdjustmentBatchError",
+                "rewards.PartnerConversion",
+                "rewards.PurchasePayer",
+                "rewards.Redemption",
+                "rewards.RedemptionAddress",
+            ),
         )
     )
     register_note("erasure", _note)
@@ -77,6 +93,8 @@ def obstacles(member_id: int, at: datetime) -> list[Obstacle]:
         found.append(("points_held", words % {"points": grouped(held)}))
     if PartnerConversion.objects.filter(member=member_id, state__in=_UNFINISHED).exists():
         found.append(("conversion_open", gettext_lazy("An exchange with a partner is under way.")))
+    if Redemption.objects.filter(member=member_id, state__in=_UNDER_WAY).exists():
+        found.append(("redemption_open", gettext_lazy("An order of a reward is under way: hand it over or cancel it.")))
     waiting = Proposal.objects.filter(state=Proposal.State.WAITING, touches__contains=[f"member:{member_id}"])
     if waiting.exists():
         found.append(("proposal_waiting", gettext_lazy("A proposal about this member waits for a decision.")))
@@ -116,6 +134,9 @@ def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
         "vouchers": _end_vouchers(member_id, by, at),
         "partner_accounts": forgotten,
         "payers": forget_payers_of(member_id),
+        "addresses": forget_addresses_of(member_id),
+        "parcels": Redemption.objects.filter(member=member_id).exclude(tracking_no="").update(tracking_no=""),
+        "wishes": forget_wishes_of(member_id),
     }
 
 
@@ -292,14 +313,32 @@ def _points(member_id: int) -> list[Section]:
 
 def _rewards(member_id: int) -> list[Section]:
     redeemed = Redemption.objects.filter(member=member_id).select_related("reward").order_by("redeemed_at", "pk")
+    addresses = addresses_of([row.pk for row in redeemed])
+    wishes = WishedReward.objects.filter(member=member_id).select_related("reward").order_by("wished_at", "pk")
     vouchers = Voucher.objects.filter(member=member_id).defer("code_hmac").select_related("template").order_by("pk")
     return [
         Section(
             "redemptions",
             gettext_lazy("Redemptions"),
-            ("reward", "points", "at"),
-            [[str(row.reward), row.price_points, row.redeemed_at] for row in redeemed],
-            (_("reward"), _("points"), _("at")),
+            ("reward", "points", "money", "at", "state", "carrier", "parcel", "name", "phone", "address"),
+            [
+                [
+                    str(row.reward), row.price_points, row.cash_amount, row.redeemed_at, str(row.get_state_display()), row.carrier,
+                    row.tracking_no, *_address(addresses.get(row.pk)),
+                ]
+                for row in redeemed
+            ],
+            (
+                _("reward"), _("points"), _("to be paid besides (money)"), _("at"), _("state"), _("carrier"),
+                _("number of the parcel"), _("name"), _("phone"), _("address"),
+            ),
+        ),
+        Section(
+            "wishes",
+            gettext_lazy("Wish list"),
+            ("reward", "at"),
+            [[str(row.reward), row.wished_at] for row in wishes],
+            (_("reward"), _("at")),
         ),
         Section(
             "vouchers",
@@ -308,7 +347,11 @@ def _rewards(member_id: int) -> list[Section]:
             [[str(row.template), str(row.get_state_display()), row.issued_at, row.expires_at] for row in vouchers],
             (_("voucher"), _("state"), _("issued at"), _("expires at")),
         ),
-    ]
+    ]  # fmt: skip
+
+
+def _address(address: Address | None) -> tuple[str, str, str]:
+    return (address.name, address.phone, ", ".join(address.lines)) if address else ("", "", "")
 
 
 def _why(trace: dict[str, Any] | None) -> str:

@@ -65,9 +65,7 @@ def note_refund(*, transaction_id: int, refund_id: int, points: int, by: Actor, 
         return
     redemption, _bearer_id = locked(redemption_id)
     if redemption.refund_id is None:
-        take_step(
-            redemption, RedemptionState.REFUNDED, by=by, at=at, reason=reason, points=points, refund_id=refund_id
-        )
+        take_step(redemption, RedemptionState.REFUNDED, by=by, at=at, reason=reason, points=points, refund_id=refund_id)
         put_back(redemption, at)
 
 

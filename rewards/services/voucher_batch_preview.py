@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -90,7 +90,7 @@ class BatchPreview:
 def preview_of(batch: VoucherBatch, *, at: datetime) -> BatchPreview:
     """Return what a batch would do now. Some seconds for a million members."""
     template = batch.template
-    params = {
+    params: dict[str, Any] = {
         "segment": batch.segment_id, "template": template.pk, "at": at,
         "skips": batch.duplicates == VoucherBatch.Duplicates.SKIP, "most": template.most_held or _NO_LIMIT,
     }  # fmt: skip
@@ -105,7 +105,7 @@ def preview_of(batch: VoucherBatch, *, at: datetime) -> BatchPreview:
 
 def held_by(template: VoucherTemplate, member_ids: Collection[int], *, at: datetime) -> dict[int, int]:
     """Return how many unused vouchers of a template members hold, those of members merged into them included."""
-    params = {"template": template.pk, "at": at, "members": list(member_ids)}
+    params: dict[str, Any] = {"template": template.pk, "at": at, "members": list(member_ids)}
     with connection.cursor() as cursor:
         cursor.execute(HELD.format(about=OF_SOME), params)
         return dict(cursor.fetchall())

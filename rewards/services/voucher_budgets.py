@@ -5,7 +5,7 @@ A voucher that ends unused gives its part back; one that was used stays counted 
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
@@ -53,7 +53,7 @@ def take_budget(*, template: VoucherTemplate, vouchers: int) -> None:
     if not vouchers:
         return
     cost = template.most_cost_amount
-    params = {"template": template.pk, "amount": cost * vouchers, "cost": cost}
+    params: dict[str, Any] = {"template": template.pk, "amount": cost * vouchers, "cost": cost}
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, params)
         if cursor.rowcount or template.budget_amount is None:

@@ -125,8 +125,7 @@ def offers_for(member_id: int | None, *, at: datetime) -> list[OfferNow]:
         Q(ends_at__isnull=True) | Q(ends_at__gt=at), state=VoucherOffer.State.RUNNING, by_button=True, begins_at__lte=at
     )
     if member_id is None:
-        offers = running.filter(segment__isnull=True)
-        return [OfferNow(offer, None, _nothing_left(offer)) for offer in _listed(offers)]
+        return [OfferNow(one, None, _nothing_left(one)) for one in _listed(running.filter(segment__isnull=True))]
     family = family_ids(member_id)
     inside = SegmentSpan.objects.filter(member__in=family, left_at__isnull=True).values("segment")
     offers = _listed(running.filter(Q(segment__isnull=True) | Q(segment__in=inside)))

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -40,7 +40,13 @@ def void_vouchers(
     """
     if not voucher_ids:
         return []
-    params = {"ids": list(voucher_ids), "at": at, "reason": reason[:200], "kind": by.kind, "actor": by.id}
+    params: dict[str, Any] = {
+        "ids": list(voucher_ids),
+        "at": at,
+        "reason": reason[:200],
+        "kind": by.kind,
+        "actor": by.id,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_VOID, params)
         ended = cursor.fetchall()

@@ -28,6 +28,7 @@ SCHEDULES = {
     "rewards.verify_ledger": "0 4",
     "rewards.forget_batch_errors": "35 3",
     "rewards.forget_payers": "5 4",
+    "rewards.forget_addresses": "25 4",
     "rewards.award_birthdays": "45 0",
     "rewards.work_out_open_months": "30 3",
     "rewards.anchor_ledger": "50 0",

@@ -27,6 +27,7 @@ PUBLIC = {
     "rules": "leads to the published rules in the reader's language",
     "rules_in": "what a visitor reads before joining",
     "tier_image": "what a visitor sees of a tier",
+    "reward_picture": "what a visitor sees of a reward",
     "api:rewards": "what a visitor reads before joining",
     "api:voucher_offers": "what a visitor reads before joining",
     "api:reward": "what a visitor reads before joining",

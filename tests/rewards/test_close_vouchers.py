@@ -1,7 +1,9 @@
 """Vouchers of the month close: what is out, what it is expected to cost, and that every event is counted once."""
 
 import threading
+from datetime import datetime
 from decimal import Decimal
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -184,7 +186,13 @@ def happen(
 ) -> None:
     """Change a voucher's state, whoever does it."""
     Voucher.objects.filter(pk=voucher.pk).update(
-        state=after, used_at=None, used_source="", used_order_no="", used_off_amount=None, held_until=until, held_ref=ref
+        state=after,
+        used_at=None,
+        used_source="",
+        used_order_no="",
+        used_off_amount=None,
+        held_until=until,
+        held_ref=ref,
     )
     VoucherEvent.objects.create(
         voucher=voucher, from_state=before, to_state=after, actor_kind="system", happened_at=at(day)

@@ -101,7 +101,7 @@ class TestTheList:
             for _number in range(4):
                 an_order(at=now, member=a_named_member())
                 a_pickup(store, at=now)
-            with CaptureQueriesContext(connection, ) as asked:
+            with CaptureQueriesContext(connection) as asked:
                 client.get(f"{LIST}?what=all")
             counts.append(len(asked))
         assert counts[0] == counts[1] <= 13
@@ -147,7 +147,8 @@ class TestSeveralAtOnce:
 
         paper = act(client, "picking_list", order)
 
-        assert (paper["Content-Type"], paper["Cache-Control"]) == ("application/pdf", "no-store")
+        assert paper["Content-Type"] == "application/pdf"
+        assert "no-store" in paper["Cache-Control"]
         assert paper.content.startswith(b"%PDF-")
         assert client.get(f"{LIST}picking-list/").content.startswith(b"%PDF-")
         assert not TimelineEntry.objects.filter(kind="rewards.delivery_address_seen.v1").exists()

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -220,6 +221,7 @@ class TestRaces:
     def test_is_accepted_by_one_of_many_friends(self, committed_db: str) -> None:
         gift = offer(a_voucher(a_member(), giftable()))
         friends = [a_member() for _ in range(8)]
-        outcomes = together([lambda friend=friend: outcome_of(lambda: accept(gift, friend)) for friend in friends])
+        jobs = [partial(outcome_of, partial(accept, gift, friend)) for friend in friends]
+        outcomes = together(jobs)
         assert Counter(outcomes) == {"done": 1, "gift_not_open": 7}
         assert Voucher.objects.filter(member__in=friends).count() == 1

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -112,7 +113,7 @@ class TestClaim:
         ],
     )
     def test_is_refused_outside_its_terms_and_changes_nothing(
-        self, changes: dict[str, object], refusal: type[RewardsRefusal]
+        self, changes: dict[str, Any], refusal: type[RewardsRefusal]
     ) -> None:
         offer, member = an_offer(**changes), a_member()
         before = stand()
@@ -287,7 +288,7 @@ class TestRaces:
         offer, other = an_offer(total_limit=5), an_offer(name="Other", total_limit=50)
         members, one = [a_member() for _ in range(11)], a_member()
         jobs = [lambda member=member: outcome_of(lambda: claim(offer, member)) for member in members]
-        outcomes = Counter(together(jobs + [lambda: claim(other, one).voucher.pk for _ in range(5)]))  # type: ignore[operator]
+        outcomes = Counter(together(jobs + [lambda: claim(other, one).voucher.pk for _ in range(5)]))
         offer.refresh_from_db()
         other.refresh_from_db()
         assert (outcomes["done"], outcomes["out_of_stock"], offer.claimed) == (5, 6, 5)

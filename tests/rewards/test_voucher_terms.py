@@ -355,7 +355,7 @@ class TestATemplate:
     @pytest.mark.parametrize(
         "terms",
         [
-            {"kind": "percent", "off_amount": None}, {"kind": "percent", "off_amount": None, "off_percent": 101},
+            {"off_amount": None}, {"kind": "percent", "off_amount": None}, {"kind": "percent", "off_amount": None, "off_percent": 101},
             {"kind": "threshold", "off_amount": 10, "min_spend_amount": 5}, {"most_times": 2}, {"cap_amount": 3},
             {"gift": "A latte"}, {"validity": "dates"}, {"hour_from": 9}, {"weekdays": [7]}, {"stacking": "class"},
             {"is_given_back": False, "grace_days": 3}, {"most_held": 0}, {"kind": "multiplier", "off_amount": None, "multiplier": 1},
@@ -390,7 +390,7 @@ class TestAMillionVouchers:
             "used_order_no = 'A1' AND used_source = 'till' AND state = 'used'": "vouchers_of_order",
             "held_ref = gen_random_uuid() AND held_ref IS NOT NULL": "vouchers_of_hold",
             "state = 'held' AND held_until <= now()": "voucher_held_until",
-            "template_id = 1 AND member_id = 2 AND used_at >= now()": "vouchers_of_template_by_member",
+            "template_id = 1": "vouchers_of_template_by_member",
             "origin = 'batch' AND origin_ref = 'b1'": "vouchers_by_origin",
         }
         with connection.cursor() as cursor:
