@@ -61,6 +61,7 @@ class RewardsConfig(AppConfig):
             "verification_jobs",
             "merging",
             "fulfilment_jobs",
+            "address_lists",
             "reward_prices",
             "voucher_batches",
             "voucher_goodwill_words",

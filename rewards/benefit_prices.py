@@ -62,13 +62,14 @@ def _of_tier(tier_id: int, moment: datetime) -> tuple[_Priced, ...]:
 
 def _counted(priced: Sequence[_Priced], member_id: int, store_id: int | None, moment: datetime) -> list[PriceBenefit]:
     """Return benefits of which uses are left, each once, from what ends first. Holds past their end count as given back."""
-    back = _given_back(member_id, moment)
     rows = Entitlement.objects.filter(
         member_id=member_id, state__in=(Entitlement.State.GRANTED, Entitlement.State.USED_UP), valid_from__lte=moment,
         valid_to__gt=moment, benefit__kind__in=KINDS, benefit__is_on=True, benefit__voucher_template_code="",
     ).select_related("benefit").prefetch_related("benefit__stores").order_by("valid_to", "pk")  # fmt: skip
+    found = list(rows[:_MOST_ENTITLEMENTS])
+    back = _given_back(member_id, moment) if found else {}
     first: dict[int, Entitlement] = {}
-    for row in rows[:_MOST_ENTITLEMENTS]:
+    for row in found:
         if row.left + back.get(row.pk, 0) > 0:
             first.setdefault(row.benefit_id, row)
     figures = {one.given.benefit.pk: one.given.figure for one in priced}

@@ -24,6 +24,7 @@ from config.demo.consents import agree, publish_words
 from config.demo.counter import pay_with_points, serve
 from config.demo.desk import MembersByHand
 from config.demo.identity import Identity
+from config.demo.issuing import VouchersComing
 from config.demo.ladders import NextLadder
 from config.demo.people import Goods, Person, basket, guests_of_day, make_people, moment_of
 from config.demo.places import Recruiting, open_regions
@@ -115,6 +116,7 @@ class Story:
         self.cases = Cases(now=now, tz=self.tz, random=Random(SEED + 7))  # noqa: S311
         self.plans = PaidPlans(now=now, tz=self.tz, random=Random(SEED + 10))  # noqa: S311
         self.ladder = NextLadder(now=now, tz=self.tz, random=Random(SEED + 12))  # noqa: S311
+        self.issuing = VouchersComing(now=now, tz=self.tz, random=Random(SEED + 13))  # noqa: S311
         for scenes in vars(self).values():
             if isinstance(scenes, Scenes):
                 scenes.people = self.people
@@ -183,6 +185,7 @@ class Story:
             self.by_hand.play(end)
             self.desk.play(end)
             self.identity.play(end)
+            self.issuing.play(end)
             self.benefits.play(end)
             self.tiers.play(end)
             self.benefits.follow(start, end)

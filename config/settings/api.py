@@ -46,6 +46,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "BenefitKindEnum": "loyalty.api.serializers.BENEFIT_KINDS",
         "KindEnum": "rewards.models.VoucherTemplate.Kind",  # the first to be published
         "PlanOrderKindEnum": "loyalty.models.PlanOrder.Kind",
+        "DeductionKindEnum": "rewards.api.pos_serializers.DEDUCTION_KINDS",
+        "OrderHoldStateEnum": "rewards.api.till_serializers.HOLD_STATES",
         "UnlockKindEnum": "loyalty.api.identity.UNLOCKED",
     },
     "SORT_OPERATIONS": False,

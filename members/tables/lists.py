@@ -73,9 +73,7 @@ def read_list(
     return found
 
 
-def _our_columns(
-    found: Sequence[str], columns: Mapping[str, Sequence[str]], needed: Collection[str]
-) -> dict[str, str]:
+def _our_columns(found: Sequence[str], columns: Mapping[str, Sequence[str]], needed: Collection[str]) -> dict[str, str]:
     ours: dict[str, str] = {}
     for column in found:
         plain = column.strip().lower()

@@ -45,7 +45,9 @@ class RewardCategoryAdmin(TranslatedAdmin):
     search_fields = ("code", "name")
     ordering = ("sort_order", "id")
     fields = ("code", "name", "is_on", "sort_order")
-    empty_sentence = _("No category yet. Categories divide the catalogue for members, such as drinks, gifts, good causes.")
+    empty_sentence = _(
+        "No category yet. Categories divide the catalogue for members, such as drinks, gifts, good causes."
+    )
 
     @display(description=_("shown"), label={True: "success", False: "info"})
     def is_shown(self, category: RewardCategory) -> Badge:
@@ -121,7 +123,9 @@ class RewardAdmin(TranslatedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         known = object_id is not None and object_id.isdecimal()
-        look = reverse("admin:rewards_reward_look_at", args=[object_id]) if known else reverse("admin:rewards_reward_look")
+        look = (
+            reverse("admin:rewards_reward_look_at", args=[object_id]) if known else reverse("admin:rewards_reward_look")
+        )
         return super().changeform_view(request, object_id, form_url, {"look": look, **(extra_context or {})})
 
     def load_columns(self, rows: Sequence[Model]) -> None:

@@ -17,6 +17,7 @@ from unfold.decorators import action, display
 
 from members.admin.base import Badge, actor_of, say_refusal, store_scope
 from members.admin.days import local_day
+from members.admin.dialogs import ReasonDialog, carry_out
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
 from members.admin.search import FactAdmin
@@ -28,6 +29,7 @@ from rewards.admin.tracking_pages import TrackingPages
 from rewards.fulfilment_queries import OPEN, is_late
 from rewards.models import Redemption, RedemptionState
 from rewards.order_numbers import order_no, redemption_id_of
+from rewards.services.address_lists import propose_addresses
 from rewards.services.fulfilment_jobs import PERMISSION, PREPARE, READY, REFUND_PERMISSION, act_on_many
 from rewards.services.fulfilment_lists import MAY_SEE_ADDRESSES
 
@@ -98,7 +100,7 @@ class RedemptionAdmin(FactAdmin):
     fields = ("redeemed_at",)
     store_path = "store"
     actions = ("start_preparing", "make_ready", "picking_list", "picking_list_with_addresses", "out_of_stock")
-    actions_list = ("picking_list_of_all", "parcels_form", "tracking_file")
+    actions_list = ("picking_list_of_all", "parcels_form", "tracking_file", "addresses_file")
     search_help_text = _("Order number, member number or phone, exactly")
     empty_sentence = _(
         "Nothing waits to be shipped today. Well done. What was sent and handed over stands under the other states."
@@ -223,7 +225,9 @@ class RedemptionAdmin(FactAdmin):
         ids = ".".join(str(pk) for pk in queryset.values_list("pk", flat=True))
         return HttpResponseRedirect(f"{reverse('admin:rewards_redemption_refund')}?orders={ids}")
 
-    @action(description=_("Picking list of all that waits"), url_path="picking-list", permissions=["fulfil"], icon="print")
+    @action(
+        description=_("Picking list of all that waits"), url_path="picking-list", permissions=["fulfil"], icon="print"
+    )
     def picking_list_of_all(self, request: HttpRequest) -> HttpResponse:
         """All that waits to be sent, or in a store to be made ready, on paper."""
         orders = self.get_queryset(request).filter(state__in=OPEN)
@@ -236,10 +240,33 @@ class RedemptionAdmin(FactAdmin):
         """A workbook of what waits to be sent, to be filled in with carriers and tracking numbers."""
         return TrackingPages(self).form(request)
 
-    @action(description=_("Tracking numbers from a file"), url_path="tracking", permissions=["fulfil"], icon="upload_file")
+    @action(
+        description=_("Tracking numbers from a file"), url_path="tracking", permissions=["fulfil"], icon="upload_file"
+    )
     def tracking_file(self, request: HttpRequest) -> HttpResponse:
         """The page that reads tracking numbers."""
         return TrackingPages(self).upload(request)
+
+    @action(
+        description=_("Addresses for the carrier"), url_path="addresses", permissions=["addresses"], icon="contact_mail",
+        dialog={
+            "title": _("Take the addresses of what waits to be sent out?"),
+            "description": _("A colleague has to approve it. The file can be taken for 24 hours; who took it is written down."),
+            "form_submit_text": _("Ask for the file"), "form_class": ReasonDialog,
+        },
+    )  # fmt: skip
+    def addresses_file(self, request: HttpRequest, form: ReasonDialog) -> HttpResponse:
+        """Ask for a file of addresses."""
+
+        def act() -> None:
+            propose_addresses(reason=form.cleaned_data["reason"], by=actor_of(request), at=timezone.now())
+
+        return carry_out(
+            request,
+            act,
+            done=_("The file waits for a colleague to approve it."),
+            then=reverse("admin:rewards_redemption_changelist"),
+        )
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Offer only what the operator may do; nothing is ever deleted."""
@@ -253,7 +280,9 @@ class RedemptionAdmin(FactAdmin):
             path("refund/", view(pages.refund_many), name="rewards_redemption_refund"),
             path("<int:order_id>/do/<slug:wish>/", view(pages.ask), name="rewards_redemption_do"),
             path("<int:order_id>/address/", view(pages.address), name="rewards_redemption_address"),
-            path("tracking/refused.xlsx", view(TrackingPages(self).refused), name="rewards_redemption_tracking_refused"),
+            path(
+                "tracking/refused.xlsx", view(TrackingPages(self).refused), name="rewards_redemption_tracking_refused"
+            ),
         ]
         return own + super().get_urls()
 
@@ -261,5 +290,3 @@ class RedemptionAdmin(FactAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return OrderPages(self).show(request, object_id)
-
-

@@ -253,9 +253,7 @@ class OrderPages:
         answer["Cache-Control"] = "no-store"
         return answer
 
-    def picking_list(
-        self, request: HttpRequest, orders: QuerySet[Redemption], *, with_addresses: bool
-    ) -> HttpResponse:
+    def picking_list(self, request: HttpRequest, orders: QuerySet[Redemption], *, with_addresses: bool) -> HttpResponse:
         """Orders that wait, on paper."""
         self._require(request, PERMISSION)
         if with_addresses:
@@ -267,7 +265,9 @@ class OrderPages:
         left = waiting.count() - most if len(ids) > most else 0
         picked = picked_orders(redemption_ids=ids[:most], with_addresses=with_addresses, by=actor_of(request), at=at)
         content = picking_list(picked, at=at, left=left)
-        name = content_disposition_header(True, f"picking-list-{timezone.localtime(at):%Y-%m-%d-%H%M}.pdf") or "attachment"
+        name = (
+            content_disposition_header(True, f"picking-list-{timezone.localtime(at):%Y-%m-%d-%H%M}.pdf") or "attachment"
+        )
         headers = {"Content-Disposition": name, "Cache-Control": "no-store"}
         return HttpResponse(content, content_type=CONTENT_TYPE, headers=headers)
 
@@ -283,7 +283,11 @@ class OrderPages:
         if request.method == "POST" and form.is_valid():
             try:
                 done = act_on_many(
-                    act=REFUND, redemption_ids=ids, by=actor_of(request), at=timezone.now(), reason=form.cleaned_data["reason"]
+                    act=REFUND,
+                    redemption_ids=ids,
+                    by=actor_of(request),
+                    at=timezone.now(),
+                    reason=form.cleaned_data["reason"],
                 )
             except Refusal as refusal:
                 say_refusal(request, refusal)

@@ -54,7 +54,9 @@ def state_badge(order: Redemption) -> Badge:
 
 def steps_of(order: Redemption) -> list[Step]:
     """Return the steps of an order in the active language, the first one first: three queries at most."""
-    events = list(RedemptionEvent.objects.filter(redemption=order.pk).select_related("store").order_by("happened_at", "id"))
+    events = list(
+        RedemptionEvent.objects.filter(redemption=order.pk).select_related("store").order_by("happened_at", "id")
+    )
     actors = ActorNames.of(events)
     return [Step(event.happened_at, _step_words(event, order), actors.name(event)) for event in events]
 
@@ -100,7 +102,9 @@ def _done_words(act: str, number: int) -> str:
         words = ngettext("%(orders)s order is ready for pick-up.", "%(orders)s orders are ready for pick-up.", number)
     else:
         words = ngettext(
-            "The points of %(orders)s order were given back.", "The points of %(orders)s orders were given back.", number
+            "The points of %(orders)s order were given back.",
+            "The points of %(orders)s orders were given back.",
+            number,
         )
     return words % figures
 

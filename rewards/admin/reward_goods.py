@@ -160,7 +160,9 @@ class GoodsPages:
         reward, at = self._reward(reward_id), timezone.now()
         free = codes_left([reward.pk], at).get(reward.pk, Pool()).free
         if request.POST.get("typed", "").strip() != str(free):
-            messages.error(request, _("Type the number of codes that are left: %(number)s.") % {"number": grouped(free)})
+            messages.error(
+                request, _("Type the number of codes that are left: %(number)s.") % {"number": grouped(free)}
+            )
         else:
             number = take_codes_out(reward_id=reward.pk, by=actor_of(request), at=at)
             words = ngettext("%(codes)s code was taken out.", "%(codes)s codes were taken out.", number)
@@ -170,7 +172,11 @@ class GoodsPages:
     def _add(self, request: HttpRequest, reward: Reward, lines: list[str], form: CodesForm) -> HttpResponse:
         try:
             added, left_out = add_codes(
-                reward_id=reward.pk, codes=lines, expires_at=form.cleaned_data["expires_at"], by=actor_of(request), at=timezone.now()
+                reward_id=reward.pk,
+                codes=lines,
+                expires_at=form.cleaned_data["expires_at"],
+                by=actor_of(request),
+                at=timezone.now(),
             )
         except Refusal as refusal:
             say_refusal(request, refusal)

@@ -237,7 +237,11 @@ def _typed_price(found: dict[str, Any]) -> PriceNow:
 
 def _first_picture(reward_id: int | None) -> str:
     """Return the address of the picture that members see first; empty where there is none."""
-    images = RewardImage.objects.filter(reward=reward_id).order_by("sort_order", "pk") if reward_id else RewardImage.objects.none()
+    images = (
+        RewardImage.objects.filter(reward=reward_id).order_by("sort_order", "pk")
+        if reward_id
+        else RewardImage.objects.none()
+    )
     digest = images.values_list("small", flat=True).first()
     return reverse("reward_picture", args=[digest]) if digest else ""
 

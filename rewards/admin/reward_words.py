@@ -104,5 +104,7 @@ def sale_sentence(sale: FlashSale) -> str:
 def missing_languages(reward: Reward) -> list[str]:
     """Return the languages in which a text of a reward is missing that it has in another one."""
     codes = [(code.replace("-", "_"), str(label)) for code, label in settings.LANGUAGES]
-    used = [text for text in _TEXTS if text == "name" or any(getattr(reward, f"{text}_{code}") for code, _label in codes)]
+    used = [
+        text for text in _TEXTS if text == "name" or any(getattr(reward, f"{text}_{code}") for code, _label in codes)
+    ]
     return [label for code, label in codes if not all(getattr(reward, f"{text}_{code}") for text in used)]

@@ -69,11 +69,14 @@ class VoucherOfferAdmin(TranslatedAdmin):
 
     def load_columns(self, rows: Sequence[Model]) -> None:
         """Look up the names in the sentences of this page once."""
-        self._names = voucher_names_for(row.template for row in rows if isinstance(row, VoucherOffer))
+        offers = [row for row in rows if isinstance(row, VoucherOffer)]
+        names = voucher_names_for(offer.template for offer in offers)
+        for offer in offers:
+            offer.names = names  # type: ignore[attr-defined]
 
     @display(description=_("in words"))
     def sentence(self, offer: VoucherOffer) -> str:
-        return offer_sentence(offer, getattr(self, "_names", None)) if offer.pk else "–"
+        return offer_sentence(offer, getattr(offer, "names", None)) if offer.pk else "–"
 
     @display(description=_("state"), label=_COLOURS)
     def state_badge(self, offer: VoucherOffer) -> Badge:

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiExample
 
+from rewards.api.examples_till import SETTLEMENT
+
 _MEMBER: Final = "mem_3t8v0m6d4q9j1x7k2c5n8r0w4z"
 _ORDER: Final = "ord_1q7w3e9r5t2y8v4p6a0s1d3f5g"
 _VOUCHER: Final = "vch_2b4c6d8e0f1g3h5j7k9m1n3p5q"
@@ -56,6 +58,7 @@ _RECEIPT: Final = {
     "ordered_at": "2026-07-05T06:10:00Z",
     "total_amount": "88.00",
     "currency": "CNY",
+    "settlement": None,
     "points_earned": 198,
     "points_are_pending": False,
     "explain": [
@@ -85,8 +88,23 @@ RECORD_ORDER = [
             ],
         },
     ),
+    _request(
+        "As it was quoted, with what was set aside",
+        {
+            "external_order_no": "S01-0007732",
+            "ordered_at": "2026-07-05T14:12:00+08:00",
+            "quote_id": "quo_5c7e9g1j3m5p7r9t1v3x5z7b9d",
+            "hold_id": "hol_2a4c6e8g0j2m4p6r8t0v2x4z6b",
+            "shipping": "8.00",
+            "lines": [
+                {"sku": "TEA-TIN", "name": "Tea in a tin", "quantity": "2", "amount": "258.00"},
+                {"sku": "CUP", "name": "Cup", "quantity": "1", "amount": "81.00"},
+            ],
+        },
+    ),
     _answer("Recorded", _RECEIPT, 201),
     _answer("Recorded before", _RECEIPT | {"already_processed": True}),
+    _answer("Quoted", _RECEIPT | {"total_amount": "319.00", "settlement": SETTLEMENT}, 201),
 ]
 
 GET_ORDER = [
@@ -122,6 +140,7 @@ GET_ORDER = [
                     "points": 54,
                 }
             ],
+            "voided_at": None,
         },
     )
 ]
@@ -136,8 +155,12 @@ _RETURN_RECEIPT: Final = {
     "points_from_balance": 54,
     "points_to_arrears": 0,
     "points_given_back": 0,
+    "vouchers_given_back": 0,
+    "vouchers_kept": 0,
+    "benefit_uses_given_back": 0,
     "tier_credits": 24,
     "tier_change": None,
+    "sentence": "Refund of ¥24.00: 54 points taken back.",
     "dry_run": False,
     "already_processed": False,
 }

@@ -20,6 +20,7 @@ from rewards.api.serializers import (
 from rewards.models import OrderDeduction
 
 MOST_LINES = 200
+DEDUCTION_KINDS = tuple(OrderDeduction.Kind.values)
 LARGEST_ORDER = Decimal("9999999.99")
 _PRICE_STEP = Decimal("0.0001")
 _POSITIVE = [MinValueValidator(Decimal("0.001"))]
@@ -154,7 +155,7 @@ class DeductionLineSerializer(serializers.Serializer):
 class DeductionSerializer(serializers.Serializer):
     """One thing that makes the order cheaper."""
 
-    kind = serializers.ChoiceField(choices=[kind.value for kind in OrderDeduction.Kind])
+    kind = serializers.ChoiceField(choices=DEDUCTION_KINDS)
     label = serializers.CharField()  # type: ignore[assignment]
     voucher_id = Ref(VOUCHER, allow_null=True, help_text="Which voucher; null for everything else.")
     amount = Money(help_text="0.00 for a gift, or for a voucher that only adds points.")

@@ -126,7 +126,7 @@ class RedeemSerializer(Body):
     quote = Ref(QUOTE, required=False, help_text="From /me/redemptions/quote: refused when the price has changed.")
     reward = Ref(REWARD, required=False, help_text="Without a quote: at the price of the moment.")
     delivery = serializers.ChoiceField(
-        choices=WAYS, required=False, default="", help_text="Needed where there are two ways."
+        choices=WAYS, required=False, help_text="Needed where there are two ways."
     )
     store = Ref(STORE, required=False, help_text="For a gift that is handed over in a store.")
     address = DeliveryAddressSerializer(required=False, help_text="For what is sent by post.")

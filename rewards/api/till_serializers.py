@@ -22,6 +22,7 @@ from rewards.api.serializers import CurrencyField, ExplainedLineSerializer, NotA
 from rewards.models import OrderHold
 from rewards.services.till_holds import LONGEST, SHORTEST, USUAL
 
+HOLD_STATES = tuple(OrderHold.State.values)
 _MOST_VOUCHERS = 50
 _MOST_POINTS = 1_000_000_000
 
@@ -150,7 +151,7 @@ class HoldSerializer(serializers.Serializer):
 
     id = Ref(ORDER_HOLD, source="hold.public_id")
     quote_id = Ref(QUOTE, source="hold.quote_ref")
-    state = serializers.ChoiceField(choices=[state.value for state in OrderHold.State], source="hold.state")
+    state = serializers.ChoiceField(choices=HOLD_STATES, source="hold.state")
     expires_at = Instant(source="hold.expires_at", help_text="Then everything is given back by itself.")
     points = serializers.IntegerField(source="hold.points")
     points_worth = Money(source="hold.points_amount")

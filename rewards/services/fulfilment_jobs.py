@@ -72,9 +72,7 @@ class ManyDone:
     job: Job | None = None
 
 
-def act_on_many(
-    *, act: str, redemption_ids: Sequence[int], by: Actor, at: datetime, reason: str = ""
-) -> ManyDone:
+def act_on_many(*, act: str, redemption_ids: Sequence[int], by: Actor, at: datetime, reason: str = "") -> ManyDone:
     """Start preparing, make ready, or give the points back for several orders. Up to 25 at once, more by a job.
 
     Raises NothingToDo, TooManyOrders, WordsNamePerson. An order that can not be done is told, and the others are done.
@@ -154,7 +152,12 @@ def _ship(redemption_id: int, carrier: str, tracking_no: str, by: Actor, at: dat
     if order.state == RedemptionState.SHIPPED and order.tracking_no != tracking_no:
         raise SentAsAnotherParcel(number=order.tracking_no or "–")
     move_redemption(
-        redemption_id=redemption_id, to_state=RedemptionState.SHIPPED, by=by, at=at, carrier=carrier, tracking_no=tracking_no
+        redemption_id=redemption_id,
+        to_state=RedemptionState.SHIPPED,
+        by=by,
+        at=at,
+        carrier=carrier,
+        tracking_no=tracking_no,
     )
 
 
@@ -175,7 +178,9 @@ _ACTS: Final[Mapping[str, Callable[[int, str, Actor, datetime], None]]] = {
 }  # fmt: skip
 _TITLES: Final[Mapping[str, Any]] = {
     PREPARE: ngettext_lazy("Start preparing %(orders)s order", "Start preparing %(orders)s orders", "number"),
-    READY: ngettext_lazy("Make %(orders)s order ready for pick-up", "Make %(orders)s orders ready for pick-up", "number"),
+    READY: ngettext_lazy(
+        "Make %(orders)s order ready for pick-up", "Make %(orders)s orders ready for pick-up", "number"
+    ),
     REFUND: ngettext_lazy(
         "Give the points back for %(orders)s order, out of stock",
         "Give the points back for %(orders)s orders, out of stock",
@@ -202,9 +207,7 @@ def _title_of_shipments(params: Mapping[str, Any]) -> str:
 def register() -> None:
     """Make the jobs known to the workers."""
     label: str | Promise = gettext_lazy("Orders of rewards")
-    jobs.register_kind(
-        jobs.JobKind(code=FULFIL, label=label, run=run_acts, title=title_of_acts, permission=PERMISSION)
-    )
+    jobs.register_kind(jobs.JobKind(code=FULFIL, label=label, run=run_acts, title=title_of_acts, permission=PERMISSION))
     jobs.register_kind(
         jobs.JobKind(code=SHIP, label=label, run=run_shipments, title=_title_of_shipments, permission=PERMISSION)
     )

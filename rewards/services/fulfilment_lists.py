@@ -23,9 +23,7 @@ MOST_LISTED: Final = 500
 MOST_ADDRESSES: Final = 50
 
 
-def picked_orders(
-    *, redemption_ids: Sequence[int], with_addresses: bool, by: Actor, at: datetime
-) -> list[PickedOrder]:
+def picked_orders(*, redemption_ids: Sequence[int], with_addresses: bool, by: Actor, at: datetime) -> list[PickedOrder]:
     """Return orders as they stand on a picking list, in the order of their ids given: two queries, three with addresses.
 
     With addresses the timeline of each member is told who saw theirs. At most MOST_LISTED, or MOST_ADDRESSES.

@@ -110,14 +110,10 @@ def _story(orders: Sequence[PickedOrder], title: str, left: int) -> Iterator[Flo
         [_Tick(), _cell(reward, plain), _cell(grouped(count), plain), _cell(grouped(number), plain)]
         for reward, count, number in pieces_by_reward(orders)
     ]
-    yield _table(
-        ["", _("Reward"), _("Pieces"), _("Orders")], by_reward, [9 * mm, 117 * mm, 26 * mm, 26 * mm], small
-    )
+    yield _table(["", _("Reward"), _("Pieces"), _("Orders")], by_reward, [9 * mm, 117 * mm, 26 * mm, 26 * mm], small)
     yield Paragraph(escape(_("Order by order")), part)
     by_order = [_order_row(order, plain, small) for order in orders]
-    yield _table(
-        ["", _("Order"), _("What"), _("For whom")], by_order, [9 * mm, 44 * mm, 58 * mm, 67 * mm], small
-    )
+    yield _table(["", _("Order"), _("What"), _("For whom")], by_order, [9 * mm, 44 * mm, 58 * mm, 67 * mm], small)
     yield Spacer(1, 4 * mm)
     yield Paragraph(escape(_("Destroy this paper once the parcels are on their way: it names people.")), small)
 

@@ -41,6 +41,7 @@ from rewards.models import (
 )
 from rewards.queries import accounts_of, balance_of, open_holds_of, outstanding
 from rewards.services.addresses import Address, addresses_of, forget_addresses_of
+from rewards.services.address_lists import ADDRESSES
 from rewards.services.adjustment_batches import BATCH
 from rewards.services.payers import forget_payers_of
 from rewards.services.voucher_budgets import give_back_budget
@@ -98,7 +99,7 @@ def obstacles(member_id: int, at: datetime) -> list[Obstacle]:
     waiting = Proposal.objects.filter(state=Proposal.State.WAITING, touches__contains=[f"member:{member_id}"])
     if waiting.exists():
         found.append(("proposal_waiting", gettext_lazy("A proposal about this member waits for a decision.")))
-    return [*(Obstacle(code, text) for code, text in found), *work_in_the_way([BATCH])]
+    return [*(Obstacle(code, text) for code, text in found), *work_in_the_way([BATCH, ADDRESSES])]
 
 
 def losses(member_id: int, at: datetime) -> list[PreviewLine]:

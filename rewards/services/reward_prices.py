@@ -93,9 +93,7 @@ class PriceOutcome:
     proposal: proposals.ProposalOutcome | None = None
 
 
-def ask_price(
-    *, wanted: NewPrice, reason: str, by: Actor, at: datetime, request_id: str = ""
-) -> PriceOutcome:
+def ask_price(*, wanted: NewPrice, reason: str, by: Actor, at: datetime, request_id: str = "") -> PriceOutcome:
     """Change a price: at once where it is cheaper or the reward is not on the shelf yet, else after approval and notice.
 
     Raises PriceIsTheSame, PriceIsPlanned, NoticeTooShort, NotFound, and as `members.proposals.propose` does.
@@ -198,7 +196,9 @@ def _sentence(params: Mapping[str, Any]) -> str:
         "reward": label_in(params), "before": price_words(points, Decimal(cash)),
         "after": price_words(params["points"], Decimal(params["cash"])), "days": grouped(params["days"]),
     }  # fmt: skip
-    words = _now("Make “%(reward)s” dearer: from %(before)s to %(after)s, %(days)s days after it is announced.") % figures
+    words = (
+        _now("Make “%(reward)s” dearer: from %(before)s to %(after)s, %(days)s days after it is announced.") % figures
+    )
     if not params["honour"]:
         return words
     kept = ngettext(
@@ -216,7 +216,9 @@ def _effect(params: Mapping[str, Any], at: datetime) -> Effect:
     now = price_at(reward, at)
     hit = saved_up(reward=reward, points=now.points, new_points=wanted.points)
     lines = [
-        EffectLine(_("Price"), price_words(now.points, now.cash_amount), price_words(wanted.points, wanted.cash_amount)),
+        EffectLine(
+            _("Price"), price_words(now.points, now.cash_amount), price_words(wanted.points, wanted.cash_amount)
+        ),
         EffectLine(_("Members who have saved enough"), hit.enough, hit.enough - hit.no_longer, is_compared=False),
     ]
     worths = [

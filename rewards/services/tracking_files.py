@@ -271,6 +271,4 @@ def refused_sheet(report: TrackingReport) -> bytes:
 def form_sheet(orders: Sequence[tuple[int, str]]) -> bytes:
     """Return a workbook to be filled in: a row for each order (id, reward), with room for carrier and tracking number."""
     header = (*LABELS.values(), _now("Reward"))
-    return sheet(
-        title=_now("Parcels"), header=header, rows=((order_no(pk), "", "", reward) for pk, reward in orders)
-    )
+    return sheet(title=_now("Parcels"), header=header, rows=((order_no(pk), "", "", reward) for pk, reward in orders))

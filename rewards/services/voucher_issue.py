@@ -46,17 +46,6 @@ def check_may_issue(template: VoucherTemplate, at: datetime) -> None:
         raise VoucherNotIssued
 
 
-def new_voucher(
-    *, public_id: UUID, member_id: int, template: VoucherTemplate, origin: Voucher.Origin, at: datetime
-) -> Voucher:
-    """Return a voucher that is issued at `at`, not yet written: for who writes it in one statement with something else."""
-    starts_at, ends_at = template.valid_span(at)
-    return Voucher(
-        public_id=public_id, member_id=member_id, template=template, code_hmac=code_hmac(voucher_code(public_id)),
-        state=Voucher.State.ISSUED, origin=origin, issued_at=at, valid_from=starts_at, expires_at=ends_at,
-    )  # fmt: skip
-
-
 @transaction.atomic
 def issue_vouchers(
     *,

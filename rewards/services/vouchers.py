@@ -21,7 +21,7 @@ from rewards.services.orders import check_active
 from rewards.services.voucher_budgets import give_back_budget
 from rewards.services.voucher_codes import code_hmac, voucher_code
 from rewards.services.voucher_holds import refuse_gone
-from rewards.services.voucher_issue import VoucherNotIssued, check_may_issue, issue_vouchers, new_voucher
+from rewards.services.voucher_issue import VoucherNotIssued, check_may_issue, issue_vouchers
 from rewards.services.voucher_moves import NOT_USED, end_lapsed_holds, move_vouchers
 from rewards.services.voucher_refusals import (
     USE_REFUSALS,
@@ -49,7 +49,6 @@ __all__ = [
     "code_hmac",
     "expire_due_vouchers",
     "issue_vouchers",
-    "new_voucher",
     "undo_voucher_use",
     "use_voucher",
     "voucher_code",

@@ -111,6 +111,7 @@ class TestTheDescription:
             )
         }
         assert keyed == {
+            "POST /pos/holds", "POST /pos/batches", "POST /pos/orders/{order_no}/void",
             "POST /pos/orders", "POST /pos/orders/{order_no}/returns", "POST /pos/vouchers/redeem", "POST /pos/vouchers/unredeem", "POST /me/redemptions",
             "POST /me/redemptions/{redemption_id}/cancel", "POST /pos/pickups/{code}/complete",
             "POST /pos/benefits/use", "POST /pos/benefits/uses/{external_ref}/undo", "POST /me/benefits/{entitlement_id}/claim",

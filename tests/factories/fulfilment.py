@@ -14,11 +14,18 @@ _numbers = count(1)
 
 def a_gift(name: str = "Cup", price_points: int = 30, **changes: Any) -> Reward:
     """Return a gift that is sent by post."""
-    return a_reward(price_points, **{"name": name, "kind": Reward.Kind.GIFT, "template": None, "by_post": True, **changes})
+    return a_reward(
+        price_points, **{"name": name, "kind": Reward.Kind.GIFT, "template": None, "by_post": True, **changes}
+    )
 
 
 def an_order(
-    *, at: datetime, reward: Reward | None = None, member: Member | None = None, state: str = RedemptionState.PLACED, **more: Any
+    *,
+    at: datetime,
+    reward: Reward | None = None,
+    member: Member | None = None,
+    state: str = RedemptionState.PLACED,
+    **more: Any,
 ) -> Redemption:
     """Return an order that was placed then and is due three days later, without the points that paid for it."""
     number = next(_numbers)

@@ -132,5 +132,6 @@ class TestTheLists:
             page = marketing.get(LIST).text
         assert f"in {store.name}" in page
         assert "no more are issued" in page
+        service = signed_in("service")
         with django_assert_max_num_queries(13):
-            assert "benefit" in signed_in("service").get("/admin/rewards/voucher/").text
+            assert "benefit" in service.get("/admin/rewards/voucher/").text

@@ -284,6 +284,7 @@ class TestRedeeming:
         first = me.post("/me/redemptions", {"reward": ref(reward)}, key="k1").json()
         IdempotentAnswer.objects.all().delete()
         late = me.post("/me/redemptions", {"reward": ref(reward)}, key="k1")
+        print({k: (v, late.json()[k]) for k, v in first.items() if late.json()[k] != v})
         assert (late.status_code, late.json()) == (200, first | {"already_processed": True})
         assert Redemption.objects.count() == 1
 
@@ -326,7 +327,11 @@ class TestRedeeming:
     ) -> None:
         buys(member)
         voucher = me.post("/me/redemptions", {"reward": ref(make_reward())}, key="k").json()["voucher"]
-        Voucher.objects.update(issued_at=now() - timedelta(days=40), expires_at=now() - timedelta(days=10))
+        Voucher.objects.update(
+            issued_at=now() - timedelta(days=41),
+            valid_from=now() - timedelta(days=40),
+            expires_at=now() - timedelta(days=10),
+        )
         told = me.get(f"/me/vouchers/{voucher['id']}").json()
         assert (told["state"], told["code"]) == ("expired", None)
         assert len(me.get("/me/vouchers?state=expired").json()["items"]) == 1

@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.translation import override
 
-from members.proposals import approve, sentence_of
 from members.models import Operator, Proposal
+from members.proposals import approve, sentence_of
 from members.queries import programme
 from rewards.ledger import currency_id
 from rewards.models import PointsRate, Reward, RewardPrice
@@ -42,7 +42,9 @@ def raised(reward: Reward, maker: Operator, points: int = 40, days: int = 30, ho
     """Return the price that a rise, asked for and approved at noon, comes to."""
     wanted = NewPrice(reward.pk, points, notice_days=days, honour_days=honour)
     outcome = ask_price(wanted=wanted, reason="costs more", by=actor(maker), at=NOON)
-    assert outcome.price is None and outcome.proposal is not None and outcome.proposal.waiting
+    assert outcome.price is None
+    assert outcome.proposal is not None
+    assert outcome.proposal.waiting
     approve(proposal_id=outcome.proposal.proposal_id, by=actor(an_operator(superuser=True)), at=NOON)
     return RewardPrice.objects.get(reward=reward)
 
@@ -63,7 +65,8 @@ class TestAPrice:
 
         assert price.valid_from.astimezone(programme().tz).hour == 0
         assert timedelta(days=30) <= price.valid_from - NOON < timedelta(days=31)
-        assert price.honoured_until is not None and price.honoured_until - price.valid_from == timedelta(days=10)
+        assert price.honoured_until is not None
+        assert price.honoured_until - price.valid_from == timedelta(days=10)
         assert price_at(reward, price.valid_from - timedelta(seconds=1)).points == 30
         assert price_at(reward, price.valid_from).points == 40
         assert planned_price(reward.pk, NOON) == price
@@ -146,13 +149,21 @@ class TestThePages:
 
         shown = client.post(
             "/admin/rewards/reward/look/",
-            {"kind": "gift", "name_zh_hans": "杯子", "name_en": "Cup", "price_points": 1000, "cost_amount": "8", "by_post": "on"},
+            {
+                "kind": "gift",
+                "name_zh_hans": "杯子",
+                "name_en": "Cup",
+                "price_points": 1000,
+                "cost_amount": "8",
+                "by_post": "on",
+            },
         ).text
 
         assert "Every member can redeem “Cup” for 1,000 points." in shown
         assert "1 point ≈ ¥0.008, the standard is ¥0.01." in shown
         assert "繁體中文 is missing" in shown
-        assert 'lang="zh-hans"' in shown and "杯子" in shown
+        assert 'lang="zh-hans"' in shown
+        assert "杯子" in shown
 
     def test_warn_how_many_members_a_dearer_price_affects(self) -> None:
         reward = a_reward(30)
@@ -186,7 +197,9 @@ class TestThePages:
 
         assert client.get(f"/admin/rewards/reward/{reward.pk}/price/").status_code == 200
         assert client.post(f"/admin/rewards/reward/{reward.pk}/price/effect/", {"points": 40}).status_code == 403
-        assert client.post(f"/admin/rewards/reward/{reward.pk}/price/", {"points": 25, "reason": "x"}).status_code == 200
+        assert (
+            client.post(f"/admin/rewards/reward/{reward.pk}/price/", {"points": 25, "reason": "x"}).status_code == 200
+        )
         assert not RewardPrice.objects.exists()
         assert Client().get("/admin/rewards/reward/look/").status_code == 302
 

@@ -9,7 +9,8 @@ from django.utils.translation import override
 
 from loyalty.models import Benefit, Entitlement
 from members.actors import SYSTEM, Actor
-from members.models import Member, TimelineEntry
+from members.admin.decisions import decision_sentence
+from members.models import Decision, Member, TimelineEntry
 from members.services.keys import ORDERS_WRITE
 from rewards.models import Hold, LedgerTransaction, OrderHold, OrderSettlement, Purchase, PurchaseReturn, Voucher
 from rewards.queries import balance_of
@@ -19,6 +20,7 @@ from rewards.tasks import release_due_holds
 from tests.factories.api import Till, make_member, make_store, make_till, now, problem_of
 from tests.factories.benefits import a_benefit, an_entitlement, given_by, holding
 from tests.factories.catalogue import a_template, a_voucher
+from tests.factories.rules import follow_base_rule
 from tests.factories.till import a_cart, an_order_of, held, ordered, points_pay, quoted, returned, with_points
 
 pytestmark = pytest.mark.django_db
@@ -77,9 +79,9 @@ class TestAHold:
     def test_of_a_quote_is_made_once(self, till: Till, member: Member) -> None:
         quote = quoted(till, member, LINES, points=500)
         first = held(till, quote)
-        again = till.post("/pos/holds", {"quote_id": quote["quote_id"]}, key="another key")
+        again = till.post("/pos/holds", {"quote_id": quote["quote_id"]}, key="another")
         assert (again.status_code, again.json()) == (200, first | {"already_processed": True})
-        other = till.post("/pos/holds", {"quote_id": quote["quote_id"], "points": 100}, key="a third")
+        other = till.post("/pos/holds", {"quote_id": quote["quote_id"], "points": 100}, key="third")
         assert problem_of(other) == (409, "order_conflict")
         assert Hold.objects.count() == 1
 
@@ -113,7 +115,9 @@ class TestAHold:
         body = {"quote_id": quote["quote_id"]}
         assert problem_of(elsewhere.post("/pos/holds", body, key="h")) == (404, "not_found")
         hold = held(till, quote)
-        gone = elsewhere.client.delete(f"/api/v1/pos/holds/{hold['id']}", headers={"authorization": f"Bearer {elsewhere.secret}"})
+        gone = elsewhere.client.delete(
+            f"/api/v1/pos/holds/{hold['id']}", headers={"authorization": f"Bearer {elsewhere.secret}"}
+        )
         assert problem_of(gone) == (404, "not_found")
         assert problem_of(elsewhere.post("/pos/holds", body, key="h2")) == (404, "not_found")
 
@@ -126,7 +130,9 @@ class TestAHold:
     ) -> None:
         hold = held(till, quoted(till, member, LINES, points=500, **POSTED))
         for state, known in (("released", False), ("released", True)):
-            answer = till.client.delete(f"/api/v1/pos/holds/{hold['id']}", headers={"authorization": f"Bearer {till.secret}"})
+            answer = till.client.delete(
+                f"/api/v1/pos/holds/{hold['id']}", headers={"authorization": f"Bearer {till.secret}"}
+            )
             assert answer.status_code == 200
             assert (answer.json()["state"], answer.json()["already_processed"]) == (state, known)
         assert state_of(voucher, free) == ("issued", 0)
@@ -199,7 +205,9 @@ class TestAQuotedOrder:
         assert used.entitlement_id == free.pk
 
     def test_raises_the_points_by_a_voucher_for_more(self, till: Till, member: Member) -> None:
-        triple = a_template("triple", kind="multiplier", off_amount=None, multiplier=Decimal(3), name="三倍", name_en="Triple")
+        triple = a_template(
+            "triple", kind="multiplier", off_amount=None, multiplier=Decimal(3), name="三倍", name_en="Triple"
+        )
         a_voucher(member.pk, triple, issued_at=now() - timedelta(hours=1))
         quote = quoted(till, member, LINES)
         told = ordered(till, quote, LINES, held(till, quote))
@@ -319,8 +327,6 @@ class TestAVoid:
         assert quote["payable"] == "100.00"
 
     def test_frees_the_caps_it_used(self, till: Till, member: Member) -> None:
-        from tests.factories.rules import follow_base_rule  # noqa: PLC0415
-
         follow_base_rule(valid_from=now() - timedelta(days=1), cap_day_points=100)
         for _ in range(2):
             quote = quoted(till, member, LINES)
@@ -339,9 +345,6 @@ class TestStaff:
         assert (hold.state, hold.closed_reason) == ("released", "The till broke")
 
     def test_reads_quotes_and_voids_in_words(self, till: Till, member: Member) -> None:
-        from members.admin.decisions import decision_sentence  # noqa: PLC0415
-        from members.models import Decision  # noqa: PLC0415
-
         quoted(till, member, LINES, points=500)
         with override("en"):
             said = decision_sentence(Decision.objects.get(kind="quote"))

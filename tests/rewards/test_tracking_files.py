@@ -45,11 +45,15 @@ class TestAnOrderNumber:
         for typed in (text, text.lower(), text.replace("-", ""), text.replace("-", " "), text.replace("-", "－")):
             assert redemption_id_of(typed) == number
 
-    @pytest.mark.parametrize("text", ["", "R", "R-000123-1", "R-000132-0", "123", "X-000123-0", "R" + "9" * 40, "R-000000-0"])
+    @pytest.mark.parametrize(
+        "text", ["", "R", "R-000123-1", "R-000132-0", "123", "X-000123-0", "R" + "9" * 40, "R-000000-0"]
+    )
     def test_that_was_typed_wrongly_is_none(self, text: str) -> None:
         assert redemption_id_of(text) is None
 
-    @pytest.mark.parametrize(("typed", "kept"), [(" sf 123-4 ", "SF123-4"), ("ＳＦ１２３４", "SF1234"), ("1.2E+14", None), ("a", None)])
+    @pytest.mark.parametrize(
+        ("typed", "kept"), [(" sf 123-4 ", "SF123-4"), ("ＳＦ１２３４", "SF1234"), ("1.2E+14", None), ("a", None)]
+    )
     def test_of_a_parcel_is_kept_plain(self, typed: str, kept: str | None) -> None:
         assert parcel_number(typed) == kept
 
@@ -152,7 +156,9 @@ def words_of(paper: bytes) -> str:
 class TestAPickingList:
     ORDERS = (
         PickedOrder("R-000001-8", NOON, "保温杯", 1, "8800001", "张*丰"),
-        PickedOrder("R-000002-6", NOON, "帆布包", 2, "8800002", "李*", ("138 0013 8000", "上海市南京东路1号"), is_late=True),
+        PickedOrder(
+            "R-000002-6", NOON, "帆布包", 2, "8800002", "李*", ("138 0013 8000", "上海市南京东路1号"), is_late=True
+        ),
         PickedOrder("R-000003-4", NOON, "保温杯", 1, "8800003", place="West Lake"),
     )
 
@@ -160,7 +166,9 @@ class TestAPickingList:
         assert pieces_by_reward(self.ORDERS) == [("保温杯", 2, 2), ("帆布包", 2, 1)]
 
     @pytest.mark.parametrize("language", ["en", "zh-hans", "zh-hant"])
-    def test_is_a_paper_in_chinese_fonts_whatever_the_language(self, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_a_paper_in_chinese_fonts_whatever_the_language(
+        self, language: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(rl_config, "pageCompression", 0)
         monkeypatch.setattr(rl_config, "useA85", 0)
         with override(language):

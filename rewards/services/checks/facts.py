@@ -70,12 +70,6 @@ _DUE = """
     SELECT id, member_id, expires_at FROM rewards_voucher
     WHERE state = 'issued' AND expires_at < %(at)s::timestamptz - interval '26 hours'"""
 
-# The constraints forbid it; a restored or repaired database is looked at all the same.
-_STOCK = """
-    SELECT w.id, NULL::bigint AS member_id, least(w.stock, (SELECT min(s.stock) FROM rewards_flashsale s WHERE s.reward_id = w.id))
-        AS stock
-    FROM rewards_reward w"""
-
 SWEEPS = (
     Sweep(
         "purchases",
@@ -163,21 +157,6 @@ SWEEPS = (
                 ),
                 "x.count <> x.last",
                 "format('%%s redemptions of one reward, the last is number %%s', x.count, x.last)",
-            ),
-        ),
-    ),
-    Sweep(
-        "stock of rewards",
-        _STOCK,
-        (
-            Case(
-                Check(
-                    "stock_of_a_reward_is_not_negative",
-                    "rewards_reward",
-                    _("More of a reward were redeemed than there are."),
-                ),
-                "x.stock < 0",
-                "format('%%s are left', x.stock)",
             ),
         ),
     ),
