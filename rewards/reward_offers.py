@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Least
 
 from loyalty.periods import business_date, midnight
@@ -72,15 +72,21 @@ def on_shelf(at: datetime) -> QuerySet[Reward]:
     return rows.select_related("template", "category", "project", "partner", "least_tier")
 
 
-def with_price_now(rows: QuerySet[Reward], at: datetime) -> QuerySet[Reward]:
-    """Return rewards with what everybody pays for them now in points (`points_now`), for filters in the database."""
+def costing_at_most(rows: QuerySet[Reward], points: int, at: datetime) -> QuerySet[Reward]:
+    """Return the rewards for which everybody pays at most so many points now."""
     versions = RewardPrice.objects.filter(reward=OuterRef("pk"), valid_from__lte=at, withdrawn_at=None)
     sales = FlashSale.objects.filter(
         Q(stock__isnull=True) | Q(stock__gt=0), reward=OuterRef("pk"), starts_at__lte=at, ends_at__gt=at
     )
     ordinary = Coalesce(Subquery(versions.order_by("-valid_from").values("price_points")[:1]), F("price_points"))
     in_sale = Subquery(sales.values("price_points")[:1])
-    return rows.annotate(points_now=Least(ordinary, Coalesce(in_sale, ordinary)))
+    return rows.annotate(points_now=Least(ordinary, Coalesce(in_sale, ordinary))).filter(points_now__lte=points)
+
+
+def price_changes() -> Q:
+    """Return the condition that anything but the price a reward was put up with was ever asked for."""
+    versions = RewardPrice.objects.filter(reward=OuterRef("pk"))
+    return Exists(versions) | Exists(FlashSale.objects.filter(reward=OuterRef("pk")))
 
 
 def announced_prices(rewards: Collection[Reward], at: datetime) -> dict[int, RewardPrice]:
@@ -133,7 +139,9 @@ def _honoured(rewards: Collection[Reward], member_id: int, at: datetime) -> dict
     kept = {}
     for pk, old in risen_now.items():
         since = wished.get(pk)
-        if (since is not None and since <= old.version.announced_at) or _had(member_id, old.version.announced_at) >= old.points:
+        if (since is not None and since <= old.version.announced_at) or _had(
+            member_id, old.version.announced_at
+        ) >= old.points:
             kept[pk] = old
     return kept
 
@@ -160,8 +168,12 @@ def obstacles_of(
     rewards: Collection[Reward], offers: Mapping[int, Offer], member_id: int, at: datetime
 ) -> dict[int, list[RewardsRefusal]]:
     """Return what stands between a member and rewards besides points and stock, by id: none where they may have them."""
-    family = family_ids(member_id)
-    ids = [one.pk for one in rewards]
+    asks = any(
+        one.segment_id or one.active_days or one.per_member_limit is not None or one.period_limit is not None
+        or _limits_sale(offers[one.pk])
+        for one in rewards
+    )  # fmt: skip
+    family = family_ids(member_id) if asks else []
     rank = tier_at(member_id, at).rank if any(one.least_tier_id for one in rewards) else 0
     segments = {one.segment_id for one in rewards if one.segment_id}
     stays = (
@@ -169,7 +181,7 @@ def obstacles_of(
     )
     within = set(stays.values_list("segment_id", flat=True)) if stays is not None else set()
     bought_at = _last_purchase(family, rewards)
-    had = _counted(family, rewards, offers, at) if ids else {}
+    had = _counted(family, rewards, offers, at)
     return {
         one.pk: list(_obstacles(one, offers[one.pk], rank, within, bought_at, had.get(one.pk, (0, 0, 0)), at)) for one in rewards
     }  # fmt: skip

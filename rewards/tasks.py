@@ -20,6 +20,7 @@ from rewards.services import (
     expiry,
     expiry_warnings,
     extensions,
+    flash_sales,
     holds,
     offline_batches,
     payers,
@@ -192,8 +193,9 @@ def settle_erased() -> None:
 
 @shared_task(name="rewards.forget_addresses")
 def forget_addresses() -> None:
-    """Where parcels went is kept no longer than questions about them come."""
+    """Where parcels went is kept no longer than questions about them come. What flash sales left goes back on the shelf."""
     at = timezone.now()
+    flash_sales.return_unsold(at=at)
     for _ in range(1_000):
         if not addresses.forget_addresses(at=at):
             break

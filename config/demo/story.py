@@ -358,7 +358,7 @@ class Story:
         except (InsufficientPoints, OutOfStock, RewardLimitReached):
             return  # as in life
         voucher = receipt.redemption.voucher
-        if self.random.random() < 0.72:
+        if voucher is not None and self.random.random() < 0.72:
             days = min((voucher.expires_at - voucher.valid_from).days - 3, self.random.expovariate(1 / 9))
             use_at = moment_of((moment + timedelta(days=1 + days)).astimezone(self.tz).date(), self.random, self.tz)
             heappush(

@@ -27,7 +27,7 @@ from rewards.admin.fulfilment_pages import OrderPages
 from rewards.admin.fulfilment_words import STATE_COLOURS, say_many, state_badge
 from rewards.admin.tracking_pages import TrackingPages
 from rewards.fulfilment_queries import OPEN, is_late
-from rewards.models import Redemption, RedemptionState
+from rewards.models import Redemption, RedemptionState, RewardCategory
 from rewards.order_numbers import order_no, redemption_id_of
 from rewards.services.address_lists import propose_addresses
 from rewards.services.fulfilment_jobs import PERMISSION, PREPARE, READY, REFUND_PERMISSION, act_on_many
@@ -83,17 +83,31 @@ class WhatWaits(DropdownFilter):
         return queryset.filter(state__in=OPEN, delivery=Redemption.Delivery.POST)
 
 
+class PartOfCatalogue(DropdownFilter):
+    """The category of the reward."""
+
+    title = _("category")
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(str(part.pk), part.name) for part in RewardCategory.objects.order_by("sort_order", "pk")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Redemption]) -> QuerySet[Redemption]:
+        wanted = self.value() or ""
+        return queryset.filter(reward__category=int(wanted)) if wanted.isdecimal() and len(wanted) < 10 else queryset
+
+
 @admin.register(Redemption)
 class RedemptionAdmin(FactAdmin):
     """What members redeemed: what waits first, the oldest of it at the top."""
 
     is_nameless = True
     list_per_page = 50
-    list_display = ("number", "placed", "due", "reward_name", "member_page", "reaches", "state_label", "parcel")
-    list_display_links = ("number",)
+    list_display = ("order_number", "placed", "due", "reward_name", "member_page", "reaches", "state_label", "parcel")
+    list_display_links = ("order_number",)
     list_select_related = ("member", "reward", "store")
     list_filter = (
-        WhatWaits, ("reward__kind", ChoicesDropdownFilter), ("reward__category", RelatedDropdownFilter),
+        WhatWaits, ("reward__kind", ChoicesDropdownFilter), PartOfCatalogue,
         ("store", RelatedDropdownFilter), ("redeemed_at", DayRangeFilter),
     )  # fmt: skip
     list_filter_submit = True
@@ -141,7 +155,7 @@ class RedemptionAdmin(FactAdmin):
             row.is_late = isinstance(row, Redemption) and is_late(row, at)  # type: ignore[attr-defined]
 
     @display(description=_("order"))
-    def number(self, order: Redemption) -> str:
+    def order_number(self, order: Redemption) -> str:
         return order_no(order.pk)
 
     @display(description=_("placed"))
@@ -225,9 +239,7 @@ class RedemptionAdmin(FactAdmin):
         ids = ".".join(str(pk) for pk in queryset.values_list("pk", flat=True))
         return HttpResponseRedirect(f"{reverse('admin:rewards_redemption_refund')}?orders={ids}")
 
-    @action(
-        description=_("Picking list of all that waits"), url_path="picking-list", permissions=["fulfil"], icon="print"
-    )
+    @action(description=_("Picking list"), url_path="picking-list", permissions=["fulfil"], icon="print")
     def picking_list_of_all(self, request: HttpRequest) -> HttpResponse:
         """All that waits to be sent, or in a store to be made ready, on paper."""
         orders = self.get_queryset(request).filter(state__in=OPEN)
@@ -235,20 +247,18 @@ class RedemptionAdmin(FactAdmin):
             orders = orders.filter(delivery=Redemption.Delivery.POST)
         return OrderPages(self).picking_list(request, orders, with_addresses=False)
 
-    @action(description=_("List for tracking numbers"), url_path="parcels", permissions=["fulfil"], icon="table_view")
+    @action(description=_("List of parcels"), url_path="parcels", permissions=["fulfil"], icon="table_view")
     def parcels_form(self, request: HttpRequest) -> HttpResponse:
         """A workbook of what waits to be sent, to be filled in with carriers and tracking numbers."""
         return TrackingPages(self).form(request)
 
-    @action(
-        description=_("Tracking numbers from a file"), url_path="tracking", permissions=["fulfil"], icon="upload_file"
-    )
+    @action(description=_("Tracking numbers"), url_path="tracking", permissions=["fulfil"], icon="upload_file")
     def tracking_file(self, request: HttpRequest) -> HttpResponse:
         """The page that reads tracking numbers."""
         return TrackingPages(self).upload(request)
 
     @action(
-        description=_("Addresses for the carrier"), url_path="addresses", permissions=["addresses"], icon="contact_mail",
+        description=_("Addresses"), url_path="addresses", permissions=["addresses"], icon="contact_mail",
         dialog={
             "title": _("Take the addresses of what waits to be sent out?"),
             "description": _("A colleague has to approve it. The file can be taken for 24 hours; who took it is written down."),

@@ -181,7 +181,7 @@ WISHES: Final[Mapping[str, Wish]] = {
         ReasonDialog, REFUND_PERMISSION, (), _cancel, may_be=_may_cancel,
     ),
     "refund": Wish(
-        gettext_lazy("Out of stock"), "production_quantity_limits", gettext_lazy("Out of stock: give the points back?"),
+        gettext_lazy("Out of stock, points back"), "production_quantity_limits", gettext_lazy("Out of stock: give the points back?"),
         gettext_lazy("The points come back, and the member is told why."), gettext_lazy("The points were given back."),
         ReasonDialog, REFUND_PERMISSION, _IN_HAND, _refund,
     ),

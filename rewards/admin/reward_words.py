@@ -1,5 +1,6 @@
 """Rewards in words: who can redeem one, for what, how often and when; what a point buys of it; the languages it lacks."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -64,11 +65,12 @@ def _limits(reward: Reward) -> list[str]:
 
 
 def _when(reward: Reward) -> list[str]:
-    if reward.valid_from is None:
+    begins: datetime | None = reward.valid_from  # none yet while the form is filled in
+    if begins is None:
         return []
     if reward.valid_to is None:
-        return [_("On the shelf from %(begin)s.") % {"begin": local_moment(reward.valid_from)}]
-    figures = {"begin": local_moment(reward.valid_from), "end": last_day(reward.valid_to)}
+        return [_("On the shelf from %(begin)s.") % {"begin": local_moment(begins)}]
+    figures = {"begin": local_moment(begins), "end": last_day(reward.valid_to)}
     return [_("On the shelf from %(begin)s to the end of %(end)s.") % figures]
 
 

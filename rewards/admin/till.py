@@ -1,7 +1,7 @@
 """Pages of the till flow: how points pay, prices for members, what is set aside for orders, batches taken offline."""
 
 from datetime import timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
@@ -46,7 +46,7 @@ _BACKDATED = timedelta(hours=1)
 class PointsPaymentForm(forms.ModelForm):
     """A new rule for paying with points: stores by their names, from now or later on."""
 
-    store_ids = forms.ModelMultipleChoiceField(
+    store_ids: "forms.ModelMultipleChoiceField[Store]" = forms.ModelMultipleChoiceField(
         Store.objects.order_by("code"),
         required=False,
         label=_("Stores"),
@@ -81,6 +81,7 @@ class PointsPaymentAdmin(HistoryAdmin):
     ordering = ("currency", "-valid_from")
     fields = PointsPaymentForm.Meta.fields
     empty_sentence = _("Points do not pay for orders yet. Add a rule that says what one point pays.")
+    _names: dict[int, str]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("rewards.add_pointspayment")
@@ -105,8 +106,6 @@ class PointsPaymentAdmin(HistoryAdmin):
         """Load the names of the stores that rules are for."""
         ids = {pk for row in rows for pk in row.store_ids}
         self._names = {store.pk: store.name for store in Store.objects.filter(pk__in=ids)} if ids else {}
-
-    _names: ClassVar[dict[int, str]] = {}
 
 
 @admin.register(MemberPrice)

@@ -118,7 +118,9 @@ class VoucherTemplateForm(forms.ModelForm):
             if name in self.fields and found.get(name) is None and name not in self.errors:
                 found[name] = usual
         if kind != _Kind.EXCHANGE:
-            found |= {name: "" for name in found if name == "gift" or (name.startswith("gift_") and name != "gift_hours")}
+            found |= {
+                name: "" for name in found if name == "gift" or (name.startswith("gift_") and name != "gift_hours")
+            }
         self._check_worth(kind)
         self._check_validity()
         self._check_hours()

@@ -62,6 +62,4 @@ register_sentence(events.VOUCHER_RESTORED, _restored, icon="undo", names=_TEMPLA
 register_sentence(events.VOUCHER_EXTENDED, _extended, icon="more_time", names=_TEMPLATE)
 register_sentence(events.VOUCHER_OFFERED, _offered, icon="redeem", names=_VOUCHER)
 register_sentence(events.VOUCHER_GIVEN, _given, icon="card_giftcard", names=_VOUCHER)
-register_sentence(
-    events.VOUCHER_OFFER_CHANGED, _offer_changed, icon="campaign", names={"offer": offer_names}
-)
+register_sentence(events.VOUCHER_OFFER_CHANGED, _offer_changed, icon="campaign", names={"offer": offer_names})

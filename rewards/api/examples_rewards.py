@@ -19,7 +19,7 @@ _PICTURE: Final = {
         for digest, width in (("1a", 200), ("2b", 600), ("3c", 1200))
     ],
 }
-_ANYBODY: Final = {
+_ANYBODY: Final[dict[str, Any]] = {
     "affordable": None, "missing_points": None, "eligible": None, "reasons": [], "wished": None,
 }  # fmt: skip
 _REWARD: Final[dict[str, Any]] = {

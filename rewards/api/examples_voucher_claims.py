@@ -24,7 +24,6 @@ _OFFERED: Final = {**HELD, "state": "offered", "state_label": "offered to a frie
 _CLAIMED: Final = {"offer_id": _OFFER, "voucher": HELD, "already_claimed": False}
 
 
-
 def _request(name: str, value: dict[str, Any]) -> OpenApiExample:
     return OpenApiExample(name, value=value, request_only=True)
 

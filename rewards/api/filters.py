@@ -13,7 +13,7 @@ from members.api.fields import EARLIEST, LATEST
 from members.api.queries import BadQuery
 from members.queries import programme
 from rewards.models import LedgerEntry, LedgerTransaction, Reward, Voucher
-from rewards.reward_offers import with_price_now
+from rewards.reward_offers import costing_at_most
 
 _KINDS = [(kind.name.lower(), kind.name.lower()) for kind in LedgerTransaction.Kind]
 
@@ -51,7 +51,7 @@ class RewardFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
     def up_to(self, rows: QuerySet[Reward], _name: str, value: int) -> QuerySet[Reward]:
-        return with_price_now(rows, self.data["at"]).filter(points_now__lte=value)
+        return costing_at_most(rows, int(value), self.data["at"])
 
 
 class VoucherFilter(django_filters.FilterSet):

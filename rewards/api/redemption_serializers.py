@@ -81,9 +81,7 @@ class RedemptionDetailSerializer(RedemptionSerializer):
     def _code(self, redemption: Redemption) -> Any:
         if redemption.reward.kind != Reward.Kind.DIGITAL:
             return None
-        if "code" not in self.context:
-            self.context["code"] = code_of(redemption.pk)
-        return self.context["code"]
+        return code_of(redemption.pk)
 
 
 class RedemptionReceiptSerializer(RedemptionSerializer):
@@ -125,9 +123,7 @@ class RedeemSerializer(Body):
 
     quote = Ref(QUOTE, required=False, help_text="From /me/redemptions/quote: refused when the price has changed.")
     reward = Ref(REWARD, required=False, help_text="Without a quote: at the price of the moment.")
-    delivery = serializers.ChoiceField(
-        choices=WAYS, required=False, help_text="Needed where there are two ways."
-    )
+    delivery = serializers.ChoiceField(choices=WAYS, required=False, help_text="Needed where there are two ways.")
     store = Ref(STORE, required=False, help_text="For a gift that is handed over in a store.")
     address = DeliveryAddressSerializer(required=False, help_text="For what is sent by post.")
     partner_account = Text(

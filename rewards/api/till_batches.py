@@ -60,7 +60,7 @@ class OfflineOrderSerializer(OrderSerializer):
         child=serializers.CharField(), required=False, help_text="Refused: nothing is spent offline."
     )
 
-    def run_validation(self, data: Any = serializers.empty) -> ToldOrder:  # type: ignore[override]
+    def run_validation(self, data: Any = serializers.empty) -> ToldOrder:
         number = data.get("external_order_no", "") if isinstance(data, dict) else ""
         number = number[:80] if isinstance(number, str) else ""
         if isinstance(data, dict) and any(data.get(name) for name in _SPENDS):
@@ -68,7 +68,7 @@ class OfflineOrderSerializer(OrderSerializer):
         try:
             asked = super().run_validation(data)
         except serializers.ValidationError as refused:
-            return ToldOrder(number, code=INVALID, params={"fields": sorted(refused.detail)[:20]})  # type: ignore[arg-type]
+            return ToldOrder(number, code=INVALID, params={"fields": sorted(map(str, refused.detail))[:20]})
         return ToldOrder(
             number,
             stored_order(
@@ -140,7 +140,7 @@ class BatchesView(ApiView):
         idempotency_key(request)
         asked = BatchRequestSerializer.read(request.data)
         refuse_other_store(key, asked)
-        fingerprint = fingerprint_of(request.data["orders"])
+        fingerprint = fingerprint_of(request.data["orders"] if isinstance(request.data, dict) else [])
 
         def accept() -> Answer:
             batch = accept_batch(
@@ -279,7 +279,7 @@ class PosConfigSerializer(serializers.Serializer):
     """What a till must know."""
 
     store = PosStoreSerializer()
-    source = serializers.CharField(help_text="Order numbers are unique in it.")
+    source = serializers.CharField(help_text="Order numbers are unique in it.")  # type: ignore[assignment]
     currency = serializers.CharField()
     timezone = serializers.CharField(help_text="Of business days.")
     languages = serializers.ListField(child=serializers.CharField())

@@ -124,9 +124,11 @@ class ClaimView(ApiView):
             with_code = "code" in said
             receipt = _telling_freeze(
                 member,
-                lambda: claim_by_code(code=said["code"], **told)
-                if with_code
-                else claim_offer(offer_ref=said["offer"], **told),
+                lambda: (
+                    claim_by_code(code=said["code"], **told)
+                    if with_code
+                    else claim_offer(offer_ref=said["offer"], **told)
+                ),
             )
             return _claimed(receipt, at)
 

@@ -61,7 +61,7 @@ def write_address(*, redemption_id: int, address: Address, at: datetime) -> None
 def addresses_of(redemption_ids: Collection[int]) -> dict[int, Address]:
     """Return the addresses of orders by id, of those that are kept: one query. Who asks writes down that they were seen."""
     found = RedemptionAddress.objects.filter(pk__in=list(redemption_ids)).values_list("pk", "ciphertext")
-    return {pk: _read(content) for pk, content in found}
+    return {pk: _read(bytes(content)) for pk, content in found}
 
 
 def forget_addresses(*, at: datetime, limit: int = 2_000) -> int:

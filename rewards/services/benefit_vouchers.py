@@ -4,19 +4,17 @@ The voucher's public id is derived from the entitlement and the number of the us
 issues nothing and nobody can guess it.
 """
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from members.actors import Actor
 from members.models import Member, TimelineEntry
 from rewards.models import Voucher, VoucherTemplate
 from rewards.services.orders import hold_bearer
+from rewards.services.secret_codes import derived_id
 from rewards.services.voucher_issue import VoucherNotIssued, issue_vouchers
 
 
@@ -26,8 +24,7 @@ class VoucherTemplateMissing(Exception):
 
 def voucher_id_for(*, entitlement_id: int, number: int) -> UUID:
     """Return the public id of the voucher for one use (1 is the first) of an entitlement."""
-    name = f"benefit-voucher:{entitlement_id}:{number}".encode()
-    return UUID(bytes=hmac.digest(settings.CODE_SECRET.encode(), name, hashlib.sha256)[:16], version=4)
+    return derived_id("benefit-voucher", entitlement_id, number)
 
 
 def issue_due_vouchers(*, entries: Sequence[TimelineEntry], by: Actor) -> int:

@@ -169,5 +169,5 @@ def code_of(redemption_id: int) -> DigitalCode | None:
     """Return the code that a redemption was given, with its text as `plain`; for the eyes of its member."""
     found = DigitalCode.objects.filter(redemption=redemption_id, state=DigitalCode.State.GIVEN).first()
     if found is not None:
-        found.plain = decrypted(WHAT, found.ciphertext)  # type: ignore[attr-defined]
+        found.plain = decrypted(WHAT, bytes(found.ciphertext))  # type: ignore[attr-defined]
     return found

@@ -89,11 +89,11 @@ def move_redemption(
     )
     if redemption.state == to_state:
         if parcel and any(value and getattr(redemption, name) != value for name, value in parcel.items()):
-            take_step(redemption, to_state, by=by, at=at, reason=reason, **parcel)
+            take_step(redemption, to_state, by=by, at=at, reason=reason, columns=parcel)
         return redemption
     if to_state not in _STEPS[redemption.delivery].get(redemption.state, ()):
         raise RedemptionStateConflict(redemption)
-    take_step(redemption, to_state, by=by, at=at, reason=reason, store_id=redemption.store_id, **parcel)
+    take_step(redemption, to_state, by=by, at=at, reason=reason, store_id=redemption.store_id, columns=parcel)
     return redemption
 
 
@@ -201,7 +201,7 @@ def _give_back(
     void_given_code(redemption_id=redemption.pk, at=at)
     take_step(
         redemption, to_state, by=by, at=at, reason=reason, points=redemption.price_points, household=shared,
-        refund_id=posting.transaction_id,
+        columns={"refund_id": posting.transaction_id},
     )  # fmt: skip
     if to_state == State.CANCELLED:
         put_back(redemption, at)

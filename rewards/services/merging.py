@@ -85,8 +85,7 @@ def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
                 words = label % {"currency": currency.name}
                 lines.append(PreviewLine(words, grouped(ours), grouped(theirs), grouped(ours + theirs)))
     ours, theirs = (
-        Voucher.objects.filter(usable(at), member_id=member_id).count()
-        for member_id in (kept_id, merged_id)
+        Voucher.objects.filter(usable(at), member_id=member_id).count() for member_id in (kept_id, merged_id)
     )
     lines.append(PreviewLine(_("Vouchers that can be used"), grouped(ours), grouped(theirs), grouped(ours + theirs)))
     return lines

@@ -29,6 +29,7 @@ from rewards.models import (
     Adjustment,
     LedgerEntry,
     LedgerTransaction,
+    OrderHold,
     PartnerConversion,
     PointsAccount,
     PointsTransfer,
@@ -40,8 +41,8 @@ from rewards.models import (
     WishedReward,
 )
 from rewards.queries import accounts_of, balance_of, open_holds_of, outstanding
-from rewards.services.addresses import Address, addresses_of, forget_addresses_of
 from rewards.services.address_lists import ADDRESSES
+from rewards.services.addresses import Address, addresses_of, forget_addresses_of
 from rewards.services.adjustment_batches import BATCH
 from rewards.services.payers import forget_payers_of
 from rewards.services.voucher_budgets import give_back_budget
@@ -92,6 +93,9 @@ def obstacles(member_id: int, at: datetime) -> list[Obstacle]:
             "%(points)s point is set aside for a payment.", "%(points)s points are set aside for payments.", held
         )
         found.append(("points_held", words % {"points": grouped(held)}))
+    under_way = OrderHold.objects.filter(member=member_id, state=OrderHold.State.OPEN, expires_at__gt=at)
+    if not held and under_way.exists():
+        found.append(("order_held", gettext_lazy("Something is set aside for an order under way.")))
     if PartnerConversion.objects.filter(member=member_id, state__in=_UNFINISHED).exists():
         found.append(("conversion_open", gettext_lazy("An exchange with a partner is under way.")))
     if Redemption.objects.filter(member=member_id, state__in=_UNDER_WAY).exists():

@@ -1,6 +1,8 @@
 """The steps of an order of a reward: each moves the state by a guarded statement, with its event and what the timeline tells."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import F
@@ -37,7 +39,7 @@ def locked(redemption_id: int) -> tuple[Redemption, int]:
 
 def take_step(
     redemption: Redemption, to_state: RedemptionState, *, by: Actor, at: datetime, reason: str = "", store_id: int | None = None,
-    points: int = 0, household: int = 0, **columns: Any,
+    points: int = 0, household: int = 0, columns: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:  # fmt: skip
     """Move a locked order to a state, with its event and the timeline; `columns` are changed with it."""
     before = redemption.state
@@ -65,13 +67,21 @@ def note_refund(*, transaction_id: int, refund_id: int, points: int, by: Actor, 
         return
     redemption, _bearer_id = locked(redemption_id)
     if redemption.refund_id is None:
-        take_step(redemption, RedemptionState.REFUNDED, by=by, at=at, reason=reason, points=points, refund_id=refund_id)
+        take_step(
+            redemption,
+            RedemptionState.REFUNDED,
+            by=by,
+            at=at,
+            reason=reason,
+            points=points,
+            columns={"refund_id": refund_id},
+        )
         put_back(redemption, at)
 
 
 def put_back(redemption: Redemption, at: datetime) -> None:
     """Put the piece of an order back where it was taken from: the sale while it runs, else the reward's stock. Last of all."""
-    sales = FlashSale.objects.filter(pk=redemption.sale_id, stock__isnull=False)
+    sales = FlashSale.objects.filter(pk=redemption.sale_id or 0, stock__isnull=False)
     if sales.filter(ends_at__gt=at).update(stock=F("stock") + 1):
         return
     Reward.objects.filter(pk=redemption.reward_id, stock__isnull=False).update(stock=F("stock") + 1)

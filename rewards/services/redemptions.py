@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F
 
 from members import timeline
 from members.actors import Actor
@@ -21,7 +21,7 @@ from rewards.events_adjustments import household_points_given
 from rewards.ledger_household import Share
 from rewards.models import FlashSale, Redemption, RedemptionState, Reward, Voucher
 from rewards.queries import balance_of, labels_of
-from rewards.reward_offers import Offer, obstacles_of, offers_at
+from rewards.reward_offers import Offer, obstacles_of, offers_at, price_changes
 from rewards.reward_refusals import (
     DeliveryMissing,
     OutOfStock,
@@ -40,7 +40,8 @@ from rewards.services.household_points import is_possible, open_purse, pay_toget
 from rewards.services.purchases import hold_active
 from rewards.services.secret_codes import derived_code, lookup_key
 from rewards.services.transfers import check_cooldown
-from rewards.services.vouchers import issue_vouchers, voucher_code
+from rewards.services.voucher_issue import issue_vouchers
+from rewards.services.vouchers import voucher_code
 
 __all__ = [
     "OutOfStock", "RedemptionReceipt", "RequestConflict", "RewardLimitReached", "RewardNotAvailable", "Wanted",
@@ -111,15 +112,18 @@ def redeem_reward(
     """
     others_pay = is_possible(member_id, ledger.currency_id())
     rewards = Reward.objects.select_related("template", "project", "partner", "least_tier")
-    reward = rewards.annotate(others_pay=others_pay).filter(pk=reward_id).first()
+    known = Redemption.objects.filter(request_id=request_id)
+    told = rewards.annotate(others_pay=others_pay, is_known=Exists(known), has_price_changes=price_changes())
+    reward = told.filter(pk=reward_id).first()
     if reward is None:
         raise RewardNotAvailable
-    known = Redemption.objects.filter(request_id=request_id).values_list("member_id", "reward_id").first()
-    if known is not None and known != (member_id, reward.pk):
-        raise RequestConflict
-    offer = offers_at([reward], at, member_id=member_id)[reward.pk]
+    offer = (
+        offers_at([reward], at, member_id=member_id)[reward.pk]
+        if reward.has_price_changes
+        else Offer(reward.price_points, reward.cash_amount, reward.price_points)
+    )
     wish = _Wish(member_id, reward, request_id, offer, wanted or Wanted(), quote_ref, by, at)
-    if known is not None:
+    if reward.is_known:
         hold_active(member_id, Member.Act.SPEND)
         return _known(wish, balance_of(member_id, at).available)
     if quoted is not None and quoted != (offer.points, offer.cash_amount):
@@ -240,7 +244,7 @@ def _new(wish: _Wish, paid: _Paid) -> Redemption:
         public_id=uuid4(), member_id=wish.member_id, request_id=wish.request_id, reward=reward, price_points=wish.offer.points,
         cash_amount=wish.offer.cash_amount, sale=wish.offer.sale, quote_ref=wish.quote_ref,
         transaction_id=paid.posting.transaction_id, donation_id=paid.donation_id, conversion_id=paid.conversion_id,
-        delivery=delivery_of(reward, wish.wanted), state_at=at, redeemed_at=at,
+        delivery=delivery_of(reward, wish.wanted), state_at=at, redeemed_at=at, carrier="", tracking_no="",
     )  # fmt: skip
     if redemption.delivery == Delivery.NONE:
         redemption.state = RedemptionState.DONE
@@ -312,7 +316,7 @@ def _write(redemption: Redemption, by: Actor) -> None:
             [
                 one.public_id, one.member_id, one.request_id, one.reward_id, one.member_id, one.reward_id,
                 one.price_points, one.cash_amount, one.sale_id, one.quote_ref, one.transaction_id, one.voucher_id, one.donation_id,
-                one.conversion_id, one.state, one.state_at, one.delivery, one.store_id, one.pickup_hmac, one.due_at, one.redeemed_at,
+                one.conversion_id, one.state, one.state_at, one.delivery, one.store_id, bytes(one.pickup_hmac) if one.pickup_hmac else None, one.due_at, one.redeemed_at,
                 one.state, by.kind, by.id, one.redeemed_at,
             ],
         )  # fmt: skip

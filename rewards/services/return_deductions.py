@@ -8,13 +8,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
+
+from django.db.models import QuerySet, Sum
 
 from loyalty.services.entitlements import undo_use
 from members.actors import Actor
-from rewards.models import DeductionsGivenBack, OrderDeduction, OrderSettlement, Purchase, Voucher
+from rewards import ledger
+from rewards.models import (
+    DeductionsGivenBack,
+    LedgerEntry,
+    LedgerTransaction,
+    OrderDeduction,
+    OrderSettlement,
+    Purchase,
+    PurchaseReturn,
+    Voucher,
+)
 from rewards.services.return_shares import BoughtLine, ReturnedLine
 from rewards.services.voucher_holds import give_back_order_vouchers
 
+#: The name under which points that had paid an order come back.
+PAYMENT_BACK: Final = "return"
 _HALF = Fraction(1, 2)
 
 
@@ -97,6 +112,28 @@ def given_back_with(return_id: int) -> GivenBack:
     """Return what a recorded return gave back of vouchers and uses."""
     row = DeductionsGivenBack.objects.filter(pk=return_id).first()
     return GivenBack(row.vouchers, row.uses) if row else GivenBack()
+
+
+def payments_of(purchase: Purchase) -> QuerySet[LedgerTransaction]:
+    """Return the postings of points that were paid on a purchase."""
+    return LedgerTransaction.objects.filter(
+        kind__in=(LedgerTransaction.Kind.REDEEM, LedgerTransaction.Kind.CAPTURE),
+        source=purchase.source,
+        natural_key=purchase.external_order_no,
+    )
+
+
+def points_given_back(known: PurchaseReturn) -> int:
+    """Return how many points that had paid the order came back with a recorded return."""
+    if known.purchase is None:
+        return 0
+    paid = payments_of(known.purchase).filter(currency=ledger.currency_id()).values_list("pk", flat=True)
+    sums = LedgerEntry.objects.filter(
+        transaction__kind=LedgerTransaction.Kind.RESTORE,
+        transaction__source=PAYMENT_BACK,
+        transaction__natural_key__in=[f"{known.pk}:{pk}" for pk in paid],
+    ).aggregate(available=Sum("d_available"), debt=Sum("d_debt"))
+    return (sums["available"] or 0) - (sums["debt"] or 0)
 
 
 def _uses(settlement: OrderSettlement) -> Sequence[int]:

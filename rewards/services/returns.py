@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.models import TierChange
@@ -25,10 +25,13 @@ from rewards.refusals import RewardsRefusal
 from rewards.services.caps import give_back
 from rewards.services.orders import CLOCK_TOLERANCE, OrderInFuture, hold_bearer
 from rewards.services.return_deductions import (
+    PAYMENT_BACK,
     GivenBack,
     completes,
     give_back_deductions,
     given_back_with,
+    payments_of,
+    points_given_back,
     share_of_points,
 )
 from rewards.services.return_shares import (
@@ -59,10 +62,9 @@ __all__ = [
     "ReturnExceedsOrder",
     "ReturnItem",
     "ReturnReceipt",
+    "receipt_of_return",
     "record_return",
 ]
-
-PAYMENT_BACK = "return"
 
 
 class PurchaseNotFound(RewardsRefusal):
@@ -142,7 +144,7 @@ def _record(ret: Return, by: Actor, at: datetime, quiet: bool) -> ReturnReceipt:
     # Only after the lock: the same return may have been in flight, and would now look like one too many.
     known = PurchaseReturn.objects.filter(source=ret.source, external_return_no=ret.external_return_no).first()
     if known is not None:
-        return _receipt_of_known(ret, known)
+        return receipt_of_return(ret, known)
     if sale is None and ret.external_order_no is not None:
         raise PurchaseNotFound(order_no=ret.external_order_no)
     bought = purchase_lines([sale.purchase.pk])[sale.purchase.pk] if sale else {}
@@ -156,7 +158,7 @@ def _record(ret: Return, by: Actor, at: datetime, quiet: bool) -> ReturnReceipt:
     row = _insert(ret, sale.purchase if sale else None, member_id, lines, eligible, share)
     if row is None:
         known = PurchaseReturn.objects.get(source=ret.source, external_return_no=ret.external_return_no)
-        return _receipt_of_known(ret, known)
+        return receipt_of_return(ret, known)
     total = sum((line.amount for line in lines), Decimal(0))
     bearer_id = hold_bearer(member_id) if member_id is not None else None
     if bearer_id is None:
@@ -305,7 +307,7 @@ def _give_back_payment(ret: Return, sale: _Sale, member_id: int, return_id: int,
 
     Before anything is taken back: what comes back may have to repay at once.
     """
-    paid = list(_payments(sale.purchase).prefetch_related("entries").order_by("currency_id", "pk"))
+    paid = list(payments_of(sale.purchase).prefetch_related("entries").order_by("currency_id", "pk"))
     if paid and sale.purchase.member_id is not None:
         # First of all, as a purchase does: the order may have been paid in another currency.
         ledger.lock_accounts(member_ids=sorted({sale.purchase.member_id, member_id}))
@@ -326,15 +328,6 @@ def _give_back_payment(ret: Return, sale: _Sale, member_id: int, return_id: int,
     return back
 
 
-def _payments(purchase: Purchase) -> QuerySet[LedgerTransaction]:
-    """Return the postings of points that were paid on a purchase."""
-    return LedgerTransaction.objects.filter(
-        kind__in=(LedgerTransaction.Kind.REDEEM, LedgerTransaction.Kind.CAPTURE),
-        source=purchase.source,
-        natural_key=purchase.external_order_no,
-    )
-
-
 def _news(
     ret: Return, sale: _Sale | None, member_id: int | None, return_id: int, total: Decimal, share: Share,
     posting: ledger.Posting | None, by: Actor, quiet: bool, back: int = 0,
@@ -348,7 +341,8 @@ def _news(
     )  # fmt: skip
 
 
-def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
+def receipt_of_return(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
+    """Return what a recorded return did. Raises ReturnConflict where it is told with another content."""
     if bytes(known.fingerprint) != ret.fingerprint():
         raise ReturnConflict(return_no=ret.external_return_no)
     entry = LedgerEntry.objects.filter(
@@ -367,22 +361,9 @@ def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
         points_to_arrears=entry.d_debt if entry else 0,
         credits=known.credits,
         tier_changed_to=_tier_changed_to(known),
-        points_back=_points_back(known),
+        points_back=points_given_back(known),
         given_back=given_back_with(known.pk),
     )
-
-
-def _points_back(known: PurchaseReturn) -> int:
-    """Return how many points that had paid the order came back with a recorded return."""
-    if known.purchase is None:
-        return 0
-    paid = _payments(known.purchase).filter(currency=ledger.currency_id()).values_list("pk", flat=True)
-    sums = LedgerEntry.objects.filter(
-        transaction__kind=LedgerTransaction.Kind.RESTORE,
-        transaction__source=PAYMENT_BACK,
-        transaction__natural_key__in=[f"{known.pk}:{pk}" for pk in paid],
-    ).aggregate(available=Sum("d_available"), debt=Sum("d_debt"))
-    return (sums["available"] or 0) - (sums["debt"] or 0)
 
 
 def _tier_changed_to(known: PurchaseReturn) -> str:

@@ -141,8 +141,8 @@ def release_order_hold(*, hold_id: int, by: Actor, at: datetime, reason: str = "
 
 def hold_of_till(public_id: UUID, *, source: str, store_id: int | None) -> OrderHold:
     """Return a hold of this till's store. Raises NotFound."""
-    found = OrderHold.objects.filter(public_id=public_id, source=source, store_id=store_id).first()
-    if found is None:
+    found = OrderHold.objects.filter(public_id=public_id, source=source).first()
+    if found is None or found.store_id != store_id:
         raise NotFound
     return found
 

@@ -153,19 +153,14 @@ class KeptQuote:
     terms: Terms
 
 
-def kept_quote(
-    ref: UUID, *, source: str, store_id: int | None, at: datetime, until: datetime | None = None
-) -> KeptQuote:
-    """Return a quote of this till's store. Raises NotFound, QuoteExpired (past its end, or for a moment to come).
-
-    `until` is the moment for which it has to be valid, `at` unless told: what was held under it may outlive it.
-    """
+def kept_quote(ref: UUID, *, source: str, store_id: int | None, at: datetime) -> KeptQuote:
+    """Return a quote of this till's store. Raises NotFound, QuoteExpired (past its end, or for a moment to come)."""
     decision = decision_by_public_id(ref, at=at)
     trace = decision.trace
     if decision.code != QUOTE_CODE or trace.get("till") != [source, store_id]:
         raise NotFound
     expires_at = datetime.fromisoformat(trace["until"])
-    if trace.get("trial") or (until or at) >= expires_at:
+    if trace.get("trial") or at >= expires_at:
         raise QuoteExpired
     return KeptQuote(ref, decision.member_id, source, store_id, expires_at, trace["points"], Terms.read(trace["terms"]))
 

@@ -18,7 +18,7 @@ from rewards import ledger
 from rewards.events_till import order_voided
 from rewards.models import OrderVoid, Purchase
 from rewards.refusals import RewardsRefusal
-from rewards.services.returns import Return, ReturnReceipt, record_return
+from rewards.services.returns import Return, ReturnReceipt, receipt_of_return, record_return
 
 _REASON_LENGTH: Final = 200
 
@@ -61,13 +61,16 @@ def void_order(*, purchase_id: int, by: Actor, at: datetime, reason: str = "") -
 
     Staff give a reason. Raises NotFound, VoidTooLate, OrderHasReturns, WordsNamePerson, OwnAccount; then nothing has changed.
     """
+    known = _known(purchase_id)
+    if known is not None:
+        return known
     ledger.lock_purchases(purchase_ids=[purchase_id])
-    purchase = Purchase.objects.select_related("void").filter(pk=purchase_id).first()
+    purchase = Purchase.objects.filter(pk=purchase_id).first()
     if purchase is None:
         raise NotFound
-    known: OrderVoid | None = getattr(purchase, "void", None)
+    known = _known(purchase_id)  # while we waited
     if known is not None:
-        return VoidReceipt(known, record_return(ret=_return(purchase, known.voided_at), by=by, at=at))
+        return known
     zone = programme().tz
     if business_date(purchase.ordered_at, zone) != business_date(at, zone):
         raise VoidTooLate(order_no=purchase.external_order_no)
@@ -89,6 +92,13 @@ def void_order(*, purchase_id: int, by: Actor, at: datetime, reason: str = "") -
         )
     ])  # fmt: skip
     return VoidReceipt(void, receipt)
+
+
+def _known(purchase_id: int) -> VoidReceipt | None:
+    found = OrderVoid.objects.select_related("purchase", "purchase_return__purchase").filter(pk=purchase_id).first()
+    if found is None:
+        return None
+    return VoidReceipt(found, receipt_of_return(_return(found.purchase, found.voided_at), found.purchase_return))
 
 
 def _return(purchase: Purchase, moment: datetime) -> Return:

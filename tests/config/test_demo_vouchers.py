@@ -24,7 +24,7 @@ def test_are_offered_claimed_and_given_away() -> None:
     for number in range(16):
         moment = now - timedelta(days=20 - number)
         record_purchase(order=an_order(a_member(), ordered_at=moment), by=TILL, at=moment)
-    VouchersComing(now=now, tz=SHANGHAI, random=Random(1)).play(now)  # noqa: S311
+    VouchersComing(now=now, tz=SHANGHAI, random=Random(1)).play(now)
     assert sorted(VoucherOffer.objects.values_list("state", flat=True)) == ["draft", "running", "running"]
     assert VoucherClaim.objects.count() > 10
     assert {claim.way for claim in VoucherClaim.objects.all()} == {"button", "scan"}

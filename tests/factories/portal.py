@@ -68,8 +68,12 @@ from rewards.models import (
     EarnRuleVersion,
     ExpiryWarning,
     FlashSale,
+    MemberPrice,
+    OfflineBatch,
+    OrderHold,
     OrderImport,
     PointsCurrency,
+    PointsPayment,
     PointsRate,
     Product,
     RewardCategory,
@@ -250,6 +254,7 @@ def _settings(number: int, store: Store) -> None:
         reward=on_sale, price_points=50, starts_at=now + timedelta(days=number), ends_at=now + timedelta(days=number + 1)
     )
     waits_to_be_sent(at=now)
+    _till(number, store)
     OrderImport.objects.create(
         file_name=f"{number}.csv", file_sha256=b"0" * 32, source="file", rows_read=9, started_at=now
     )
@@ -261,6 +266,25 @@ def _settings(number: int, store: Store) -> None:
     _next_versions(number)
     _profiles(number, store)
     _work(number)
+
+
+def _till(number: int, store: Store) -> None:
+    """One more row of each kind of the till flow."""
+    now = timezone.now()
+    points = PointsCurrency.objects.get(code="points")
+    PointsPayment.objects.create(
+        currency=points, valid_from=now + timedelta(days=number), money_per_point=Decimal("0.01"), store_ids=[store.pk]
+    )
+    benefit = a_benefit(kind="products", name=f"Prices {number}", quota=None)
+    MemberPrice.objects.create(benefit=benefit, sku=f"SKU{number}", price_amount=Decimal(9))
+    OrderHold.objects.create(
+        quote_ref=uuid4(), fingerprint=b"0" * 32, member=Member.objects.order_by("pk")[0], source="till", store=store,
+        vouchers=1, created_at=now, expires_at=now + timedelta(minutes=10), actor_kind="device",
+    )  # fmt: skip
+    OfflineBatch.objects.create(
+        source="till", external_batch_no=f"B-{number}", fingerprint=b"0" * 32, key=ApiKey.objects.get(store=store), store=store,
+        total=1, received_at=now,
+    )  # fmt: skip
 
 
 def _profiles(number: int, store: Store) -> None:

@@ -414,7 +414,10 @@ def number_of_a_redemption() -> int:
 
 def state_of_a_voucher() -> int:
     voucher = Voucher.objects.get()
-    tamper("UPDATE rewards_voucher SET state = 'issued', used_at = NULL, used_order_no = '', used_off_amount = NULL WHERE id = %s", voucher.pk)
+    tamper(
+        "UPDATE rewards_voucher SET state = 'issued', used_at = NULL, used_order_no = '', used_off_amount = NULL WHERE id = %s",
+        voucher.pk,
+    )
     return voucher.pk
 
 

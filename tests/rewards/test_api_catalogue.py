@@ -12,7 +12,8 @@ from PIL import Image
 from loyalty.models import Tier
 from loyalty.pictures import PictureNotUnderstood, PictureOfWrongSize
 from members.actors import SYSTEM
-from members.identifiers import REWARD, STORE, public_ref
+from members.decisions import record_decision
+from members.identifiers import QUOTE, REWARD, STORE, public_ref
 from members.models import Decision, IdempotentAnswer, Member
 from rewards.models import FlashSale, Redemption, RedemptionState, Reward, RewardCategory, RewardPicture, RewardPrice
 from rewards.services.digital_codes import add_codes
@@ -215,14 +216,17 @@ class TestOrders:
         body["quote"] = fresh["quote_id"]
         assert me.post("/me/redemptions", body, key="k").json()["points"] == 35
 
-    def test_needs_a_quote_that_lives_and_is_its_own(self, me: Caller) -> None:
+    def test_needs_a_quote_that_lives_and_is_its_own(self, me: Caller, member: Member) -> None:
         quote = me.post("/me/redemptions/quote", {"reward": ref(a_reward())}).json()["quote_id"]
         other = make_member(phone="13800138009")
         give_points(other, 100, moment=now() - DAY)
         assert problem_of(sign_in(other).post("/me/redemptions", {"quote": quote}, key="k")) == (409, "quote_expired")
-        old = Decision.objects.get(kind="quote")
-        Decision.objects.filter(pk=old.pk).update(trace={**old.trace, "until": (now() - DAY).isoformat()})
-        assert problem_of(me.post("/me/redemptions", {"quote": quote}, key="k")) == (409, "quote_expired")
+        trace = {**Decision.objects.get(kind="quote").trace, "until": (now() - DAY).isoformat()}
+        old = record_decision(
+            kind="quote", member_id=member.pk, subject="reward", code="reward_quote", trace=trace, by=SYSTEM, at=now()
+        )
+        refused = me.post("/me/redemptions", {"quote": public_ref(QUOTE, old)}, key="k")
+        assert problem_of(refused) == (409, "quote_expired")
 
     def test_is_cancelled_once_by_its_member_alone(self, me: Caller, member: Member) -> None:
         order = me.post("/me/redemptions", {"reward": ref(a_reward(40))}, key="k").json()

@@ -284,7 +284,6 @@ class TestRedeeming:
         first = me.post("/me/redemptions", {"reward": ref(reward)}, key="k1").json()
         IdempotentAnswer.objects.all().delete()
         late = me.post("/me/redemptions", {"reward": ref(reward)}, key="k1")
-        print({k: (v, late.json()[k]) for k, v in first.items() if late.json()[k] != v})
         assert (late.status_code, late.json()) == (200, first | {"already_processed": True})
         assert Redemption.objects.count() == 1
 

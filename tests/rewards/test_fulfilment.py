@@ -42,6 +42,7 @@ from rewards.reward_refusals import (
     SaleLimitReached,
     TierTooLow,
 )
+from rewards.services import privacy
 from rewards.services.addresses import AddressMissing, addresses_of, checked_address, forget_addresses
 from rewards.services.conversions import ConversionTooSmall
 from rewards.services.digital_codes import add_codes, code_of, codes_left, read_codes, take_codes_out
@@ -61,6 +62,7 @@ from rewards.services.redemption_steps import RedemptionStateConflict
 from rewards.services.redemptions import RedemptionReceipt, Wanted, pickup_code, redeem_reward
 from rewards.services.verification import verify
 from rewards.services.vouchers import use_voucher
+from rewards.services.wishes import wish_for
 from tests.factories.by_hand import a_partner
 from tests.factories.catalogue import a_reward
 from tests.factories.histories import with_points
@@ -487,4 +489,27 @@ class TestAtOnce:
         assert ended.count("done") == 8
         taken = Redemption.objects.filter(reward=gift, state=State.DONE).count()
         assert Reward.objects.get(pk=gift.pk).stock == 8 - taken
+        assert is_sound()
+
+
+@pytest.mark.django_db
+class TestThePerson:
+    """What an order knows of its person …"""
+
+    def test_is_in_the_copy_and_goes_with_the_person_once_nothing_is_under_way(self) -> None:
+        member, reward = rich(), a_kind(Kind.GIFT, by_post=True)
+        order = posted(member, reward)
+        wish_for(member_id=member.pk, reward=reward, at=NOON)
+        sections = {section.name: section.rows for section in privacy.export(member.pk, NOON)}
+        assert sections["redemptions"][0][-3:] == ["张小丰", "+8613800138000", "南京东路 1 号"]
+        assert len(sections["wishes"]) == 1
+        assert [one.code for one in privacy.obstacles(member.pk, NOON)] == ["redemption_open"]
+        for state in (State.SHIPPED, State.DONE):
+            move_redemption(redemption_id=order.pk, to_state=state, by=SYSTEM, at=NOON, tracking_no="SF1")
+        assert privacy.obstacles(member.pk, NOON) == []
+        with transaction.atomic():
+            erased = privacy.erase(member.pk, SYSTEM, NOON)
+        assert (erased["addresses"], erased["parcels"], erased["wishes"]) == (1, 1, 1)
+        assert not RedemptionAddress.objects.exists()
+        assert Redemption.objects.get().tracking_no == ""
         assert is_sound()

@@ -61,6 +61,7 @@ class TestTheList:
 
         assert [row.pk for row in page.context["cl"].result_list] == [late.pk, new.pk]
         assert page.text.count(", late</span>") == 1
+        assert order_no(late.pk) in page.text
         assert rows(client, "?what=late") == [late.pk]
         assert rows(client, "?what=shipped") == [sent.pk]
         assert rows(client, "?what=stores") == [pickup.pk]

@@ -110,7 +110,7 @@ class TestAFileOfTrackingNumbers:
     def test_gives_refused_rows_back_with_the_reason_and_no_formula(self) -> None:
         report = read("=1+1,SF,SF1000")
         with override("en"):
-            rows = list(load_workbook(BytesIO(refused_sheet(report))).active.iter_rows(values_only=True))  # type: ignore[union-attr]
+            rows = list(load_workbook(BytesIO(refused_sheet(report))).active.iter_rows(values_only=True))
         assert rows[0] == ("Row", "order number", "carrier", "tracking number", "Column", "Why not")
         assert rows[1][:4] == (2, "'=1+1", "SF", "SF1000")
         assert "is no order number" in str(rows[1][5])
