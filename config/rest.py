@@ -135,7 +135,7 @@ def problem_body(
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
-    return value if isinstance(value, int | str | bool | None) else str(value)
+    return value if isinstance(value, int | str | bool | dict | None) else str(value)  # a dict is plain already
 
 
 def _errors(detail: Any, where: str) -> list[dict[str, str]]:

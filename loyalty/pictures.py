@@ -18,7 +18,7 @@ _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 
 
 class PictureTooLarge(LoyaltyRefusal):
-    """The file is larger than a picture of a badge needs to be."""
+    """The file is larger than such a picture needs to be."""
 
     code = "picture_too_large"
     text = _("The picture has more than %(limit)s MB. Please choose a smaller one.")
@@ -48,16 +48,7 @@ def badge_picture(content: bytes) -> bytes:
 
     Raises PictureTooLarge, PictureNotUnderstood, PictureOfWrongSize, before anything large is drawn.
     """
-    if len(content) > MOST_BYTES:
-        raise PictureTooLarge(limit=MOST_BYTES // 1_000_000)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(content), formats=_FORMATS) as opened:
-                _check_size(opened)
-                upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureNotUnderstood from error
+    upright = opened_picture(content, most_bytes=MOST_BYTES, least_side=_LEAST_SIDE)
     drawn = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
     fitted = ImageOps.contain(upright, (SIDE, SIDE), Image.Resampling.LANCZOS)
     drawn.paste(fitted, ((SIDE - fitted.width) // 2, (SIDE - fitted.height) // 2))
@@ -66,7 +57,24 @@ def badge_picture(content: bytes) -> bytes:
     return written.getvalue()
 
 
-def _check_size(opened: Image.Image) -> None:
+def opened_picture(content: bytes, *, most_bytes: int, least_side: int) -> Image.Image:
+    """Return an uploaded picture as pixels with transparency, the right way up, without all else it carried.
+
+    Raises PictureTooLarge, PictureNotUnderstood, PictureOfWrongSize, before anything large is drawn.
+    """
+    if len(content) > most_bytes:
+        raise PictureTooLarge(limit=most_bytes // 1_000_000)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(BytesIO(content), formats=_FORMATS) as opened:
+                _check_size(opened, least_side)
+                return ImageOps.exif_transpose(opened).convert("RGBA")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureNotUnderstood from error
+
+
+def _check_size(opened: Image.Image, least_side: int) -> None:
     width, height = opened.size
-    if min(width, height) < _LEAST_SIDE or width * height > _MOST_PIXELS:
-        raise PictureOfWrongSize(width=width, height=height, least=_LEAST_SIDE, most=_MOST_PIXELS // 1_000_000)
+    if min(width, height) < least_side or width * height > _MOST_PIXELS:
+        raise PictureOfWrongSize(width=width, height=height, least=least_side, most=_MOST_PIXELS // 1_000_000)

@@ -5,30 +5,26 @@ drawn anew from the record each time, so nothing of it has to be kept.
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.timezone import localtime
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 
 from members.figures import grouped
 from members.models import PrivacyRequest
+from members.papers import LATIN, font_of_language
 from members.queries import programme
 
 CONTENT_TYPE: Final = "application/pdf"
-# Fonts of Chinese that every reader brings along: nothing has to be installed or embedded.
-_FONTS: Final[Mapping[str, str]] = {"zh-hans": "STSong-Light", "zh-hant": "MSung-Light"}
-_LATIN: Final = "Helvetica"
 # What was erased, by what the parts count; several kinds of rows may be one thing to the reader.
 _ERASED: Final[tuple[tuple[Promise, tuple[str, ...]], ...]] = (
     (_("name, phone number, e-mail address and birthday"), ("memberperson",)),
@@ -83,8 +79,8 @@ def erased_words(wish: PrivacyRequest) -> list[tuple[str, str]]:
 
 
 def _story(wish: PrivacyRequest) -> Iterator[Flowable]:
-    font = _font()
-    plain = ParagraphStyle("plain", fontName=font, fontSize=10, leading=15, wordWrap="CJK" if font != _LATIN else None)
+    font = font_of_language()
+    plain = ParagraphStyle("plain", fontName=font, fontSize=10, leading=15, wordWrap="CJK" if font != LATIN else None)
     small = ParagraphStyle("small", parent=plain, fontSize=8.5, leading=12.5, textColor="#555555")
     head = ParagraphStyle("head", parent=plain, fontSize=19, leading=26)
     title = ParagraphStyle("title", parent=plain, fontSize=12, leading=18, spaceBefore=6 * mm)
@@ -129,13 +125,6 @@ def _table(rows: Sequence[tuple[str, str]], plain: ParagraphStyle, small: Paragr
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
     ])  # fmt: skip
     return table
-
-
-def _font() -> str:
-    font = _FONTS.get(get_language() or "", _LATIN)
-    if font != _LATIN and font not in pdfmetrics.getRegisteredFontNames():
-        pdfmetrics.registerFont(UnicodeCIDFont(font))
-    return font
 
 
 def _moment(moment: object) -> str:

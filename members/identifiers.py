@@ -22,6 +22,8 @@ ENTRY: Final = "ent"
 REWARD: Final = "rwd"
 REDEMPTION: Final = "rdm"
 VOUCHER: Final = "vch"
+VOUCHER_OFFER: Final = "vof"
+VOUCHER_GIFT: Final = "vgf"
 JOB: Final = "job"
 SEGMENT: Final = "seg"
 ENTITLEMENT: Final = "etl"
@@ -31,6 +33,9 @@ EVENT: Final = "evt"
 SESSION: Final = "ses"
 ONE_TIME_CODE: Final = "otc"
 WEBHOOK: Final = "whk"
+QUOTE: Final = "quo"
+ORDER_HOLD: Final = "hol"
+BATCH: Final = "bat"
 
 
 class NotFound(MembersRefusal):

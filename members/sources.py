@@ -7,5 +7,5 @@ from typing import Final
 
 OWN_SOURCES: Final = frozenset({
     "activity", "adjustment", "adjustment_batch", "birthday", "conversion", "correction", "donation", "erasure", "extension", "hold", "lot",
-    "opening", "partner", "partner_answer", "redemption", "return", "transfer", "unreached",
+    "opening", "partner", "partner_answer", "redemption", "return", "till_hold", "transfer", "unreached",
 })  # fmt: skip

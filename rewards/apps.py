@@ -27,13 +27,21 @@ class RewardsConfig(AppConfig):
             "transferpolicy",
             "charityproject",
             "partner",
+            "rewardcategory",
+            "rewardprice",
+            "rewardimage",
+            "memberprice",
+            "pointspayment",
         ):
             keep_history(self.get_model(name))
         keep_history(self.get_model("reward"), unwatched=["stock"])
+        keep_history(self.get_model("flashsale"), unwatched=["stock"])
+        keep_history(self.get_model("voucheroffer"), unwatched=["claimed"], without=["scan_hmac", "claim_code_hmac"])
         keep_history(self.get_model("expirypolicy"), unwatched=["applied_at"])
         import_module("rewards.facts").register()
         import_module("rewards.finders").register()
         import_module("rewards.risk").register()
+        import_module("rewards.voucher_risk").register()
         import_module("rewards.base_points").register()
         import_module("rewards.rules_sections").register()
         import_module("rewards.segment_templates").register()
@@ -46,12 +54,19 @@ class RewardsConfig(AppConfig):
             "corrections",
             "transfers",
             "household_points",
+            "fulfilment",
             "donations",
             "conversions",
             "adjustment_batches",
             "openings",
             "verification_jobs",
             "merging",
+            "fulfilment_jobs",
+            "address_lists",
+            "reward_prices",
+            "voucher_batches",
+            "voucher_goodwill_words",
+            "voucher_privacy",
             "privacy",
         ):
             import_module(f"rewards.services.{name}").register()

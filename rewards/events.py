@@ -123,7 +123,7 @@ def reward_redeemed(
     *,
     redemption_id: int,
     reward_id: int,
-    voucher_id: int,
+    voucher_id: int | None,
     member_id: int,
     points: int,
     happened_at: datetime,
@@ -131,7 +131,9 @@ def reward_redeemed(
     from_household: int = 0,
 ) -> NewEntry:
     """A member redeemed points for a reward; some of them may have come from others of the household."""
-    payload = {"redemption": redemption_id, "reward": reward_id, "points": points, "voucher": voucher_id}
+    payload = {"redemption": redemption_id, "reward": reward_id, "points": points}
+    if voucher_id is not None:
+        payload["voucher"] = voucher_id
     if from_household:
         payload["from_household"] = from_household
     return _entry(

@@ -9,6 +9,7 @@ from members.models import TimelineEntry
 from members.services.risk import run_rules
 from members.timeline import subscribe
 from rewards.events import RETURN_RECORDED
+from rewards.events_vouchers import VOUCHER_ISSUED
 from rewards.services import activity_scores, behaviours, benefit_vouchers, deadlines
 
 # Each batch is one transaction, which holds the accounts of its members.
@@ -38,6 +39,8 @@ def count_activities(entries: Sequence[TimelineEntry]) -> None:
 
 def look_for_abuse(entries: Sequence[TimelineEntry]) -> None:
     """Ask the risk rules about members who bought or gave back just now; what is loaded later is looked at by night."""
+    if not entries:
+        return
     at = max(entry.recorded_at for entry in entries)
     fresh = {
         entry.member_id
@@ -45,6 +48,11 @@ def look_for_abuse(entries: Sequence[TimelineEntry]) -> None:
         if entry.member_id is not None and entry.recorded_at - _FRESH < entry.happened_at <= entry.recorded_at
     }
     run_rules(at=at, member_ids=fresh)
+
+
+def look_for_hoarders(entries: Sequence[TimelineEntry]) -> None:
+    """Ask the risk rules about members who fetched a voucher or were given one; what others issue is looked at by night."""
+    look_for_abuse([entry for entry in entries if entry.payload["origin"] in ("offer", "gift")])
 
 
 def issue_vouchers_of_benefits(entries: Sequence[TimelineEntry]) -> None:
@@ -68,4 +76,5 @@ def register() -> None:
         batch_size=_ACTIVITIES_AT_ONCE,
     )
     subscribe("rewards.risk", look_for_abuse, kinds=(deadlines.PURCHASE_RECORDED, RETURN_RECORDED))
+    subscribe("rewards.voucher_risk", look_for_hoarders, kinds=(VOUCHER_ISSUED,))
     subscribe("rewards.benefits", issue_vouchers_of_benefits, kinds=(ENTITLEMENT_GRANTED, ENTITLEMENT_USED))

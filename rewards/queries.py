@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from members.conditions import ConditionInvalid, parse
 from members.queries import family_ids
@@ -17,6 +17,7 @@ from rewards.models import (
     BudgetSlice,
     EarnRuleVersion,
     Hold,
+    HoldLot,
     LedgerEntry,
     LedgerTransaction,
     Lot,
@@ -149,7 +150,10 @@ class Balance:
 
 
 def balance_of(member_id: int, at: datetime, *, currency: int | None = None) -> Balance:
-    """Return the balance of a member at a moment (default currency): two queries, whatever the length of the history."""
+    """Return the balance of a member at a moment (default currency): two queries, whatever the length of the history.
+
+    What a hold past its end gives back counts as available; one query more while something is set aside.
+    """
     account = PointsAccount.objects.filter(member_id=member_id, currency_id=currency or currency_id()).first()
     if account is None:
         return Balance(0, 0, 0, 0, [])
@@ -158,15 +162,31 @@ def balance_of(member_id: int, at: datetime, *, currency: int | None = None) -> 
         ends = [moment for moment in (expires_at, account.deadline_at) if moment is not None]
         if ends:
             by_end[min(ends)] = by_end.get(min(ends), 0) + points
+    over = _over(account, at) if account.held else []
+    # Arrears are repaid before a hold gives back, from what ends first.
+    repaid = min(sum(points for _end, points in over), account.debt)
+    freed, unpaid = -repaid, repaid
+    for end, points in over:
+        freed += points
+        kept, unpaid = max(points - unpaid, 0), max(unpaid - points, 0)
+        ends = [moment for moment in (end, account.deadline_at) if moment is not None]
+        if ends and kept:
+            by_end[min(ends)] = by_end.get(min(ends), 0) + kept
     expiring = [Expiring(moment, points) for moment, points in sorted(by_end.items())]
     overdue = sum(part.points for part in expiring if part.expires_at <= at)
     return Balance(
-        available=account.available - overdue,
+        available=account.available + freed - overdue,
         pending=account.pending,
-        held=account.held,
-        debt=account.debt,
+        held=account.held - freed - repaid,
+        debt=account.debt - repaid,
         expiring=[part for part in expiring if part.expires_at > at],
     )
+
+
+def _over(account: PointsAccount, at: datetime) -> list[tuple[datetime | None, int]]:
+    """Return what holds past their end give back with the account's next posting: when it expires, and how many points."""
+    parts = HoldLot.objects.filter(hold__account=account, hold__state=Hold.State.OPEN, hold__expires_at__lte=at)
+    return list(parts.order_by("lot__expires_at", "lot_id").values_list("lot__expires_at", "points"))
 
 
 def _live_lots(account: PointsAccount) -> QuerySet[Lot, tuple[datetime | None, int]]:
@@ -228,6 +248,16 @@ def purchases_of(member_id: int) -> QuerySet[Purchase]:
         .select_related("store", "channel")
         .order_by("-ordered_at", "-id")
     )
+
+
+def outstanding(at: datetime) -> Q:
+    """Return the condition that a voucher can be used at a moment, now or once what holds it is over."""
+    return Q(state__in=(Voucher.State.ISSUED, Voucher.State.HELD, Voucher.State.OFFERED), expires_at__gt=at)
+
+
+def usable(at: datetime) -> Q:
+    """Return the condition that a voucher is ready to use at a moment: neither held nor over, its first moment come."""
+    return outstanding(at) & Q(valid_from__lte=at) & (Q(held_until__isnull=True) | Q(held_until__lte=at))
 
 
 def vouchers_of(member_id: int) -> QuerySet[Voucher]:

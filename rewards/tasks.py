@@ -10,6 +10,7 @@ from loyalty.periods import business_date
 from members.actors import SYSTEM
 from members.queries import programme
 from rewards.services import (
+    addresses,
     adjustment_files,
     anchoring,
     behaviours,
@@ -19,11 +20,16 @@ from rewards.services import (
     expiry,
     expiry_warnings,
     extensions,
+    flash_sales,
     holds,
+    offline_batches,
     payers,
     privacy,
     sealing,
+    till_holds,
     verification,
+    voucher_gifts,
+    voucher_holds,
     vouchers,
 )
 
@@ -87,8 +93,19 @@ def forget_day_counters() -> None:
 
 @shared_task(name="rewards.release_due_holds")
 def release_due_holds() -> None:
-    """Points set aside past their end are the member's again."""
-    holds.release_due_holds(at=timezone.now())
+    """Points set aside, and vouchers held for an order, past their end are the member's again."""
+    at = timezone.now()
+    till_holds.release_due_order_holds(at=at)  # whole orders first, then what is left by itself
+    holds.release_due_holds(at=at)
+    for _ in range(50):
+        if not voucher_holds.release_lapsed_vouchers(at=at, by=SYSTEM):
+            break
+
+
+@shared_task(name="rewards.work_off_batches")
+def work_off_batches() -> None:
+    """Batches of tills that broke off go on."""
+    offline_batches.work_off_batches(at=timezone.now())
 
 
 @shared_task(name="rewards.expire_due_vouchers")
@@ -97,6 +114,15 @@ def expire_due_vouchers() -> None:
     at = timezone.now()
     for _ in range(500):
         if not vouchers.expire_due_vouchers(at=at, by=SYSTEM):
+            break
+
+
+@shared_task(name="rewards.return_due_gifts")
+def return_due_gifts() -> None:
+    """Vouchers that no friend accepted in time are their owners' again."""
+    at = timezone.now()
+    for _ in range(50):
+        if not voucher_gifts.return_due_gifts(at=at, by=SYSTEM):
             break
 
 
@@ -163,3 +189,13 @@ def settle_erased() -> None:
     settled = privacy.settle_erased(at=timezone.now())
     if settled:
         logger.info("settled %s members who were erased", settled)
+
+
+@shared_task(name="rewards.forget_addresses")
+def forget_addresses() -> None:
+    """Where parcels went is kept no longer than questions about them come. What flash sales left goes back on the shelf."""
+    at = timezone.now()
+    flash_sales.return_unsold(at=at)
+    for _ in range(1_000):
+        if not addresses.forget_addresses(at=at):
+            break

@@ -10,6 +10,9 @@ from rewards.models import (
     PointsCurrency,
     ReasonCode,
     Reward,
+    RewardCategory,
+    RewardImage,
+    VoucherOffer,
     VoucherTemplate,
 )
 
@@ -31,12 +34,27 @@ class CategoryTexts(TranslationOptions):
 
 @register(Reward)
 class RewardTexts(TranslationOptions):
-    fields = ("name", "description")
+    fields = ("name", "description", "event_place")
+
+
+@register(RewardCategory)
+class RewardCategoryTexts(TranslationOptions):
+    fields = ("name",)
+
+
+@register(RewardImage)
+class RewardImageTexts(TranslationOptions):
+    fields = ("alt",)
 
 
 @register(VoucherTemplate)
 class VoucherTemplateTexts(TranslationOptions):
-    fields = ("name", "terms")
+    fields = ("name", "terms", "gift")
+
+
+@register(VoucherOffer)
+class VoucherOfferTexts(TranslationOptions):
+    fields = ("name",)
 
 
 @register(ReasonCode)

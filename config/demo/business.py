@@ -6,6 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from campaigns.models import Promotion
+from config.demo.vouchers import write_templates
 from loyalty.models import LadderVersion, Tier
 from members.models import Brand, Channel, Programme, Store
 from rewards.models import Category, Product, Reward, VoucherTemplate
@@ -154,6 +155,7 @@ def _stock_shelf(start: datetime, members: int) -> list[Reward]:
             **texts("name", names), **texts("terms", terms),
         }  # fmt: skip
         templates[code] = (VoucherTemplate.objects.get_or_create(code=code, defaults=terms_of)[0], names, terms)
+    write_templates()
     rewards = []
     for order, (code, price, stock, limit) in enumerate(REWARDS):
         template, names, terms = templates[code]

@@ -22,6 +22,7 @@ from rewards.models import (
     ExpiryPolicy,
     Lot,
     PointsCurrency,
+    PointsPayment,
     PointsRate,
     TransferPolicy,
 )
@@ -79,6 +80,9 @@ def _set_currencies(start: datetime) -> dict[str, PointsCurrency]:
         PointsRate.objects.get_or_create(
             currency=currency, valid_from=start, defaults={"money_per_point": WORTH[currency.code]}
         )
+    PointsPayment.objects.get_or_create(
+        currency=points, valid_from=start, defaults={"money_per_point": WORTH[POINTS], "max_share_percent": 50}
+    )
     TransferPolicy.objects.filter(currency=points).update(is_enabled=True, min_points=50)
     TransferPolicy.objects.get_or_create(currency=beans)
     forget_policies()

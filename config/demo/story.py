@@ -24,6 +24,7 @@ from config.demo.consents import agree, publish_words
 from config.demo.counter import pay_with_points, serve
 from config.demo.desk import MembersByHand
 from config.demo.identity import Identity
+from config.demo.issuing import VouchersComing
 from config.demo.ladders import NextLadder
 from config.demo.people import Goods, Person, basket, guests_of_day, make_people, moment_of
 from config.demo.places import Recruiting, open_regions
@@ -119,6 +120,7 @@ class Story:
         self.ladder = NextLadder(now=now, tz=self.tz, random=Random(SEED + 12))  # noqa: S311
         self.sign_ins = SignIns(now=now, tz=self.tz, random=Random(SEED + 13))  # noqa: S311
         self.webhooks = Webhooks(now=now, tz=self.tz, random=Random(SEED + 14))  # noqa: S311
+        self.issuing = VouchersComing(now=now, tz=self.tz, random=Random(SEED + 13))  # noqa: S311
         for scenes in vars(self).values():
             if isinstance(scenes, Scenes):
                 scenes.people = self.people
@@ -189,6 +191,7 @@ class Story:
             self.by_hand.play(end)
             self.desk.play(end)
             self.identity.play(end)
+            self.issuing.play(end)
             self.benefits.play(end)
             self.tiers.play(end)
             self.benefits.follow(start, end)
@@ -361,8 +364,8 @@ class Story:
         except (InsufficientPoints, OutOfStock, RewardLimitReached):
             return  # as in life
         voucher = receipt.redemption.voucher
-        if self.random.random() < 0.72:
-            days = min(voucher.template.validity_days - 3, self.random.expovariate(1 / 9))
+        if voucher is not None and self.random.random() < 0.72:
+            days = min((voucher.expires_at - voucher.valid_from).days - 3, self.random.expovariate(1 / 9))
             use_at = moment_of((moment + timedelta(days=1 + days)).astimezone(self.tz).date(), self.random, self.tz)
             heappush(
                 self.wallets,

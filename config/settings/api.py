@@ -58,6 +58,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "SignInWayEnum": "members.api.auth_serializers.WAYS",
         "KindEnum": "rewards.models.VoucherTemplate.Kind",  # the first to be published
         "PlanOrderKindEnum": "loyalty.models.PlanOrder.Kind",
+        "DeductionKindEnum": "rewards.api.pos_serializers.DEDUCTION_KINDS",
+        "OrderHoldStateEnum": "rewards.api.till_serializers.HOLD_STATES",
         "UnlockKindEnum": "loyalty.api.identity.UNLOCKED",
         "TillPurposeEnum": "rewards.api.resolving.PURPOSES",
         "PurposeEnum": "members.api.devices.PURPOSES",

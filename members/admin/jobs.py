@@ -20,7 +20,7 @@ from unfold.decorators import display
 
 from members import job_progress, jobs
 from members.admin.base import Badge, HistoryAdmin, actor_of, say_refusal
-from members.admin.dialogs import ConfirmDialog, carry_out
+from members.admin.dialogs import ConfirmDialog, CountedDialog, carry_out
 from members.admin.timeline import Names, Renderer, register_sentence, tell
 from members.figures import grouped
 from members.jobs import MILESTONES, UndoPreview, kind_of, title_of, words_of
@@ -211,7 +211,9 @@ class JobPage:
             "form_submit_text": ngettext("Take back %(rows)s row", "Take back %(rows)s rows", preview.total)
             % {"rows": rows},
         }
-        return self._ask(request, job_id, dialog, undo_job, _("The work is being taken back, as work of its own."))
+        form = CountedDialog(request, job_id, request.POST or None, number=preview.total)
+        done = _("The work is being taken back, as work of its own.")
+        return self._ask(request, job_id, dialog, undo_job, done, form)
 
     def file(self, request: HttpRequest, job_id: int, role: str) -> HttpResponse:
         """A file of the job, after writing down who took it."""
@@ -234,11 +236,13 @@ class JobPage:
         answer["Cache-Control"] = "no-store"
         return answer
 
-    def _ask(self, request: HttpRequest, job_id: int, dialog: dict[str, Any], service: Any, done: str) -> HttpResponse:
+    def _ask(
+        self, request: HttpRequest, job_id: int, dialog: dict[str, Any], service: Any, done: str, form: Any = None
+    ) -> HttpResponse:
         job = self._job(request, job_id)
         if not _may_act(request, job):
             raise PermissionDenied
-        form = ConfirmDialog(request, job_id, request.POST or None)
+        form = form or ConfirmDialog(request, job_id, request.POST or None)
         if request.method != "POST" or not form.is_valid():
             context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
             return render(request, "unfold/helpers/dialog.html", context)

@@ -32,7 +32,10 @@ _SHOWN_LENGTH = 12
 MEMBERS_RESOLVE: Final = "members.resolve"
 ORDERS_READ: Final = "orders.read"
 ORDERS_WRITE: Final = "orders.write"
+QUOTES_WRITE: Final = "quotes.write"
+HOLDS_WRITE: Final = "holds.write"
 VOUCHERS_REDEEM: Final = "vouchers.redeem"
+PICKUPS_COMPLETE: Final = "pickups.complete"
 ACTIVITIES_WRITE: Final = "activities.write"
 MEMBERS_READ: Final = "members.read"
 MEMBERS_WRITE: Final = "members.write"
@@ -50,7 +53,10 @@ SCOPES: Final[dict[str, Promise]] = {
     MEMBERS_RESOLVE: _("find members"),
     ORDERS_READ: _("see its own orders"),
     ORDERS_WRITE: _("record purchases and returns"),
+    QUOTES_WRITE: _("ask what a cart costs and earns"),
+    HOLDS_WRITE: _("set points, vouchers and benefits aside for orders"),
     VOUCHERS_REDEEM: _("check and use vouchers"),
+    PICKUPS_COMPLETE: _("hand over rewards that members pick up"),
     ACTIVITIES_WRITE: _("tell what members do besides buying"),
     MEMBERS_READ: _("read the members it told us of, with name and phone"),
     MEMBERS_WRITE: _("enrol and change members under its own ids"),

@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -131,8 +132,8 @@ class DonationAdmin(FactAdmin):
         return grouped(row.points) if row.points > 0 else signed(row.points)  # below 0: a gift taken back
 
     @display(description=_("reason"))
-    def reason(self, row: Donation) -> str:
-        return row.proposal.reason
+    def reason(self, row: Donation) -> str | Promise:
+        return row.proposal.reason if row.proposal else _("Redeemed from the catalogue.")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -18,6 +18,7 @@ from members.queries import family_ids
 from members.wallet.credentials import what_is_missing
 from members.wallet.files import CONTENT_TYPE
 from rewards.admin.corrections import RIGHT as CORRECT
+from rewards.admin.voucher_actions import in_force_by_hand, voucher_rights
 from rewards.explanation import explain
 from rewards.ledger import currency_id
 from rewards.models import PointsAccount, PointsCurrency, PurchaseLine, PurchaseReturn, ReturnLine, VoucherEvent
@@ -107,9 +108,13 @@ def _lots_by_end(member_id: int, at: datetime) -> list[dict[str, Any]]:
 def _vouchers_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:
     events = VoucherEvent.objects.select_related("store").order_by("happened_at", "id")
     held = vouchers_of(member.pk).defer("code_hmac").select_related("template", "redemption__reward")
-    held = held.prefetch_related(Prefetch("events", events, to_attr="told"))
+    held = held.prefetch_related(
+        Prefetch("events", events, to_attr="told"), Prefetch("goodwill", in_force_by_hand(), to_attr="by_hand")
+    )
     page = page_of(held, by=("issued_at", "id"), cursor=request.GET.get("cursor", ""))
-    return {"page": page, "at": at}
+    for voucher in page.rows:
+        voucher.now = voucher.state_at(at)  # type: ignore[attr-defined]
+    return {"page": page, "at": at, **voucher_rights(request)}
 
 
 def _orders_tab(member: Member, request: HttpRequest, at: datetime) -> dict[str, Any]:

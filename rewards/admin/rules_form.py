@@ -299,7 +299,7 @@ def _typed(name: str, version: EarnRuleVersion) -> forms.Field:
     if name in _LISTS:
         return WordsField(**words)
     if name in _ROWS:
-        return _rows(_ROWS[name], getattr(version, name), words, boxes=name == "channel_ids")
+        return rows_field(_ROWS[name], getattr(version, name), words, boxes=name == "channel_ids")
     if name in _MOMENTS:
         return forms.SplitDateTimeField(widget=UnfoldAdminSplitDateTimeWidget, **words)
     if name == "weekdays":
@@ -309,7 +309,7 @@ def _typed(name: str, version: EarnRuleVersion) -> forms.Field:
     return forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget, **words)
 
 
-def _rows(model: type[Model], kept: Iterable[int], words: dict[str, Any], *, boxes: bool) -> forms.Field:
+def rows_field(model: type[Model], kept: Iterable[int], words: dict[str, Any], *, boxes: bool) -> forms.Field:
     """Return a choice of rows by name. One that is chosen and gone stays, so that opening a form changes nothing."""
     choices = [(row.pk, str(row)) for row in model._default_manager.all()]
     known = {pk for pk, _label in choices}

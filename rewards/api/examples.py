@@ -4,9 +4,10 @@ from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiExample
 
+from rewards.api.examples_till import SETTLEMENT
+
 _MEMBER: Final = "mem_3t8v0m6d4q9j1x7k2c5n8r0w4z"
 _ORDER: Final = "ord_1q7w3e9r5t2y8v4p6a0s1d3f5g"
-_REWARD: Final = "rwd_5h1j7k3m9n2p4q6r8s0t1v3w5x"
 _VOUCHER: Final = "vch_2b4c6d8e0f1g3h5j7k9m1n3p5q"
 _GOLD: Final = {"code": "gold", "label": "Gold"}
 _TEN_OFF: Final = {
@@ -14,6 +15,11 @@ _TEN_OFF: Final = {
     "kind": "amount",
     "kind_label": "money off",
     "off_amount": "10.00",
+    "off_percent": None,
+    "cap_amount": None,
+    "most_times": 1,
+    "multiplier": None,
+    "gift": "",
     "min_spend_amount": "30.00",
     "currency": "CNY",
     "terms": "One per order.",
@@ -35,6 +41,7 @@ _RECEIPT: Final = {
     "ordered_at": "2026-07-05T06:10:00Z",
     "total_amount": "88.00",
     "currency": "CNY",
+    "settlement": None,
     "points_earned": 198,
     "points_are_pending": False,
     "explain": [
@@ -64,8 +71,23 @@ RECORD_ORDER = [
             ],
         },
     ),
+    _request(
+        "As it was quoted, with what was set aside",
+        {
+            "external_order_no": "S01-0007732",
+            "ordered_at": "2026-07-05T14:12:00+08:00",
+            "quote_id": "quo_5c7e9g1j3m5p7r9t1v3x5z7b9d",
+            "hold_id": "hol_2a4c6e8g0j2m4p6r8t0v2x4z6b",
+            "shipping": "8.00",
+            "lines": [
+                {"sku": "TEA-TIN", "name": "Tea in a tin", "quantity": "2", "amount": "258.00"},
+                {"sku": "CUP", "name": "Cup", "quantity": "1", "amount": "81.00"},
+            ],
+        },
+    ),
     _answer("Recorded", _RECEIPT, 201),
     _answer("Recorded before", _RECEIPT | {"already_processed": True}),
+    _answer("Quoted", _RECEIPT | {"total_amount": "319.00", "settlement": SETTLEMENT}, 201),
 ]
 
 GET_ORDER = [
@@ -101,6 +123,7 @@ GET_ORDER = [
                     "points": 54,
                 }
             ],
+            "voided_at": None,
         },
     )
 ]
@@ -115,8 +138,12 @@ _RETURN_RECEIPT: Final = {
     "points_from_balance": 54,
     "points_to_arrears": 0,
     "points_given_back": 0,
+    "vouchers_given_back": 0,
+    "vouchers_kept": 0,
+    "benefit_uses_given_back": 0,
     "tier_credits": 24,
     "tier_change": None,
+    "sentence": "Refund of ¥24.00: 54 points taken back.",
     "dry_run": False,
     "already_processed": False,
 }
@@ -139,18 +166,47 @@ RECORD_RETURN = [
     _answer("Dry run", _RETURN_RECEIPT | {"dry_run": True}),
 ]
 
-_VOUCHER_VALUE: Final = {"id": _VOUCHER, "template": _TEN_OFF, "off_amount": "10.00", "currency": "CNY"}
+_VOUCHER_VALUE: Final = {
+    "id": _VOUCHER,
+    "template": _TEN_OFF,
+    "off_amount": "10.00",
+    "currency": "CNY",
+    "shares": [{"line_no": 1, "amount": "6.00"}, {"line_no": 2, "amount": "4.00"}],
+}
+_VOUCHER_LINES: Final = [
+    {"sku": "LATTE", "quantity": "1", "amount": "30.00", "discountable": True},
+    {"sku": "CROISSANT", "quantity": "1", "amount": "20.00", "discountable": True},
+]
 
 VERIFY_VOUCHER = [
-    _request("With the order's total", {"code": "7K3M-9P2X-4W8A-1B5C", "spend_amount": "45.00"}),
+    _request("With the order's total", {"code": "7K3M-9P2X-4W8A-1B5C", "store": "S01", "spend_amount": "45.00"}),
+    _request("With the lines of the order", {"code": "7K3M-9P2X-4W8A-1B5C", "lines": _VOUCHER_LINES}),
     _answer("Usable", _VOUCHER_VALUE),
 ]
 
 USE_VOUCHER = [
     _request(
-        "For an order", {"code": "7K3M-9P2X-4W8A-1B5C", "external_order_no": "S01-0007732", "spend_amount": "45.00"}
+        "For an order",
+        {
+            "code": "7K3M-9P2X-4W8A-1B5C",
+            "store": "S01",
+            "external_order_no": "S01-0007732",
+            "spend_amount": "45.00",
+            "lines": _VOUCHER_LINES,
+        },
     ),
     _answer("Used", {**_VOUCHER_VALUE, "external_order_no": "S01-0007732", "already_processed": False}),
+]
+
+UNDO_VOUCHER_USE = [
+    _request(
+        "The wrong voucher",
+        {"code": "7K3M-9P2X-4W8A-1B5C", "store": "S01", "external_order_no": "S01-0007732"},
+    ),
+    _answer(
+        "The member has it again",
+        {"id": _VOUCHER, "template": _TEN_OFF, "external_order_no": "S01-0007732", "already_processed": False},
+    ),
 ]
 
 _HELD: Final = {
@@ -159,27 +215,27 @@ _HELD: Final = {
     "state": "issued",
     "state_label": "ready to use",
     "issued_at": "2026-07-05T06:20:00Z",
+    "valid_from": "2026-07-05T06:20:00Z",
     "expires_at": "2026-08-04T06:20:00Z",
     "expires_on": "2026-08-04",
 }
 
-GET_VOUCHER = [_answer("Ready to use", {**_HELD, "code": "7K3M-9P2X-4W8A-1B5C", "use": None})]
-
-REDEEM = [
-    _request("A reward from /rewards", {"reward": _REWARD}),
+LIST_VOUCHERS = [_answer("One ready to use", {"items": [_HELD], "next": None, "previous": None})]
+GET_VOUCHER = [
     _answer(
-        "Redeemed",
+        "Not at this hour",
         {
-            "id": "rdm_6c8d0e2f4g1h3j5k7m9n2p4q6r",
-            "reward": {"id": _REWARD, "name": "¥10 off"},
-            "points": 300,
-            "redeemed_at": "2026-07-05T06:20:00Z",
-            "voucher": _HELD,
-            "points_available": 2238,
-            "already_processed": False,
+            **_HELD,
+            "code": "7K3M-9P2X-4W8A-1B5C",
+            "sentence": "¥10.00 off, on orders of ¥30.00 or more, from 14:00 to 18:00, valid for 30 days, not with other vouchers.",
+            "usable_now": False,
+            "reasons": [
+                {"code": "not_this_hour", "detail": "This voucher can be used from 14 to 18 o'clock."},
+            ],
+            "is_giftable": True,
+            "use": None,
         },
-        201,
-    ),
+    )
 ]
 
 SUMMARY = [
@@ -237,3 +293,7 @@ GET_ENTRY = [
         },
     )
 ]
+
+#: A voucher and its worth, for the examples of other modules.
+HELD: Final = _HELD
+TEN_OFF: Final = _TEN_OFF

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 import django_filters
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
@@ -13,6 +13,7 @@ from members.api.fields import EARLIEST, LATEST
 from members.api.queries import BadQuery
 from members.queries import programme
 from rewards.models import LedgerEntry, LedgerTransaction, Reward, Voucher
+from rewards.reward_offers import costing_at_most
 
 _KINDS = [(kind.name.lower(), kind.name.lower()) for kind in LedgerTransaction.Kind]
 
@@ -39,15 +40,18 @@ class EntryFilter(django_filters.FilterSet):
 
 
 class RewardFilter(django_filters.FilterSet):
-    """Rewards up to a price."""
+    """Rewards up to a price, of a category, of a kind."""
 
-    max_points = django_filters.NumberFilter(
-        field_name="price_points", lookup_expr="lte", min_value=1, max_value=2_000_000_000
-    )
+    max_points = django_filters.NumberFilter(method="up_to", min_value=1, max_value=2_000_000_000)
+    category = django_filters.CharFilter(field_name="category__code", max_length=40)
+    kind = django_filters.ChoiceFilter(choices=Reward.Kind.choices)
 
     class Meta:
         model = Reward
         fields: tuple[str, ...] = ()
+
+    def up_to(self, rows: QuerySet[Reward], _name: str, value: int) -> QuerySet[Reward]:
+        return costing_at_most(rows, int(value), self.data["at"])
 
 
 class VoucherFilter(django_filters.FilterSet):
@@ -61,11 +65,14 @@ class VoucherFilter(django_filters.FilterSet):
 
     def in_state(self, rows: QuerySet[Voucher], _name: str, value: str) -> QuerySet[Voucher]:
         at = self.data["at"]
+        is_out = Q(state__in=(Voucher.State.ISSUED, Voucher.State.HELD, Voucher.State.OFFERED))
+        is_held = Q(held_until__isnull=False, held_until__gt=at)
         if value == Voucher.State.ISSUED:
-            return rows.filter(state=Voucher.State.ISSUED, expires_at__gt=at)
+            return rows.filter(is_out & ~is_held, expires_at__gt=at)
         if value == Voucher.State.EXPIRED:
-            over = rows.filter(state=Voucher.State.ISSUED, expires_at__lte=at)
-            return over | rows.filter(state=Voucher.State.EXPIRED)
+            return rows.filter(Q(state=Voucher.State.EXPIRED) | Q(is_out & ~is_held, expires_at__lte=at))
+        if value in (Voucher.State.HELD, Voucher.State.OFFERED):
+            return rows.filter(is_held, state=value)
         return rows.filter(state=value)
 
 

@@ -1,8 +1,5 @@
 """What is a member's own: summary, points, redemptions, vouchers."""
 
-from typing import ClassVar
-
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -12,37 +9,23 @@ from rest_framework.response import Response
 from loyalty.progress import progress_of
 from loyalty.sentences import rise_sentence
 from members.api.authentication import MemberAuthentication
-from members.api.base import ApiView, caller_member, caller_of
-from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
+from members.api.base import ApiView, caller_member
 from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import IsMember
 from members.api.queries import BadQuery
-from members.freeze_words import freeze_of
-from members.identifiers import ENTRY, REDEMPTION, VOUCHER, NotFound, parse_ref
-from members.queries import family_ids
-from members.services.idempotency import Answer, fingerprint_of
+from members.identifiers import ENTRY, NotFound
 from rewards.api import examples
-from rewards.api.filters import EntryFilter, VoucherFilter, filtered
+from rewards.api.filters import EntryFilter, filtered
 from rewards.api.serializers import (
     EntryDetailSerializer,
     EntrySerializer,
     PointsSerializer,
-    RedeemSerializer,
-    RedemptionReceiptSerializer,
-    RedemptionSerializer,
     SummarySerializer,
-    VoucherDetailSerializer,
-    VoucherSerializer,
-    state_of,
 )
 from rewards.explanation import explain
-from rewards.ledger import InsufficientPoints
-from rewards.models import LedgerTransaction, LotMove, PointsCurrency, Redemption, Reward, Voucher
-from rewards.queries import accounts_of, balance_of, entries_of, vouchers_of
+from rewards.models import LedgerTransaction, LotMove, PointsCurrency
+from rewards.queries import accounts_of, balance_of, entries_of, usable, vouchers_of
 from rewards.services.household_points import household_would_add
-from rewards.services.purchases import MemberClosed, MemberFrozen
-from rewards.services.redemptions import OutOfStock, RewardLimitReached, RewardNotAvailable, redeem_reward
-from rewards.services.vouchers import voucher_code
 
 _DAY = "in the programme's zone, included"
 CURRENCY = OpenApiParameter("currency", str, description="Code of a points currency; left out: points.")
@@ -96,7 +79,7 @@ class SummaryView(ApiView):
                 "debt": balance.debt,
                 "expiring_next": balance.expiring[0] if balance.expiring else None,
             },
-            "vouchers_usable": vouchers_of(member.pk).filter(state=Voucher.State.ISSUED, expires_at__gt=at).count(),
+            "vouchers_usable": vouchers_of(member.pk).filter(usable(at)).count(),
         }
         return Response(SummarySerializer(summary).data)
 
@@ -177,140 +160,6 @@ class EntryView(ApiView):
         entry.explanation = explain(entry.transaction.trace)  # type: ignore[attr-defined]
         entry.lots = LotMove.objects.filter(entry=entry).select_related("lot").order_by("lot_id")  # type: ignore[attr-defined]
         return Response(EntryDetailSerializer(entry).data)
-
-
-class RedemptionsView(ApiView):
-    """A member's redemptions, and a new one."""
-
-    authentication_classes = (MemberAuthentication,)
-    permission_classes = (IsMember,)
-    refusals: ClassVar = {
-        "post": (
-            *KEY_REFUSALS, InsufficientPoints, OutOfStock, RewardNotAvailable, RewardLimitReached, MemberFrozen, MemberClosed,
-        )
-    }  # fmt: skip
-
-    @extend_schema(
-        operation_id="list_my_redemptions",
-        summary="My redemptions",
-        description="Newest first.",
-        tags=["Me"],
-        parameters=[*CURSOR_PARAMETERS],
-        responses=page_serializer(RedemptionSerializer, "RedemptionPageSerializer"),
-    )
-    def get(self, request: Request) -> Response:
-        page = page_of(_redemptions_of(caller_member(request).pk), request, by="redeemed_at")
-        rows = RedemptionSerializer(page.items, many=True, context={"at": timezone.now()}).data
-        return Response(page.body(rows))
-
-    @extend_schema(
-        operation_id="redeem_reward",
-        examples=examples.REDEEM,
-        summary="Redeem points for a reward",
-        description="Points, stock and voucher in one step: all or nothing. The voucher's code is at `/me/vouchers/{voucher_id}`.",
-        tags=["Me"],
-        request=RedeemSerializer,
-        responses={201: RedemptionReceiptSerializer, 200: RedemptionReceiptSerializer},
-    )
-    def post(self, request: Request) -> Response:
-        at = timezone.now()
-        member = caller_member(request)
-        asked = RedeemSerializer(data=request.data)
-        key = idempotency_key(request)
-        asked.is_valid(raise_exception=True)
-        reward = Reward.objects.filter(public_id=asked.validated_data["reward"]).values_list("pk", flat=True).first()
-        if reward is None:
-            raise RewardNotAvailable
-        request_id = f"api:{member.pk}:{fingerprint_of(key).hex()[:40]}"
-
-        def redeem() -> Answer:
-            try:
-                receipt = redeem_reward(
-                    member_id=member.pk, reward_id=reward, request_id=request_id, by=caller_of(request).actor, at=at
-                )
-            except MemberFrozen as refusal:
-                refusal.by(freeze_of(member))  # in words for whom it concerns
-                raise
-            body = plain(RedemptionReceiptSerializer(receipt, context={"at": at}).data)
-            return Answer(200 if receipt.already_recorded else 201, body)
-
-        return respond_once(request, route="POST /me/redemptions", effect=redeem, at=at)
-
-
-class RedemptionView(ApiView):
-    """One redemption."""
-
-    authentication_classes = (MemberAuthentication,)
-    permission_classes = (IsMember,)
-
-    @extend_schema(
-        operation_id="get_my_redemption",
-        summary="One of my redemptions",
-        description="With its voucher.",
-        tags=["Me"],
-        responses=RedemptionSerializer,
-    )
-    def get(self, request: Request, redemption_id: str) -> Response:
-        rows = _redemptions_of(caller_member(request).pk)
-        redemption = rows.filter(public_id=parse_ref(REDEMPTION, redemption_id)).first()
-        if redemption is None:
-            raise NotFound
-        return Response(RedemptionSerializer(redemption, context={"at": timezone.now()}).data)
-
-
-class VouchersView(ApiView):
-    """A member's vouchers."""
-
-    authentication_classes = (MemberAuthentication,)
-    permission_classes = (IsMember,)
-
-    @extend_schema(
-        operation_id="list_my_vouchers",
-        summary="My vouchers",
-        description="Newest first, without their codes.",
-        tags=["Me"],
-        parameters=[
-            OpenApiParameter("state", str, enum=["issued", "used", "expired"], description="Only in this state."),
-            *CURSOR_PARAMETERS,
-        ],
-        responses=page_serializer(VoucherSerializer, "VoucherPageSerializer"),
-    )
-    def get(self, request: Request) -> Response:
-        at = timezone.now()
-        rows = filtered(VoucherFilter, vouchers_of(caller_member(request).pk), request, at=at)
-        page = page_of(rows, request, by="issued_at")
-        return Response(page.body(VoucherSerializer(page.items, many=True, context={"at": at}).data))
-
-
-class VoucherView(ApiView):
-    """One voucher with its code."""
-
-    authentication_classes = (MemberAuthentication,)
-    permission_classes = (IsMember,)
-
-    @extend_schema(
-        operation_id="get_my_voucher",
-        examples=examples.GET_VOUCHER,
-        summary="One of my vouchers, with its code",
-        description="The code that the till reads, as long as it can be used.",
-        tags=["Me"],
-        responses=VoucherDetailSerializer,
-    )
-    def get(self, request: Request, voucher_id: str) -> Response:
-        at = timezone.now()
-        rows = vouchers_of(caller_member(request).pk)
-        voucher = rows.filter(public_id=parse_ref(VOUCHER, voucher_id)).first()
-        if voucher is None:
-            raise NotFound
-        is_usable = state_of(voucher, at) == Voucher.State.ISSUED
-        uses = voucher.events.filter(to_state=Voucher.State.USED).select_related("store")
-        voucher.code = voucher_code(voucher.public_id) if is_usable else None  # type: ignore[attr-defined]
-        voucher.use = uses.last()  # type: ignore[attr-defined]
-        return Response(VoucherDetailSerializer(voucher, context={"at": at}).data)
-
-
-def _redemptions_of(member_id: int) -> QuerySet[Redemption]:
-    return Redemption.objects.filter(member_id__in=family_ids(member_id)).select_related("reward", "voucher__template")
 
 
 def _entry_number(ref: str) -> int:

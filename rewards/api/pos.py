@@ -12,31 +12,25 @@ from rest_framework.response import Response
 
 from loyalty.queries import tiers
 from loyalty.refusals import FactFromFuture
+from members.actors import Actor
 from members.api.authentication import TillAuthentication
 from members.api.base import ApiView, caller_key, caller_of
 from members.api.bodies import written
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.permissions import till_may
-from members.api.queries import query_values
 from members.identifiers import NotFound
 from members.models import ApiKey
 from members.queries import MemberNotFound, member_id_by_public_id
 from members.services.idempotency import Answer
 from members.services.key_bounds import KeyCeilingReached, act_for_store, count_against_ceiling, store_ids_of
-from members.services.keys import ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM
+from members.services.keys import ORDERS_READ, ORDERS_WRITE
 from rewards.api import examples
 from rewards.api.pos_serializers import (
     OrderReceiptSerializer,
     OrderSerializer,
     RecordedOrderSerializer,
-    ReturnQuery,
-    ReturnReceiptSerializer,
-    ReturnSerializer,
-    UsedVoucherSerializer,
-    VoucherCodeSerializer,
-    VoucherReceiptSerializer,
-    VoucherUseRequestSerializer,
 )
+from rewards.api.settlements import told_settlement
 from rewards.explanation import explain
 from rewards.models import Purchase
 from rewards.refusals import RewardsRefusal
@@ -52,9 +46,9 @@ from rewards.services.purchases import (
     receipt_of,
     record_purchase_within,
 )
-from rewards.services.returns import PurchaseNotFound, Return, ReturnExceedsOrder, ReturnItem, record_return
-from rewards.services.voucher_checks import check_voucher
-from rewards.services.vouchers import MinSpendNotReached, VoucherExpired, VoucherNotUsable, VoucherUsed, use_voucher
+from rewards.services.till_holds import HoldCaptured, HoldExpired, hold_of_till
+from rewards.services.till_orders import HoldRequired, QuotedOrder, confirm_order
+from rewards.services.till_terms import QuoteDiffers, QuoteExpired
 
 
 class WrongStore(RewardsRefusal):
@@ -63,6 +57,10 @@ class WrongStore(RewardsRefusal):
     code = "wrong_store"
     text = _("This key belongs to another store.")
     status = 403
+
+
+#: What an order that was quoted may be refused with besides.
+QUOTED_REFUSALS: Final = (QuoteExpired, QuoteDiffers, HoldRequired, HoldExpired, HoldCaptured)
 
 
 class OrdersView(ApiView):
@@ -74,6 +72,7 @@ class OrdersView(ApiView):
         "post": (
             *KEY_REFUSALS, WrongStore, MemberNotFound, MemberFrozen, MemberClosed, OrderConflict, OrderInFuture, FactFromFuture,
             KeyCeilingReached,
+            *QUOTED_REFUSALS,
         )
     }  # fmt: skip
 
@@ -83,7 +82,9 @@ class OrdersView(ApiView):
         summary="Record an order",
         description=(
             "Credits the points, counts towards the tier, and answers what the receipt prints. The same order again, also "
-            "with a new key, answers 200 with `already_processed`; another order under the same number 409 `order_conflict`."
+            "with a new key, answers 200 with `already_processed`; another order under the same number 409 `order_conflict`. "
+            "With `hold_id` what was set aside for it pays, and it earns on what is left; with `quote_id` alone an order that "
+            "needs nothing set aside. `lines` and `shipping` are then those of the quote."
         ),
         tags=["POS"],
         request=OrderSerializer,
@@ -94,11 +95,15 @@ class OrdersView(ApiView):
         key = caller_key(request)
         idempotency_key(request)
         asked = OrderSerializer.read(request.data)
-        _refuse_other_store(key, asked)
+        refuse_other_store(key, asked)
 
         def record() -> Answer:
-            order = _order(key, asked)
-            receipt = record_purchase_within(order=order, by=caller_of(request).actor, at=at)
+            order = order_of(key, asked)
+            by = caller_of(request).actor
+            if "quote_id" in asked or "hold_id" in asked:
+                body = written(OrderReceiptSerializer, _confirmed(key, order, asked, by, at))
+                return Answer(200 if body["already_processed"] else 201, plain(body))
+            receipt = record_purchase_within(order=order, by=by, at=at)
             if not receipt.already_recorded:
                 count_against_ceiling(key, points=receipt.points + sum(receipt.others.values()), at=at)
             body = written(OrderReceiptSerializer, _receipt(order, asked.get("member_ref"), receipt))
@@ -122,143 +127,14 @@ class OrderView(ApiView):
         responses=RecordedOrderSerializer,
     )
     def get(self, request: Request, order_no: str) -> Response:
-        purchase = _own_purchase(caller_key(request), order_no)
+        purchase = own_purchase(caller_key(request), order_no)
         receipt = receipt_of(purchase, timezone.now())
         answer = _receipt(purchase, purchase.member.public_id if purchase.member else None, receipt)
         answer["lines"] = purchase.lines.order_by("line_no")
         answer["returns"] = purchase.returns.order_by("returned_at", "id")
+        void = getattr(purchase, "void", None)
+        answer["voided_at"] = void.voided_at if void else None
         return Response(RecordedOrderSerializer(answer).data)
-
-
-class ReturnsView(ApiView):
-    """Records returns of an order of the till's store."""
-
-    authentication_classes = (TillAuthentication,)
-    permission_classes = (till_may(ORDERS_WRITE),)
-    refusals: ClassVar = {
-        "post": (*KEY_REFUSALS, WrongStore, PurchaseNotFound, OrderConflict, ReturnExceedsOrder, OrderInFuture)
-    }
-
-    @extend_schema(
-        operation_id="record_return",
-        examples=examples.RECORD_RETURN,
-        summary="Record a return",
-        description=(
-            "Takes back the points, tier credits and promotion points that belong to what came back; a rise of tier that "
-            "the order caused is undone when all of it came back. What was spent already becomes arrears. "
-            "`dry_run=true` says so beforehand."
-        ),
-        tags=["POS"],
-        parameters=[ReturnQuery],
-        request=ReturnSerializer,
-        responses={201: ReturnReceiptSerializer, 200: ReturnReceiptSerializer},
-    )
-    def post(self, request: Request, order_no: str) -> Response:
-        at = timezone.now()
-        key = caller_key(request)
-        dry_run: bool = query_values(ReturnQuery, request)["dry_run"]
-        if not dry_run:
-            idempotency_key(request)
-        asked = ReturnSerializer.read(request.data)
-        _refuse_other_store(key, asked)
-        purchase = _own_purchase(key, order_no)
-
-        def give_back() -> Answer:
-            ret = _return(key, purchase, asked)
-            receipt = record_return(ret=ret, by=caller_of(request).actor, at=at, dry_run=dry_run)
-            answer = {
-                "receipt": receipt,
-                "external_return_no": ret.external_return_no,
-                "external_order_no": purchase.external_order_no,
-                "tier_change": _tier_change(receipt.tier_changed_to),
-                "dry_run": dry_run,
-            }
-            is_new = not (dry_run or receipt.already_recorded)
-            return Answer(201 if is_new else 200, plain(written(ReturnReceiptSerializer, answer)))
-
-        if dry_run:
-            answer = give_back()
-            return Response(answer.body, status=answer.status)
-        return respond_once(request, route="POST /pos/orders/{no}/returns", effect=give_back, at=at)
-
-
-class VerifyVoucherView(ApiView):
-    """Looks at a voucher without using it."""
-
-    authentication_classes = (TillAuthentication,)
-    permission_classes = (till_may(VOUCHERS_REDEEM),)
-    refusals: ClassVar = {"post": (WrongStore, VoucherNotUsable, VoucherUsed, VoucherExpired, MinSpendNotReached)}
-
-    @extend_schema(
-        operation_id="verify_voucher",
-        examples=examples.VERIFY_VOUCHER,
-        summary="Check a voucher",
-        description="Says what using it would give, and changes nothing.",
-        tags=["POS"],
-        request=VoucherCodeSerializer,
-        responses=VoucherReceiptSerializer,
-    )
-    def post(self, request: Request) -> Response:
-        at = timezone.now()
-        key = caller_key(request)
-        asked = VoucherCodeSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        _refuse_other_store(key, asked.validated_data)
-        receipt = check_voucher(
-            code=asked.validated_data["code"],
-            store_id=key.store_id,
-            spend_amount=asked.validated_data.get("spend_amount"),
-            by=caller_of(request).actor,
-            at=at,
-        )
-        return Response(VoucherReceiptSerializer(receipt).data)
-
-
-class RedeemVoucherView(ApiView):
-    """Uses a voucher for an order."""
-
-    authentication_classes = (TillAuthentication,)
-    permission_classes = (till_may(VOUCHERS_REDEEM),)
-    refusals: ClassVar = {
-        "post": (*KEY_REFUSALS, WrongStore, VoucherNotUsable, VoucherUsed, VoucherExpired, MinSpendNotReached)
-    }
-
-    @extend_schema(
-        operation_id="use_voucher",
-        examples=examples.USE_VOUCHER,
-        summary="Use a voucher",
-        description="For one order, once. For the same order in the same store again, it answers with `already_processed`.",
-        tags=["POS"],
-        request=VoucherUseRequestSerializer,
-        responses=UsedVoucherSerializer,
-    )
-    def post(self, request: Request) -> Response:
-        at = timezone.now()
-        key = caller_key(request)
-        idempotency_key(request)
-        asked = VoucherUseRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        _refuse_other_store(key, asked.validated_data)
-        order_no = asked.validated_data["external_order_no"]
-
-        def use() -> Answer:
-            receipt = use_voucher(
-                code=asked.validated_data["code"],
-                store_id=key.store_id,
-                external_order_no=order_no,
-                spend_amount=asked.validated_data.get("spend_amount"),
-                by=caller_of(request).actor,
-                at=at,
-            )
-            answer = {
-                "voucher": receipt.voucher,
-                "off_amount": receipt.off_amount,
-                "external_order_no": order_no,
-                "already_used_here": receipt.already_used_here,
-            }
-            return Answer(200, plain(UsedVoucherSerializer(answer).data))
-
-        return respond_once(request, route="POST /pos/vouchers/redeem", effect=use, at=at)
 
 
 def named_tier(code: str) -> dict[str, str] | None:
@@ -268,18 +144,20 @@ def named_tier(code: str) -> dict[str, str] | None:
     return {"code": code, "label": next((tier.name for tier in tiers() if tier.code == code), code)}
 
 
-def _tier_change(code: str) -> dict[str, Any] | None:
+def tier_change(code: str) -> dict[str, Any] | None:
+    """Return a change to a tier as it is answered; None for no code."""
     return {"to": named_tier(code)} if code else None
 
 
-def _refuse_other_store(key: ApiKey, asked: dict[str, Any]) -> None:
-    """Let the key act in the store that the till names: its own, or one of the others it may act for."""
+def refuse_other_store(key: ApiKey, asked: dict[str, Any]) -> None:
+    """Let the key act in the store that the till names: its own, or one of the others it may act for. Raises WrongStore."""
     if "store" in asked and not act_for_store(key, code=asked["store"]):
         raise WrongStore
 
 
-def _own_purchase(key: ApiKey, order_no: str) -> Purchase:
-    found = Purchase.objects.select_related("member").filter(
+def own_purchase(key: ApiKey, order_no: str) -> Purchase:
+    """Return an order of the till's stores with its settlement and its void. Raises NotFound."""
+    found = Purchase.objects.select_related("member", "settlement", "void").filter(
         source=key.source, external_order_no=order_no, store_id__in=store_ids_of(key)
     )
     purchase = found.first()
@@ -288,7 +166,8 @@ def _own_purchase(key: ApiKey, order_no: str) -> Purchase:
     return purchase
 
 
-def _order(key: ApiKey, asked: dict[str, Any]) -> Order:
+def order_of(key: ApiKey, asked: dict[str, Any]) -> Order:
+    """Return an order as a till tells it. Raises MemberNotFound."""
     ref = asked.get("member_ref")
     return Order(
         source=key.source,
@@ -302,25 +181,20 @@ def _order(key: ApiKey, asked: dict[str, Any]) -> Order:
     )
 
 
-def _return(key: ApiKey, purchase: Purchase, asked: dict[str, Any]) -> Return:
-    return Return(
-        source=key.source,
-        external_return_no=asked["external_return_no"],
-        external_order_no=purchase.external_order_no,
-        channel_id=key.channel_id,
-        store_id=key.store_id,
-        returned_at=asked["returned_at"],
-        items=tuple(
-            ReturnItem(line["line_no"], line.get("quantity", Decimal(0)), line.get("amount"))
-            for line in asked.get("lines", ())
-        ),
-        amount=asked.get("amount"),
-    )
+def _confirmed(key: ApiKey, order: Order, asked: dict[str, Any], by: Actor, at: datetime) -> dict[str, Any]:
+    """Record a quoted order; return what it did as it is answered."""
+    hold_ref = asked.get("hold_id")
+    hold = hold_of_till(hold_ref, source=key.source, store_id=key.store_id) if hold_ref else None
+    told = QuotedOrder(order, asked.get("shipping", Decimal("0.00")), asked.get("quote_id"), hold)
+    receipt = confirm_order(told=told, by=by, at=at)
+    found = Purchase.objects.select_related("member", "settlement").get(pk=receipt.purchase_id)
+    return _receipt(found, found.member.public_id if found.member else None, receipt)
 
 
 def _receipt(order: Order | Purchase, member_ref: object, receipt: PurchaseReceipt) -> dict[str, Any]:
     ordered_at: datetime = order.ordered_at
     return {
+        "settlement": told_settlement(getattr(order, "settlement", None)),
         "receipt": receipt,
         "external_order_no": order.external_order_no,
         "member_ref": member_ref,
@@ -328,5 +202,5 @@ def _receipt(order: Order | Purchase, member_ref: object, receipt: PurchaseRecei
         "total_amount": order.total_amount,
         "explanation": explain(receipt.trace),
         "tier": named_tier(receipt.tier_changed_to or receipt.tier_code),
-        "tier_change": _tier_change(receipt.tier_changed_to),
+        "tier_change": tier_change(receipt.tier_changed_to),
     }

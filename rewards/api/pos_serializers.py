@@ -9,16 +9,18 @@ from rest_framework import serializers
 
 from members.api.bodies import Body
 from members.api.fields import Instant, Money, OrderNumber, Ref, Text
-from members.identifiers import MEMBER, PURCHASE, RETURN, VOUCHER
+from members.api.serializers import exactly_one
+from members.identifiers import MEMBER, ORDER_HOLD, PURCHASE, QUOTE, RETURN, VOUCHER
 from members.queries import programme
 from rewards.api.serializers import (
     CurrencyField,
     ExplainedLineSerializer,
     NotAppliedSerializer,
-    VoucherTemplateSerializer,
 )
+from rewards.models import OrderDeduction
 
 MOST_LINES = 200
+DEDUCTION_KINDS = tuple(OrderDeduction.Kind.values)
 LARGEST_ORDER = Decimal("9999999.99")
 _PRICE_STEP = Decimal("0.0001")
 _POSITIVE = [MinValueValidator(Decimal("0.001"))]
@@ -76,11 +78,35 @@ class OrderSerializer(StoreOfTillMixin):
         required=False, max_length=3, help_text="The programme's; refused when it is another."
     )
     lines = OrderLineSerializer(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
+    quote_id = Ref(
+        QUOTE,
+        required=False,
+        help_text="The quote by which it was paid. `lines` and `shipping` are then those of the quote, before deductions.",
+    )
+    hold_id = Ref(
+        ORDER_HOLD,
+        required=False,
+        help_text="What was set aside for it: points, vouchers, benefits. Left out: earn only.",
+    )
+    shipping = Money(
+        max_digits=9,
+        min_value=Decimal(0),
+        required=False,
+        help_text="Postage, as it was quoted. Without a quote postage is a line that does not earn.",
+    )
     payer = Text(
         max_length=100,
         required=False,
         help_text="What the payment service calls the payer's account. Kept for 60 days as a keyed hash, to see one payer behind many members.",
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if "shipping" in attrs and not ("quote_id" in attrs or "hold_id" in attrs):
+            raise serializers.ValidationError(
+                {"shipping": [_("Only an order that was quoted names its postage apart.")]}, "shipping_without_quote"
+            )
+        return attrs
 
     def validate_currency(self, value: str) -> str:
         expected = programme().currency
@@ -96,6 +122,34 @@ class OrderSerializer(StoreOfTillMixin):
         return lines
 
 
+class DeductionLineSerializer(serializers.Serializer):
+    """What is taken off one line."""
+
+    line_no = serializers.IntegerField(help_text="In the order of the cart; postage is the one after the last.")
+    amount = Money()
+
+
+class DeductionSerializer(serializers.Serializer):
+    """One thing that makes the order cheaper."""
+
+    kind = serializers.ChoiceField(choices=DEDUCTION_KINDS)
+    label = serializers.CharField()  # type: ignore[assignment]
+    voucher_id = Ref(VOUCHER, allow_null=True, help_text="Which voucher; null for everything else.")
+    amount = Money(help_text="0.00 for a gift, or for a voucher that only adds points.")
+    lines = DeductionLineSerializer(many=True)
+
+
+class SettlementSerializer(serializers.Serializer):
+    """How a quoted order came to what was paid for it."""
+
+    quote_id = Ref(QUOTE)
+    total = Money(help_text="Before anything was taken off, with postage.")
+    discount = Money(help_text="By benefits and vouchers.")
+    points_paid = serializers.IntegerField()
+    points_worth = Money(help_text="What these points paid.")
+    deductions = DeductionSerializer(many=True)
+
+
 class TierChangeSerializer(serializers.Serializer):
     """A tier that changed by this."""
 
@@ -109,8 +163,9 @@ class OrderReceiptSerializer(serializers.Serializer):
     external_order_no = serializers.CharField()
     member_ref = Ref(MEMBER, allow_null=True)
     ordered_at = Instant()
-    total_amount = Money()
+    total_amount = Money(help_text="What was paid in money.")
     currency = CurrencyField()
+    settlement = SettlementSerializer(allow_null=True, help_text="Null for an order that was not quoted.")
     points_earned = serializers.IntegerField(source="receipt.points")
     points_are_pending = serializers.BooleanField(source="receipt.pending", help_text="They can not be spent yet.")
     explain = ExplainedLineSerializer(
@@ -151,6 +206,7 @@ class RecordedOrderSerializer(OrderReceiptSerializer):
 
     lines = RecordedLineSerializer(many=True)
     returns = RecordedReturnSerializer(many=True)
+    voided_at = Instant(allow_null=True, help_text="When the whole order was undone on its own day.")
 
 
 class ReturnLineSerializer(Body):
@@ -230,42 +286,15 @@ class ReturnReceiptSerializer(serializers.Serializer):
     points_given_back = serializers.IntegerField(
         source="receipt.points_back", help_text="Points that had paid a part of the order; they are back in their lots."
     )
+    vouchers_given_back = serializers.IntegerField(
+        source="receipt.given_back.vouchers", help_text="Vouchers of the order that can be used again."
+    )
+    vouchers_kept = serializers.IntegerField(
+        source="receipt.given_back.vouchers_kept", help_text="Vouchers of the order that stay used so far."
+    )
+    benefit_uses_given_back = serializers.IntegerField(source="receipt.given_back.uses")
     tier_credits = serializers.IntegerField(source="receipt.credits", help_text="Tier credits taken back.")
     tier_change = TierChangeSerializer(allow_null=True)
+    sentence = serializers.CharField(help_text="What is done, in the asked language, to be said before it is done.")
     dry_run = serializers.BooleanField()
     already_processed = serializers.BooleanField(source="receipt.already_recorded")
-
-
-class VoucherCodeSerializer(StoreOfTillMixin):
-    """A code as the till read it."""
-
-    code = Text(max_length=40, help_text="Spaces, hyphens and capitals do not matter.")
-    spend_amount = Money(
-        max_digits=9,
-        min_value=Decimal(0),
-        required=False,
-        allow_null=True,
-        help_text="The order's total before the voucher.",
-    )
-
-
-class VoucherUseRequestSerializer(VoucherCodeSerializer):
-    """A voucher to be used for an order."""
-
-    external_order_no = OrderNumber(help_text="The order it is used for.")
-
-
-class VoucherReceiptSerializer(serializers.Serializer):
-    """What a voucher gives."""
-
-    id = Ref(VOUCHER, source="voucher.public_id")
-    template = VoucherTemplateSerializer(source="voucher.template")
-    off_amount = Money(allow_null=True, help_text="Null for an exchange voucher.")
-    currency = CurrencyField()
-
-
-class UsedVoucherSerializer(VoucherReceiptSerializer):
-    """A voucher that was used."""
-
-    external_order_no = serializers.CharField()
-    already_processed = serializers.BooleanField(source="already_used_here")

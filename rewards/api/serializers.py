@@ -7,12 +7,11 @@ from rest_framework import serializers
 
 from loyalty.api.serializers import TierSerializer
 from loyalty.periods import business_date, last_day_before
-from members.api.bodies import Body
 from members.api.fields import Instant, Money, Ref
-from members.api.serializers import MemberSerializer, StoreSerializer
-from members.identifiers import REDEMPTION, REWARD, VOUCHER
+from members.api.serializers import MemberSerializer
+from members.identifiers import VOUCHER
 from members.queries import programme
-from rewards.models import LedgerEntry, LedgerTransaction, LotMove, Reward, Voucher, VoucherTemplate
+from rewards.models import LedgerEntry, LedgerTransaction, LotMove, Voucher, VoucherTemplate
 from rewards.queries import Expiring
 
 _LAST_DAY = "The last day on which they can be spent, in the programme's zone."
@@ -207,7 +206,12 @@ class VoucherTemplateSerializer(serializers.Serializer):
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=VoucherTemplate.Kind.choices)
     kind_label = serializers.CharField(source="get_kind_display")
-    off_amount = Money(allow_null=True, help_text="Null for an exchange voucher.")
+    off_amount = Money(allow_null=True, help_text="Null where it is not an amount of money.")
+    off_percent = Money(allow_null=True, help_text="20.00: the member pays 80 %.")
+    cap_amount = Money(allow_null=True, help_text="The most that a percentage takes off.")
+    most_times = serializers.IntegerField(help_text="For each full amount spent: so often in one order.")
+    multiplier = Money(allow_null=True, help_text="Points times this.")
+    gift = serializers.CharField(help_text="What it is exchanged for; may be empty.")
     min_spend_amount = Money()
     currency = CurrencyField()
     terms = serializers.CharField()
@@ -218,9 +222,10 @@ class VoucherSerializer(serializers.Serializer):
 
     id = Ref(VOUCHER, source="public_id")
     template = VoucherTemplateSerializer()
-    state = serializers.SerializerMethodField(help_text="issued, used or expired; more may come.")
+    state = serializers.SerializerMethodField(help_text="As it is now; more may come.")
     state_label = serializers.SerializerMethodField()
     issued_at = Instant()
+    valid_from = Instant(help_text="Not before.")
     expires_at = Instant()
     expires_on = serializers.SerializerMethodField(
         help_text="The last day on which it can be used, in the programme's zone."
@@ -237,86 +242,11 @@ class VoucherSerializer(serializers.Serializer):
 
 
 def state_of(voucher: Voucher, at: datetime) -> str:
-    """Return the state of a voucher at a moment: past its end it is expired, before the task has noted so."""
-    is_over = voucher.state == Voucher.State.ISSUED and voucher.expires_at <= at
-    return Voucher.State.EXPIRED.value if is_over else voucher.state
-
-
-class VoucherUseSerializer(serializers.Serializer):
-    """Where a voucher was used."""
-
-    used_at = Instant(source="happened_at")
-    store = StoreSerializer(allow_null=True)
-    external_order_no = serializers.CharField()
-
-
-class VoucherDetailSerializer(VoucherSerializer):
-    """A voucher with the code that the till reads. Only its owner sees it."""
-
-    code = serializers.CharField(allow_null=True, help_text="Null once it can not be used any more.")
-    use = VoucherUseSerializer(allow_null=True)
+    """Return the state of a voucher at a moment, whether or not the task has noted it."""
+    return voucher.state_at(at).value
 
 
 class RewardTermsSerializer(VoucherTemplateSerializer):
     """The voucher that a reward gives."""
 
     validity_days = serializers.IntegerField(help_text="Days from the redemption.")
-
-
-class RewardSerializer(serializers.Serializer):
-    """A reward on the shelf. With a member's token, also whether they can afford it."""
-
-    id = Ref(REWARD, source="public_id")
-    name = serializers.CharField()
-    description = serializers.CharField()
-    price_points = serializers.IntegerField()
-    stock_left = serializers.IntegerField(source="stock", allow_null=True, help_text="Null: without limit.")
-    per_member_limit = serializers.IntegerField(allow_null=True)
-    valid_from = Instant()
-    valid_to = Instant(allow_null=True)
-    voucher = RewardTermsSerializer(source="template")
-    affordable = serializers.SerializerMethodField(help_text="Null without a token.")
-    missing_points = serializers.SerializerMethodField(help_text="Null without a token.")
-
-    def get_affordable(self, reward: Reward) -> bool | None:
-        missing = self.get_missing_points(reward)
-        return None if missing is None else missing == 0
-
-    def get_missing_points(self, reward: Reward) -> int | None:
-        available: int | None = self.context.get("available")
-        return None if available is None else max(0, reward.price_points - available)
-
-
-class RedeemedRewardSerializer(serializers.Serializer):
-    """The reward of a redemption."""
-
-    id = Ref(REWARD, source="public_id")
-    name = serializers.CharField()
-
-
-class RedemptionSerializer(serializers.Serializer):
-    """Points given for a reward. The voucher's code is at /me/vouchers/{id}."""
-
-    id = Ref(REDEMPTION, source="public_id")
-    reward = RedeemedRewardSerializer()
-    points = serializers.IntegerField(source="price_points")
-    redeemed_at = Instant()
-    voucher = VoucherSerializer()
-
-
-class RedemptionReceiptSerializer(serializers.Serializer):
-    """A redemption just made. The voucher's code is at /me/vouchers/{id}."""
-
-    id = Ref(REDEMPTION, source="redemption.public_id")
-    reward = RedeemedRewardSerializer(source="redemption.reward")
-    points = serializers.IntegerField(source="redemption.price_points")
-    redeemed_at = Instant(source="redemption.redeemed_at")
-    voucher = VoucherSerializer(source="redemption.voucher")
-    points_available = serializers.IntegerField(source="available", help_text="Left after it.")
-    already_processed = serializers.BooleanField(source="already_recorded")
-
-
-class RedeemSerializer(Body):
-    """What to redeem."""
-
-    reward = Ref(REWARD)

@@ -2,7 +2,21 @@
 
 from django.urls import path
 
-from rewards.api import catalog, earning_rules, me, pos, resolving, wallet
+from rewards.api import (
+    catalog,
+    earning_rules,
+    me,
+    pos,
+    pos_vouchers,
+    redemptions,
+    resolving,
+    till,
+    till_batches,
+    till_orders,
+    voucher_claims,
+    vouchers,
+    wallet,
+)
 
 urlpatterns = [
     path("earning-rules", earning_rules.EarningRulesView.as_view(), name="earning_rules"),
@@ -13,14 +27,35 @@ urlpatterns = [
     path("me/points", me.PointsView.as_view(), name="my_points"),
     path("me/points/entries", me.EntriesView.as_view(), name="my_entries"),
     path("me/points/entries/<ref:entry_id>", me.EntryView.as_view(), name="my_entry"),
-    path("me/redemptions", me.RedemptionsView.as_view(), name="my_redemptions"),
-    path("me/redemptions/<ref:redemption_id>", me.RedemptionView.as_view(), name="my_redemption"),
-    path("me/vouchers", me.VouchersView.as_view(), name="my_vouchers"),
-    path("me/vouchers/<ref:voucher_id>", me.VoucherView.as_view(), name="my_voucher"),
+    path("me/wishes", catalog.WishesView.as_view(), name="my_wishes"),
+    path("me/wishes/<ref:reward_id>", catalog.WishView.as_view(), name="my_wish"),
+    path("me/redemptions/quote", redemptions.QuoteView.as_view(), name="quote_reward"),
+    path("me/redemptions", redemptions.RedemptionsView.as_view(), name="my_redemptions"),
+    path("me/redemptions/<ref:redemption_id>", redemptions.RedemptionView.as_view(), name="my_redemption"),
+    path("me/redemptions/<ref:redemption_id>/cancel", redemptions.CancelView.as_view(), name="cancel_redemption"),
+    path("pos/pickups/<str:code>/complete", redemptions.CompletePickupView.as_view(), name="complete_pickup"),
+    path("me/vouchers", vouchers.VouchersView.as_view(), name="my_vouchers"),
+    path("voucher-offers", voucher_claims.VoucherOffersView.as_view(), name="voucher_offers"),
+    path("me/vouchers/claim", voucher_claims.ClaimView.as_view(), name="claim_voucher"),
+    path("me/vouchers/gift/accept", voucher_claims.AcceptGiftView.as_view(), name="accept_voucher_gift"),
+    path("me/vouchers/<ref:voucher_id>/gift", voucher_claims.GiftView.as_view(), name="give_voucher"),
+    path(
+        "me/vouchers/<ref:voucher_id>/gift/cancel", voucher_claims.CancelGiftView.as_view(), name="cancel_voucher_gift"
+    ),
+    path("me/vouchers/<ref:voucher_id>", vouchers.VoucherView.as_view(), name="my_voucher"),
     path("pos/members/resolve", resolving.ResolveView.as_view(), name="resolve"),
     path("pos/orders", pos.OrdersView.as_view(), name="orders"),
     path("pos/orders/<order_no:order_no>", pos.OrderView.as_view(), name="order"),
-    path("pos/orders/<order_no:order_no>/returns", pos.ReturnsView.as_view(), name="returns"),
-    path("pos/vouchers/verify", pos.VerifyVoucherView.as_view(), name="verify_voucher"),
-    path("pos/vouchers/redeem", pos.RedeemVoucherView.as_view(), name="redeem_voucher"),
+    path("pos/orders/<order_no:order_no>/returns", till_orders.ReturnsView.as_view(), name="returns"),
+    path("pos/orders/<order_no:order_no>/void", till_orders.VoidView.as_view(), name="void_order"),
+    path("pos/quotes", till.QuotesView.as_view(), name="quotes"),
+    path("pos/config", till_batches.PosConfigView.as_view(), name="pos_config"),
+    path("pos/batches", till_batches.BatchesView.as_view(), name="batches"),
+    path("pos/batches/<ref:batch_id>", till_batches.BatchView.as_view(), name="batch"),
+    path("pos/holds", till.HoldsView.as_view(), name="holds"),
+    path("pos/holds/<ref:hold_id>", till.HoldView.as_view(), name="hold"),
+    path("pos/vouchers/claim", voucher_claims.ClaimAtTillView.as_view(), name="claim_voucher_at_till"),
+    path("pos/vouchers/verify", pos_vouchers.VerifyVoucherView.as_view(), name="verify_voucher"),
+    path("pos/vouchers/redeem", pos_vouchers.RedeemVoucherView.as_view(), name="redeem_voucher"),
+    path("pos/vouchers/unredeem", pos_vouchers.UnredeemVoucherView.as_view(), name="unredeem_voucher"),
 ]

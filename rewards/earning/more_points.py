@@ -12,8 +12,8 @@ from rewards.earning.values import Label, LineFacts, PurchaseFacts
 class MorePoints:
     """A benefit of a tier: its goods earn `factor` times the points. What is empty does not limit.
 
-    `category_ids` None is the whole order; an empty set, categories that the catalogue does not know. `ref` is the
-    benefit's name in traces.
+    `category_ids` None is the whole order; an empty set, categories that the catalogue does not know. `lines` None is every
+    line, else those of these numbers: of a voucher that was quoted. `ref` is the benefit's name in traces.
     """
 
     ref: str
@@ -23,9 +23,12 @@ class MorePoints:
     weekdays: frozenset[int] = frozenset()
     hours: tuple[time, time] | None = None
     store_ids: frozenset[int] = frozenset()
+    lines: frozenset[int] | None = None
 
     def counts(self, line: LineFacts) -> bool:
         """Whether a line is among the goods of the benefit."""
+        if self.lines is not None and line.line_no not in self.lines:
+            return False
         return self.category_ids is None or not self.category_ids.isdisjoint(line.category_ids)
 
     def obstacle(self, facts: PurchaseFacts) -> matching.Obstacle | None:

@@ -8,10 +8,17 @@ from rewards.models.adjustments import (
     ReasonCode,
 )
 from rewards.models.caps import Budget, BudgetSlice, CapCounter, ProgrammeCap
-from rewards.models.catalog import Redemption, Reward
+from rewards.models.catalog import FlashSale, Reward, RewardCategory, RewardPrice, WishedReward
 from rewards.models.close import CloseLine, ClosingAccount, MonthClose, Movement, VintageFigure
 from rewards.models.close_parts import SettlementLine, VoucherLine, VoucherVintage
 from rewards.models.expiry import ExpiryPolicy, ExpiryWarning, WarningReceipt
+from rewards.models.fulfilment import (
+    DigitalCode,
+    Redemption,
+    RedemptionAddress,
+    RedemptionEvent,
+    RedemptionState,
+)
 from rewards.models.goods import Category, Product
 from rewards.models.imports import OrderImport
 from rewards.models.ledger import (
@@ -30,6 +37,7 @@ from rewards.models.ledger import (
 from rewards.models.partners import Direction, Partner, PartnerConversion, PartnerFile, PartnerRate
 from rewards.models.payers import PurchasePayer
 from rewards.models.purchases import Purchase, PurchaseLine, PurchaseReturn, ReturnLine
+from rewards.models.reward_pictures import RewardImage, RewardPicture
 from rewards.models.rules import EarnRule, EarnRuleVersion
 from rewards.models.seals import (
     AnchorExport,
@@ -39,8 +47,28 @@ from rewards.models.seals import (
     LedgerVerification,
     VerificationFinding,
 )
+from rewards.models.till import (
+    DeductionsGivenBack,
+    MemberPrice,
+    OfflineBatch,
+    OfflineBatchLine,
+    OrderDeduction,
+    OrderHold,
+    OrderSettlement,
+    OrderVoid,
+    PointsPayment,
+)
 from rewards.models.transfers import CharityProject, Donation, PointsTransfer, TransferPolicy
-from rewards.models.vouchers import Voucher, VoucherEvent, VoucherTemplate
+from rewards.models.voucher_issuing import (
+    VoucherBatch,
+    VoucherBudget,
+    VoucherClaim,
+    VoucherGift,
+    VoucherGoodwill,
+    VoucherOffer,
+)
+from rewards.models.voucher_templates import VoucherTemplate
+from rewards.models.vouchers import Voucher, VoucherEvent
 
 __all__ = [
     "Adjustment",
@@ -54,14 +82,17 @@ __all__ = [
     "CapCounter",
     "Category",
     "CharityProject",
+    "DigitalCode",
     "CloseLine",
     "ClosingAccount",
+    "DeductionsGivenBack",
     "Direction",
     "Donation",
     "EarnRule",
     "EarnRuleVersion",
     "ExpiryPolicy",
     "ExpiryWarning",
+    "FlashSale",
     "Hold",
     "HoldLot",
     "LedgerAnchor",
@@ -73,15 +104,23 @@ __all__ = [
     "Lot",
     "LotEvent",
     "LotMove",
+    "MemberPrice",
     "MonthClose",
     "Movement",
+    "OfflineBatch",
+    "OfflineBatchLine",
+    "OrderDeduction",
+    "OrderHold",
     "OrderImport",
+    "OrderSettlement",
+    "OrderVoid",
     "Partner",
     "PartnerConversion",
     "PartnerFile",
     "PartnerRate",
     "PointsAccount",
     "PointsCurrency",
+    "PointsPayment",
     "PointsRate",
     "PointsTransfer",
     "Product",
@@ -92,16 +131,30 @@ __all__ = [
     "PurchaseReturn",
     "ReasonCode",
     "Redemption",
+    "RedemptionAddress",
+    "RedemptionEvent",
+    "RedemptionState",
     "ReturnLine",
     "Reward",
+    "RewardCategory",
+    "RewardImage",
+    "RewardPicture",
+    "RewardPrice",
     "SettlementLine",
     "TransferPolicy",
     "VerificationFinding",
     "VintageFigure",
     "Voucher",
+    "VoucherBatch",
+    "VoucherBudget",
+    "VoucherClaim",
     "VoucherEvent",
+    "VoucherGift",
+    "VoucherGoodwill",
     "VoucherLine",
+    "VoucherOffer",
     "VoucherTemplate",
     "VoucherVintage",
     "WarningReceipt",
+    "WishedReward",
 ]

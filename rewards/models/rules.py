@@ -1,7 +1,7 @@
 """What purchases and behaviours earn: rules, and their versions in time."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
@@ -12,10 +12,8 @@ from django.utils.translation import pgettext_lazy
 
 from rewards.models.caps import Budget
 from rewards.models.ledger import PointsCurrency
+from rewards.models.lists import ids_field, none_or_positive, words_field
 from rewards.models.spans import IdRange, TsTzRange
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
 
 #: The activity kind under which birthdays are rewarded: they are not recorded, they come.
 BIRTHDAY = "birthday"
@@ -66,24 +64,6 @@ class EarnRule(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-def _none_or_positive(*names: str) -> Q:
-    """Return the condition that each of these columns is empty or above 0."""
-    condition = Q()
-    for name in names:
-        condition &= Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__gt": 0})
-    return condition
-
-
-def _ids(label: "_StrPromise", help_text: "_StrPromise") -> "ArrayField[list[int], list[int]]":
-    return ArrayField(models.BigIntegerField(), default=list, blank=True, verbose_name=label, help_text=help_text)
-
-
-def _words(label: "_StrPromise", help_text: "_StrPromise", length: int) -> "ArrayField[list[str], list[str]]":
-    return ArrayField(
-        models.CharField(max_length=length), default=list, blank=True, verbose_name=label, help_text=help_text
-    )
 
 
 class EarnRuleVersion(models.Model):
@@ -147,14 +127,14 @@ class EarnRuleVersion(models.Model):
         _("from a spend of"), max_digits=10, decimal_places=2, default=0, help_text=_("On the articles that it counts.")
     )
 
-    category_ids = _ids(_("categories"), _("None chosen: all goods."))
-    skus = _words(_("articles"), _("Article numbers. None: all goods."), 60)
-    brands = _words(_("brands of goods"), _("None: all brands."), 60)
-    excluded_category_ids = _ids(_("without categories"), _("These never count."))
-    excluded_skus = _words(_("without articles"), _("These never count."), 60)
-    excluded_brands = _words(_("without brands"), _("These never count."), 60)
-    channel_ids = _ids(_("channels"), _("None chosen: all channels."))
-    store_ids = _ids(_("stores"), _("None chosen: all stores."))
+    category_ids = ids_field(_("categories"), _("None chosen: all goods."))
+    skus = words_field(_("articles"), _("Article numbers. None: all goods."), 60)
+    brands = words_field(_("brands of goods"), _("None: all brands."), 60)
+    excluded_category_ids = ids_field(_("without categories"), _("These never count."))
+    excluded_skus = words_field(_("without articles"), _("These never count."), 60)
+    excluded_brands = words_field(_("without brands"), _("These never count."), 60)
+    channel_ids = ids_field(_("channels"), _("None chosen: all channels."))
+    store_ids = ids_field(_("stores"), _("None chosen: all stores."))
     weekdays = ArrayField(
         models.PositiveSmallIntegerField(),
         default=list,
@@ -235,7 +215,7 @@ class EarnRuleVersion(models.Model):
                 condition=Q(rounding__in=["floor", "nearest", "up"]), name="earn_rule_rounding_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(points_per_step__gt=0) & _none_or_positive("points_fixed"), name="earn_rule_gives_points"
+                condition=Q(points_per_step__gt=0) & none_or_positive("points_fixed"), name="earn_rule_gives_points"
             ),
             models.CheckConstraint(
                 condition=Q(points_fixed__isnull=True) | Q(basis="order"), name="fixed_points_are_given_once_an_order"
@@ -260,7 +240,7 @@ class EarnRuleVersion(models.Model):
             ),
             models.CheckConstraint(condition=Q(expiry_months__gt=0), name="earn_rule_expiry_is_positive"),
             models.CheckConstraint(
-                condition=_none_or_positive(
+                condition=none_or_positive(
                     "cap_order_points", "cap_day_points", "cap_month_points", "cap_member_points", "cap_day_count",
                     "cap_month_count", "budget_points",
                 ),

@@ -122,7 +122,10 @@ class CharityProject(models.Model):
 
 
 class Donation(models.Model):
-    """Points that a member gave to a project, or (`takes_back`) that such a gift was taken back. Written once, with the posting."""
+    """Points that a member gave to a project, or (`takes_back`) that such a gift was taken back. Written once, with the posting.
+
+    Without a proposal it is the member's own, redeemed from the catalogue.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
     append_only: ClassVar[bool] = True
@@ -136,7 +139,9 @@ class Donation(models.Model):
     takes_back = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, related_name="taken_back_by", verbose_name=_("takes back")
     )
-    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="+", verbose_name=_("proposal"))
+    proposal = models.OneToOneField(
+        Proposal, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("proposal")
+    )
     transaction = models.OneToOneField(
         LedgerTransaction, on_delete=models.PROTECT, related_name="donation", verbose_name=_("transaction")
     )

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from django.conf import settings
@@ -24,9 +23,8 @@ from members.personal_words import names_person
 from members.phones import InvalidPhone, parse_phone
 from members.queries import region
 from members.sheets import sheet
-from members.tables.refused import READING_REASONS, TableError, UnreadableRow
-from members.tables.rows import read_rows
-from members.wording import enumerated
+from members.tables.lists import ListColumnMissing, ListTooLong, read_list
+from members.tables.refused import TableError
 from rewards import ledger
 from rewards.models import AdjustmentBatch, AdjustmentBatchError, AdjustmentBatchRow, ReasonCode
 from rewards.refusals import RewardsRefusal
@@ -37,7 +35,6 @@ MOST_BYTES: Final = 10 * 1_048_576
 MOST_POINTS: Final = 10_000_000
 ERRORS_KEPT: Final = timedelta(days=7)
 _CHUNK = 1_000
-_MOST_CELL = 200
 
 # Names of the columns as people write them.
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -46,6 +43,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "reason": ("reason", "reason code", "原因", "原因代码", "原因代碼"),
     "note": ("note", "备注", "備註", "说明", "說明"),
 }  # fmt: skip
+_NEEDED: Final = ("member", "points", "reason")
 
 UNKNOWN_MEMBER: Final = _("No member is known by this.")
 _CLOSED = _("The member has left.")
@@ -172,41 +170,15 @@ def forget_batch_errors(*, at: datetime) -> int:
 
 def _rows_of(name: str, content: bytes) -> list[_Read]:
     """Return the rows with the columns by our names."""
-    found: list[_Read] = []
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"list{Path(name).suffix.lower() or '.csv'}"
-        path.write_bytes(content)
-        try:
-            with read_rows(path) as rows:
-                ours = _our_columns(rows.columns)
-                for number, cells in rows:
-                    found.append(_taken(number, cells, ours))
-                    if len(found) > MOST_ROWS:
-                        raise BatchFileTooLarge(rows=MOST_ROWS, megabytes=MOST_BYTES // 1_048_576)
-        except TableError as error:
-            raise BatchFileUnreadable(problem=str(error).replace(path.name, Path(name).name)) from error
-    return found
-
-
-def _taken(number: int, cells: dict[str, str], ours: Mapping[str, str]) -> _Read:
-    kept = {ours[key]: value[:_MOST_CELL] for key, value in cells.items() if key in ours}
-    if isinstance(cells, UnreadableRow):
-        params = {name: str(value)[:_MOST_CELL] for name, value in cells.params.items()}
-        return _Read(number, kept, problem=READING_REASONS[cells.code], params=params)
-    return _Read(number, kept)
-
-
-def _our_columns(columns: Sequence[str]) -> dict[str, str]:
-    ours: dict[str, str] = {}
-    for column in columns:
-        plain = column.strip().lower()
-        for key, names in _COLUMNS.items():
-            if plain in names and key not in ours.values():
-                ours[column] = key
-    missing = [key for key in ("member", "points", "reason") if key not in ours.values()]
-    if missing:
-        raise BatchColumnMissing(missing=enumerated(missing))
-    return ours
+    try:
+        listed = read_list(name=name, content=content, columns=_COLUMNS, needed=_NEEDED, most_rows=MOST_ROWS)
+    except ListTooLong as error:
+        raise BatchFileTooLarge(rows=MOST_ROWS, megabytes=MOST_BYTES // 1_048_576) from error
+    except ListColumnMissing as error:
+        raise BatchColumnMissing(**error.params) from error
+    except TableError as error:
+        raise BatchFileUnreadable(problem=str(error)) from error
+    return [_Read(row.number, row.cells, row.problem, row.params or None) for row in listed]
 
 
 def _reasons() -> dict[str, ReasonCode]:

@@ -23,8 +23,8 @@ ENDED_NEEDED = 30
 _NONE = Decimal(0)
 _AT_ONCE = 2_000
 
-# Issued, used and so on are net: who gets a used voucher back counts it out of the used ones. Whatever is neither ready to
-# use nor used nor expired was revoked.
+# Issued, used and so on are net: who gets a used voucher back counts it out of the used ones. One that an order or a friend
+# holds is out all the while. Whatever is neither out nor used nor expired was revoked.
 _MOVES = """
     SELECT v.template_id, %(begins)s AND e.happened_at < %(starts_at)s AS early,
         date_trunc('month', v.issued_at AT TIME ZONE %(zone)s)::date AS vintage,
@@ -33,8 +33,8 @@ _MOVES = """
         count(*) FILTER (WHERE e.from_state = ''),
         count(*) FILTER (WHERE e.to_state = 'used') - count(*) FILTER (WHERE e.from_state = 'used'),
         count(*) FILTER (WHERE e.to_state = 'expired') - count(*) FILTER (WHERE e.from_state = 'expired'),
-        count(*) FILTER (WHERE e.to_state NOT IN ('issued', 'used', 'expired'))
-            - count(*) FILTER (WHERE e.from_state NOT IN ('', 'issued', 'used', 'expired'))
+        count(*) FILTER (WHERE e.to_state NOT IN ('issued', 'offered', 'held', 'used', 'expired'))
+            - count(*) FILTER (WHERE e.from_state NOT IN ('', 'issued', 'offered', 'held', 'used', 'expired'))
     FROM (
         SELECT * FROM rewards_voucherevent WHERE happened_at >= %(starts_at)s AND happened_at < %(ends_at)s AND id <= %(mark)s
         UNION ALL
@@ -46,9 +46,11 @@ _MOVES = """
 # What the vouchers would say had nothing come after this month: one statement, so one moment.
 _COUNTED = """
     SELECT template_id, sum(number) FROM (
-        SELECT template_id, count(*) AS number FROM rewards_voucher WHERE state = 'issued' GROUP BY template_id
+        SELECT template_id, count(*) AS number FROM rewards_voucher WHERE state IN ('issued', 'offered', 'held')
+        GROUP BY template_id
         UNION ALL
-        SELECT v.template_id, -sum((e.to_state = 'issued')::int - (e.from_state = 'issued')::int)
+        SELECT v.template_id, -sum(
+            (e.to_state IN ('issued', 'offered', 'held'))::int - (e.from_state IN ('issued', 'offered', 'held'))::int)
         FROM (SELECT * FROM rewards_voucherevent WHERE happened_at >= %(ends_at)s AND id <= %(mark)s
               UNION ALL SELECT * FROM rewards_voucherevent WHERE id > %(mark)s) AS e
         JOIN rewards_voucher v ON v.id = e.voucher_id GROUP BY v.template_id
@@ -167,7 +169,7 @@ def _line(
     estimate, ended = estimated or (None, 0)
     breakage = estimate.breakage if estimate is not None and ended >= ENDED_NEEDED else _NONE
     breakage = min(max(breakage, _NONE), Decimal(1))
-    face = template.off_amount
+    face = template.most_cost_amount or None
     has_opening = face is not None or (before is not None and before.liability_amount is not None)
     opening_amount = before.liability_amount if before else None
     if opening_amount is None and has_opening:

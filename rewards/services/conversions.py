@@ -105,9 +105,7 @@ def propose_conversion(
     The rate is that of now. Raises PartnerNotActive, ConversionTooSmall, ConversionDayLimit, PartnerAccountInvalid,
     TransferTooSoon, InsufficientPoints, MemberFrozen, MemberClosed, and as `members.proposals.propose` does.
     """
-    account = partner_account.strip()
-    if not _ACCOUNT.fullmatch(account):
-        raise PartnerAccountInvalid
+    account = checked_account(partner_account)
     partner = Partner.objects.get(pk=partner_id)
     with transaction.atomic():
         asked = PartnerConversion.objects.filter(request_id=request_id).first() if request_id else None
@@ -129,6 +127,14 @@ def propose_conversion(
         outcome = proposals.propose(kind=CONVERT, params=params, reason=reason, by=by, at=at, request_id=request_id)
         PartnerConversion.objects.filter(pk=asked.pk, proposal=None).update(proposal_id=outcome.proposal_id)
     return outcome
+
+
+def checked_account(partner_account: str) -> str:
+    """Return a number at a partner as it is kept. Raises PartnerAccountInvalid."""
+    account = partner_account.strip()
+    if not _ACCOUNT.fullmatch(account):
+        raise PartnerAccountInvalid
+    return account
 
 
 def _saved(asked: PartnerConversion) -> PartnerConversion:
@@ -166,10 +172,8 @@ def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> s
     if not asked.partner.is_active:
         raise PartnerNotActive(partner=asked.partner.name)
     _check_day(asked.partner, member_id, points, at)
-    posting = ledger.debit(
-        kind=ledger.Kind.CONVERT_OUT, contra=ledger.Contra.PARTNER, member_id=member_id, currency_id=params["currency"],
-        points=points, source=SOURCE, natural_key=asked.line_ref, at=at, by=by, reason=proposal.reason[:200],
-        tier_code=tier_at(member_id, at).code, trace=trace_of(asked),
+    posting = _post(
+        asked, currency_id=params["currency"], source=SOURCE, natural_key=asked.line_ref, reason=proposal.reason[:200], by=by, at=at
     )  # fmt: skip
     PartnerConversion.objects.filter(pk=asked.pk, state=State.ASKED).update(
         state=State.PENDING, transaction_id=posting.transaction_id, proposal=proposal, happened_at=at
@@ -177,6 +181,44 @@ def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> s
     tell(asked, State.PENDING, by, at)
     figures = {"points": points_words(points), "units": grouped(asked.units), "unit": asked.partner.unit_name}
     return _("%(points)s exchanged for %(units)s %(unit)s; they go with the next file.") % figures
+
+
+def _post(
+    asked: PartnerConversion, *, currency_id: int, source: str, natural_key: str, reason: str, by: Actor, at: datetime
+) -> ledger.Posting:  # fmt: skip
+    return ledger.debit(
+        kind=ledger.Kind.CONVERT_OUT, contra=ledger.Contra.PARTNER, member_id=asked.member_id, currency_id=currency_id,
+        points=asked.points, source=source, natural_key=natural_key, at=at, by=by, reason=reason,
+        tier_code=tier_at(asked.member_id, at).code, trace=trace_of(asked),
+    )  # fmt: skip
+
+
+def send_to_partner(
+    *, member_id: int, partner: Partner, points: int, partner_account: str, source: str, natural_key: str, by: Actor, at: datetime
+) -> tuple[ledger.Posting, PartnerConversion | None]:  # fmt: skip
+    """Exchange points at a member's own wish, in the caller's transaction, which holds the member; they go with the next file.
+
+    Returns the posting and the conversion; told again the posting is repeated and there is no new conversion. Raises
+    PartnerNotActive, ConversionTooSmall, ConversionDayLimit, PartnerAccountInvalid, TransferTooSoon, InsufficientPoints.
+    """
+    account = checked_account(partner_account)
+    currency = ledger.currency_id()
+    check_cooldown(member_id=member_id, currency_id=currency, at=at)
+    quote = quote_out(partner=partner, points=points, at=at)
+    ledger.lock_account(member_id=member_id, currency=currency)
+    sent = PartnerConversion(
+        partner=partner, member_id=member_id, direction=Direction.OUT, points=points, units=quote.units, rate=quote.rate,
+        partner_account=account, state=State.PENDING, happened_at=at,
+    )  # fmt: skip
+    sent.line_ref = sent.public_id.hex
+    posting = _post(sent, currency_id=currency, source=source, natural_key=natural_key, reason="", by=by, at=at)
+    if posting.repeated:
+        return posting, None
+    _check_day(partner, member_id, points, at)
+    sent.transaction_id = posting.transaction_id
+    sent.save()
+    tell(sent, State.PENDING, by, at)
+    return posting, sent
 
 
 def trace_of(conversion: PartnerConversion) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from rewards.refusals import RewardsRefusal
 from rewards.services.by_hand import Params, balance_effect, hold_member, member_no_of, posted_id
 from rewards.services.caps import give_back
 from rewards.services.orders import hold_bearer
+from rewards.services.redemption_steps import note_refund
 
 CORRECT: Final = "rewards.correct_points"
 CORRECT_INTO_ARREARS: Final = "rewards.correct_points_into_arrears"
@@ -244,6 +245,7 @@ def _give_back(found: Correction, by: Actor, at: datetime, reason: str, proposal
         held = PartnerConversion.objects.filter(transaction=origin, state=PartnerConversion.State.PENDING)
         if not held.update(state=PartnerConversion.State.CANCELLED, settled_at=at):
             raise ConversionIsSent
+    note_refund(transaction_id=origin.pk, refund_id=posted_id(posting), points=found.points, by=by, at=at, reason=reason)
     return posting
 
 

@@ -1,4 +1,4 @@
-"""Points that members give to a charity project, by staff on their behalf."""
+"""Points that members give to a charity project: redeemed from the catalogue, or by staff on their behalf."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def propose_donation(
     """
     if points < 1:
         raise NotAWholeNumber
-    project = _running(project_id, at)
+    project = running_project(project_id, at)
     check_cooldown(member_id=member_id, currency_id=ledger.currency_id(), at=at)
     params = {
         "member": member_id, "member_no": member_no_of(member_id), "project": project.pk, "label": labels_of(project, "name"),
@@ -91,7 +91,8 @@ def propose_donation(
     return proposals.propose(kind=DONATE, params=params, reason=reason, by=by, at=at, request_id=request_id)
 
 
-def _running(project_id: int, at: datetime) -> CharityProject:
+def running_project(project_id: int, at: datetime) -> CharityProject:
+    """Return a project that takes points at a moment. Raises ProjectTakesNothing."""
     project = CharityProject.objects.filter(pk=project_id).first()
     if (
         project is None
@@ -106,24 +107,42 @@ def _running(project_id: int, at: datetime) -> CharityProject:
 def _carry_out(params: Params, by: Actor, at: datetime, proposal: Proposal) -> str:
     member_id, points = params["member"], params["points"]
     hold_active(member_id, Member.Act.SPEND)
-    project = _running(params["project"], at)
+    project = running_project(params["project"], at)
+    give_to_project(
+        member_id=member_id, project=project, points=points, currency_id=params["currency"], source=SOURCE,
+        natural_key=f"proposal {proposal.pk}", by=by, at=at, proposal=proposal,
+    )  # fmt: skip
+    figures = {"points": points_words(points), "project": project.name, "member": params["member_no"]}
+    return _("%(points)s of member %(member)s given to “%(project)s”.") % figures
+
+
+def give_to_project(
+    *, member_id: int, project: CharityProject, points: int, currency_id: int, source: str, natural_key: str, by: Actor,
+    at: datetime, proposal: Proposal | None = None,
+) -> tuple[ledger.Posting, Donation | None]:  # fmt: skip
+    """Give points of a member to a project that runs, in the caller's transaction, which holds the member.
+
+    Returns the posting and the donation; told again the posting is repeated and there is no new donation. Raises
+    InsufficientPoints.
+    """
     posting = ledger.debit(
-        kind=ledger.Kind.DONATE, contra=ledger.Contra.CHARITY, member_id=member_id, currency_id=params["currency"], points=points,
-        source=SOURCE, natural_key=f"proposal {proposal.pk}", at=at, by=by, reason=proposal.reason[:200],
+        kind=ledger.Kind.DONATE, contra=ledger.Contra.CHARITY, member_id=member_id, currency_id=currency_id, points=points,
+        source=source, natural_key=natural_key, at=at, by=by, reason=proposal.reason[:200] if proposal else "",
         tier_code=tier_at(member_id, at).code,
         trace={"v": 2, "kind": "donate", "points": points, "project": project.pk, "text": labels_of(project, "name")},
     )  # fmt: skip
+    if posting.repeated:
+        return posting, None
     donation = Donation.objects.create(
         project=project, member_id=member_id, points=points, proposal=proposal, transaction_id=posted_id(posting), happened_at=at
     )  # fmt: skip
     timeline.record([
         points_donated(
             donation_id=donation.pk, project_id=project.pk, member_id=member_id, points=points,
-            currency_id=unless_default(params["currency"]), happened_at=at, by=by,
+            currency_id=unless_default(currency_id), happened_at=at, by=by,
         )
     ])  # fmt: skip
-    figures = {"points": points_words(points), "project": project.name, "member": params["member_no"]}
-    return _("%(points)s of member %(member)s given to “%(project)s”.") % figures
+    return posting, donation
 
 
 def _sentence(params: Params) -> str:

@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.actors import Actor
+from members.models import Member
 from members.services.households import hold_household, payers_for, sharing_points
 from rewards import ledger
 from rewards.explanation import in_active_language, points_words, register_note
 from rewards.ledger_household import Share, ending_first, spendable
-from rewards.models import PointsAccount, PointsCurrency
+from rewards.models import LedgerTransaction, PointsAccount, PointsCurrency
 from rewards.services.transfers import TransferTooSoon, check_cooldown
 
 SOURCE: Final = "household"
@@ -94,7 +95,43 @@ def pay_together(
     return shares
 
 
-def _key(request_id: str, giver_id: int) -> str:
+def givers_of(paid: LedgerTransaction) -> list[Share]:
+    """Return who of the household gave how much for what was redeemed with this posting."""
+    shares = (paid.trace or {}).get("givers")
+    if shares is None and (paid.trace or {}).get("household"):  # posted before the givers stood in the trace
+        moved = LedgerTransaction.objects.filter(
+            kind=ledger.Kind.TRANSFER, source=SOURCE, natural_key__startswith=_key(paid.natural_key, "")
+        )
+        return [
+            Share(row.member_id, row.trace["points"]) for row in moved.order_by("pk") if row.trace and row.member_id
+        ]
+    return [Share(member_id, points) for member_id, points in shares or []]
+
+
+def give_shares_back(
+    *, from_member_id: int, shares: Sequence[Share], most: int, redemption_id: int, label: dict[str, str], by: Actor, at: datetime
+) -> int:  # fmt: skip
+    """Give what others of the household had given for an order back to them, at most what came back; return how many points.
+
+    The accounts are locked. Who has left the programme, or is the member by now, gets nothing: it stays with the member.
+    """
+    left = Member.objects.filter(pk__in=[share.member_id for share in shares], status=Member.Status.CLOSED)
+    gone = {from_member_id, *left.values_list("pk", flat=True)}
+    given = 0
+    for share in shares:
+        points = min(share.points, most - given)
+        if share.member_id in gone or points <= 0:
+            continue
+        ledger.transfer(
+            from_member_id=from_member_id, to_member_id=share.member_id, points=points, source=SOURCE,
+            natural_key=f"back:{redemption_id}:{share.member_id}", at=at, by=by,
+            trace={"v": 2, "kind": "household_back", "points": points, "label": label},
+        )  # fmt: skip
+        given += points
+    return given
+
+
+def _key(request_id: str, giver_id: int | str) -> str:
     """Return the natural key of what one member gives for one redemption; a request is as long as a key may be."""
     return f"{hashlib.sha256(request_id.encode()).hexdigest()[:40]}:{giver_id}"
 
@@ -121,6 +158,12 @@ def _note(trace: dict[str, Any]) -> list[str]:
     return [_("%(points)s of one member of the household, for what another lacked for %(name)s.") % figures]
 
 
+def _back_note(trace: dict[str, Any]) -> list[str]:
+    figures = {"points": points_words(trace["points"]), "name": in_active_language(trace["label"])}
+    return [_("%(points)s went back within the household: the order of %(name)s was cancelled.") % figures]
+
+
 def register() -> None:
-    """Put the explanation of what was given into words."""
+    """Put the explanation of what was given, and of what went back, into words."""
     register_note("household", _note)
+    register_note("household_back", _back_note)

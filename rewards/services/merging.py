@@ -22,7 +22,7 @@ from rewards import events, ledger
 from rewards.explanation import register_note
 from rewards.ledger_merge import lock_families, move
 from rewards.models import Hold, PointsAccount, Voucher
-from rewards.queries import balance_of
+from rewards.queries import balance_of, usable
 
 SOURCE: Final = "merge"
 
@@ -85,8 +85,7 @@ def _preview(kept_id: int, merged_id: int, at: datetime) -> list[PreviewLine]:
                 words = label % {"currency": currency.name}
                 lines.append(PreviewLine(words, grouped(ours), grouped(theirs), grouped(ours + theirs)))
     ours, theirs = (
-        Voucher.objects.filter(member_id=member_id, state=Voucher.State.ISSUED, expires_at__gt=at).count()
-        for member_id in (kept_id, merged_id)
+        Voucher.objects.filter(usable(at), member_id=member_id).count() for member_id in (kept_id, merged_id)
     )
     lines.append(PreviewLine(_("Vouchers that can be used"), grouped(ours), grouped(theirs), grouped(ours + theirs)))
     return lines

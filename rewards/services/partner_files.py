@@ -30,6 +30,7 @@ from rewards.refusals import RewardsRefusal
 from rewards.services.by_hand import operator_id
 from rewards.services.conversions import State, rate_at, tell, trace_of
 from rewards.services.quoting import expiry_of
+from rewards.services.redemption_steps import note_refund
 
 MOST_LINES: Final = 5_000
 CHUNK: Final = 500
@@ -143,11 +144,15 @@ def _settle(row: PartnerConversion, line: AnswerLine, by: Actor, at: datetime) -
     row.settled_at, row.rejected_reason = at, "" if line.is_accepted else line.reason
     row.save(update_fields=["state", "settled_at", "rejected_reason"])
     if not line.is_accepted and row.transaction_id is not None:
-        ledger.restore(
+        posting = ledger.restore(
             origin_transaction_id=row.transaction_id, points=row.points, source=ANSWER, natural_key=row.line_ref,
             days_min=ledger_policy(ledger.currency_id()).restored_days_min, at=at, by=by, tier_code=tier_at(row.member_id, at).code,
             trace={"v": 2, "kind": "convert_rejected", "points": row.points},
         )  # fmt: skip
+        if posting.transaction_id is not None:
+            note_refund(
+                transaction_id=row.transaction_id, refund_id=posting.transaction_id, points=row.points, by=by, at=at, reason=line.reason
+            )  # fmt: skip
     tell(row, row.state, by, at)
 
 

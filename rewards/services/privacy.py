@@ -29,23 +29,36 @@ from rewards.models import (
     Adjustment,
     LedgerEntry,
     LedgerTransaction,
+    OrderHold,
     PartnerConversion,
     PointsAccount,
     PointsTransfer,
     PurchaseLine,
     PurchaseReturn,
     Redemption,
+    RedemptionState,
     Voucher,
+    WishedReward,
 )
-from rewards.queries import accounts_of, balance_of, open_holds_of
+from rewards.queries import accounts_of, balance_of, open_holds_of, outstanding
+from rewards.services.address_lists import ADDRESSES
+from rewards.services.addresses import Address, addresses_of, forget_addresses_of
 from rewards.services.adjustment_batches import BATCH
 from rewards.services.payers import forget_payers_of
+from rewards.services.voucher_budgets import give_back_budget
+from rewards.services.wishes import forget_wishes_of
 
 SOURCE: Final = "erasure"
 _UNFINISHED: Final = (
     PartnerConversion.State.ASKED,
     PartnerConversion.State.PENDING,
     PartnerConversion.State.EXPORTED,
+)
+_UNDER_WAY: Final = (
+    RedemptionState.PLACED,
+    RedemptionState.PREPARING,
+    RedemptionState.SHIPPED,
+    RedemptionState.READY,
 )
 
 
@@ -59,7 +72,13 @@ def register() -> None:
             settle=losses,
             erase=erase,
             sweep=sweep,
-            erases=("rewards.AdjustmentBatchError", "rewards.PartnerConversion", "rewards.PurchasePayer"),
+            erases=(
+                "rewards.AdjustmentBatchError",
+                "rewards.PartnerConversion",
+                "rewards.PurchasePayer",
+                "rewards.Redemption",
+                "rewards.RedemptionAddress",
+            ),
         )
     )
     register_note("erasure", _note)
@@ -74,12 +93,17 @@ def obstacles(member_id: int, at: datetime) -> list[Obstacle]:
             "%(points)s point is set aside for a payment.", "%(points)s points are set aside for payments.", held
         )
         found.append(("points_held", words % {"points": grouped(held)}))
+    under_way = OrderHold.objects.filter(member=member_id, state=OrderHold.State.OPEN, expires_at__gt=at)
+    if not held and under_way.exists():
+        found.append(("order_held", gettext_lazy("Something is set aside for an order under way.")))
     if PartnerConversion.objects.filter(member=member_id, state__in=_UNFINISHED).exists():
         found.append(("conversion_open", gettext_lazy("An exchange with a partner is under way.")))
+    if Redemption.objects.filter(member=member_id, state__in=_UNDER_WAY).exists():
+        found.append(("redemption_open", gettext_lazy("An order of a reward is under way: hand it over or cancel it.")))
     waiting = Proposal.objects.filter(state=Proposal.State.WAITING, touches__contains=[f"member:{member_id}"])
     if waiting.exists():
         found.append(("proposal_waiting", gettext_lazy("A proposal about this member waits for a decision.")))
-    return [*(Obstacle(code, text) for code, text in found), *work_in_the_way([BATCH])]
+    return [*(Obstacle(code, text) for code, text in found), *work_in_the_way([BATCH, ADDRESSES])]
 
 
 def losses(member_id: int, at: datetime) -> list[PreviewLine]:
@@ -95,7 +119,7 @@ def losses(member_id: int, at: datetime) -> list[PreviewLine]:
             if points:
                 title = label % {"points_name": account.currency.name}
                 lines.append(PreviewLine(title, grouped(points), "", "0"))
-    vouchers = Voucher.objects.filter(member=member_id, state=Voucher.State.ISSUED, expires_at__gt=at).count()
+    vouchers = Voucher.objects.filter(outstanding(at), member=member_id).count()
     if vouchers:
         lines.append(PreviewLine(_("Vouchers that can be used"), grouped(vouchers), "", "0"))
     return lines
@@ -115,6 +139,9 @@ def erase(member_id: int, by: Actor, at: datetime) -> dict[str, int]:
         "vouchers": _end_vouchers(member_id, by, at),
         "partner_accounts": forgotten,
         "payers": forget_payers_of(member_id),
+        "addresses": forget_addresses_of(member_id),
+        "parcels": Redemption.objects.filter(member=member_id).exclude(tracking_no="").update(tracking_no=""),
+        "wishes": forget_wishes_of(member_id),
     }
 
 
@@ -291,14 +318,32 @@ def _points(member_id: int) -> list[Section]:
 
 def _rewards(member_id: int) -> list[Section]:
     redeemed = Redemption.objects.filter(member=member_id).select_related("reward").order_by("redeemed_at", "pk")
+    addresses = addresses_of([row.pk for row in redeemed])
+    wishes = WishedReward.objects.filter(member=member_id).select_related("reward").order_by("wished_at", "pk")
     vouchers = Voucher.objects.filter(member=member_id).defer("code_hmac").select_related("template").order_by("pk")
     return [
         Section(
             "redemptions",
             gettext_lazy("Redemptions"),
-            ("reward", "points", "at"),
-            [[str(row.reward), row.price_points, row.redeemed_at] for row in redeemed],
-            (_("reward"), _("points"), _("at")),
+            ("reward", "points", "money", "at", "state", "carrier", "parcel", "name", "phone", "address"),
+            [
+                [
+                    str(row.reward), row.price_points, row.cash_amount, row.redeemed_at, str(row.get_state_display()), row.carrier,
+                    row.tracking_no, *_address(addresses.get(row.pk)),
+                ]
+                for row in redeemed
+            ],
+            (
+                _("reward"), _("points"), _("to be paid besides (money)"), _("at"), _("state"), _("carrier"),
+                _("number of the parcel"), _("name"), _("phone"), _("address"),
+            ),
+        ),
+        Section(
+            "wishes",
+            gettext_lazy("Wish list"),
+            ("reward", "at"),
+            [[str(row.reward), row.wished_at] for row in wishes],
+            (_("reward"), _("at")),
         ),
         Section(
             "vouchers",
@@ -307,7 +352,11 @@ def _rewards(member_id: int) -> list[Section]:
             [[str(row.template), str(row.get_state_display()), row.issued_at, row.expires_at] for row in vouchers],
             (_("voucher"), _("state"), _("issued at"), _("expires at")),
         ),
-    ]
+    ]  # fmt: skip
+
+
+def _address(address: Address | None) -> tuple[str, str, str]:
+    return (address.name, address.phone, ", ".join(address.lines)) if address else ("", "", "")
 
 
 def _why(trace: dict[str, Any] | None) -> str:
@@ -322,17 +371,23 @@ def _end_vouchers(member_id: int, by: Actor, at: datetime) -> int:
         cursor.execute(
             """
             WITH live AS (
-                SELECT id FROM rewards_voucher WHERE member_id = %s AND state = 'issued' ORDER BY id FOR NO KEY UPDATE
+                SELECT id, state FROM rewards_voucher WHERE member_id = %s AND state IN ('issued', 'offered', 'held')
+                ORDER BY id FOR NO KEY UPDATE
             ), ended AS (
-                UPDATE rewards_voucher v SET state = 'expired' FROM live WHERE v.id = live.id RETURNING v.id
+                UPDATE rewards_voucher v SET state = 'expired', held_until = NULL, held_ref = NULL FROM live
+                WHERE v.id = live.id RETURNING v.id, v.template_id, live.state
+            ), noted AS (
+                INSERT INTO rewards_voucherevent
+                    (voucher_id, from_state, to_state, external_order_no, actor_kind, actor_id, happened_at)
+                SELECT id, state, 'expired', '', %s, %s, %s FROM ended
             )
-            INSERT INTO rewards_voucherevent
-                (voucher_id, from_state, to_state, external_order_no, actor_kind, actor_id, happened_at)
-            SELECT id, 'issued', 'expired', '', %s, %s, %s FROM ended RETURNING voucher_id
+            SELECT id, template_id FROM ended
             """,
             [member_id, by.kind, by.id, at],
         )
-        ended = [row[0] for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    ended = [voucher_id for voucher_id, _template_id in rows]
+    give_back_budget(vouchers_by_template=Counter(template_id for _voucher_id, template_id in rows))
     timeline.record([
         events.voucher_expired(voucher_id=voucher_id, member_id=member_id, happened_at=at, by=by) for voucher_id in ended
     ])  # fmt: skip

@@ -5,6 +5,7 @@ posting, the tier's count and the timeline together. Caps and budgets where a ru
 rules that ask for more (the first order, facts of a condition) cost a round trip each, and only then.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,9 @@ __all__ = [
 ]
 
 
+Settle = Callable[[int], Sequence[earning.MorePoints]]
+
+
 @dataclass(frozen=True, slots=True)
 class PurchaseReceipt:
     """What a purchase did. Points as credited; `pending` says they can not be spent yet. Balances are after it.
@@ -99,8 +103,14 @@ def record_purchase(*, order: Order, by: Actor, at: datetime, quiet: bool = Fals
     return record_purchase_within(order=order, by=by, at=at, quiet=quiet)
 
 
-def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool = False) -> PurchaseReceipt:
-    """Do what `record_purchase` does within the caller's transaction, which any refusal must roll back."""
+def record_purchase_within(
+    *, order: Order, by: Actor, at: datetime, quiet: bool = False, settle: Settle | None = None
+) -> PurchaseReceipt:
+    """Do what `record_purchase` does within the caller's transaction, which any refusal must roll back.
+
+    `settle(purchase id)` is called once for a purchase that is new, when it is opened and its member's account locked: it
+    pays what was set aside for it, and returns what vouchers add to the points.
+    """
     if order.ordered_at > at + CLOCK_TOLERANCE:
         raise OrderInFuture(order_no=order.external_order_no)
     rules = rule_book().at(order.ordered_at)
@@ -109,6 +119,7 @@ def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool
     opened = open_purchase(order, cap_keys=needs.cap_keys)
     if opened is None:
         return _receipt_of_known(order, at)
+    more = settle(opened.id) if settle else ()
     if order.member_id is None or facts is None:
         timeline.record([_news(order, opened.id, 0, 0, pending=False, by=by, quiet=quiet)])
         return PurchaseReceipt(opened.id, opened.public_id, False, 0, False, 0, {}, "", "", 0, 0)
@@ -128,7 +139,7 @@ def record_purchase_within(*, order: Order, by: Actor, at: datetime, quiet: bool
         at=at,
         quiet=quiet,
     )
-    quote = _quote(order, facts, opened, rules, needs, tier)
+    quote = _quote(order, facts, opened, rules, needs, tier, more)
     trace = quote.trace()
     credits = credits_of(quote.amount, order.ordered_at)
     postings, pending = _postings(order, member_id, quote, trace, by, at)
@@ -171,6 +182,7 @@ def _quote(
     rules: earning.RulesInForce,
     needs: earning.Needs,
     tier: TierNow,
+    more: Sequence[earning.MorePoints],
 ) -> earning.Quote:
     """Return what the order earns, with its caps counted and its budgets taken."""
     member_id = facts.member_id
@@ -183,6 +195,7 @@ def _quote(
         offers=offers_between(order.ordered_at, order.ordered_at),
         cap_used=opened.cap_used,
         values=values_for(member_id, needs.fact_keys, order.ordered_at) if needs.fact_keys else {},
+        more=more,
     )
     return book_caps(member_id=member_id, quote=quote)
 

@@ -57,11 +57,15 @@ def with_goods(facts: earning.PurchaseFacts, order: Order, goods: Sequence[LineG
 def work_out(
     facts: earning.PurchaseFacts, *, rules: earning.RulesInForce, tier: TierNow, offers: Sequence[earning.Offer],
     cap_used: Mapping[earning.CapKey, earning.CapUsage], values: Mapping[str, FactValue],
+    more: Sequence[earning.MorePoints] = (),
 ) -> earning.Quote:  # fmt: skip
-    """Return what a purchase earns for a member of a tier, with the benefits of that tier at its moment."""
+    """Return what a purchase earns for a member of a tier, with the benefits of that tier at its moment.
+
+    `more` is what vouchers add that were used for it.
+    """
     return earning.quote(
         replace(facts, tier_rank=tier.rank), rules=rules, tier_code=tier.code, multiplier=tier.points_multiplier,
-        offers=offers, more_points=more_points_of(tier.tier_id, facts.ordered_at), cap_used=cap_used, values=values,
+        offers=offers, more_points=(*more_points_of(tier.tier_id, facts.ordered_at), *more), cap_used=cap_used, values=values,
     )  # fmt: skip
 
 

@@ -1,13 +1,13 @@
 """Record a return: take back its share of points, tier credits, caps and promotion points; give back points paid on the order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.models import TierChange
@@ -18,14 +18,25 @@ from members import timeline
 from members.actors import Actor
 from members.queries import programme, survivor_id
 from rewards import earning, events, ledger
-from rewards.models import LedgerEntry, LedgerTransaction, Purchase, PurchaseReturn
+from rewards.models import LedgerEntry, LedgerTransaction, OrderSettlement, Purchase, PurchaseReturn
 from rewards.policies import ledger_policy
 from rewards.queries import earnings_of
 from rewards.refusals import RewardsRefusal
 from rewards.services.caps import give_back
 from rewards.services.orders import CLOCK_TOLERANCE, OrderInFuture, hold_bearer
+from rewards.services.return_deductions import (
+    PAYMENT_BACK,
+    GivenBack,
+    completes,
+    give_back_deductions,
+    given_back_with,
+    payments_of,
+    points_given_back,
+    share_of_points,
+)
 from rewards.services.return_shares import (
     NOTHING,
+    BoughtLine,
     CurrencyShare,
     Earned,
     Return,
@@ -51,10 +62,9 @@ __all__ = [
     "ReturnExceedsOrder",
     "ReturnItem",
     "ReturnReceipt",
+    "receipt_of_return",
     "record_return",
 ]
-
-PAYMENT_BACK = "return"
 
 
 class PurchaseNotFound(RewardsRefusal):
@@ -77,7 +87,7 @@ class ReturnReceipt:
     """What a return did (or, in a dry run, would do).
 
     `points` = from the balance + to arrears + had expired already + given up by the policy of arrears. `points_back` are
-    points that were paid on the order and come back.
+    points that were paid on the order and come back; `given_back` what came back of its vouchers and benefits.
     """
 
     return_id: int
@@ -90,6 +100,7 @@ class ReturnReceipt:
     credits: int
     tier_changed_to: str
     points_back: int = 0
+    given_back: GivenBack = field(default_factory=GivenBack)
 
 
 def record_return(*, ret: Return, by: Actor, at: datetime, dry_run: bool = False, quiet: bool = False) -> ReturnReceipt:
@@ -110,9 +121,20 @@ class _Sale:
     """The purchase that a return names, locked, with what came back of it and what it earned."""
 
     purchase: Purchase
+    settlement: OrderSettlement | None
     total_before: Decimal
     eligible_before: Decimal
     earned: Sequence[Earned]
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """What comes back: its lines beside those of the purchase, its money, and whether with it all goods are back."""
+
+    bought: Mapping[int, BoughtLine]
+    lines: Sequence[ReturnedLine]
+    total: Decimal
+    is_complete: bool
 
 
 def _record(ret: Return, by: Actor, at: datetime, quiet: bool) -> ReturnReceipt:
@@ -122,11 +144,12 @@ def _record(ret: Return, by: Actor, at: datetime, quiet: bool) -> ReturnReceipt:
     # Only after the lock: the same return may have been in flight, and would now look like one too many.
     known = PurchaseReturn.objects.filter(source=ret.source, external_return_no=ret.external_return_no).first()
     if known is not None:
-        return _receipt_of_known(ret, known)
+        return receipt_of_return(ret, known)
     if sale is None and ret.external_order_no is not None:
         raise PurchaseNotFound(order_no=ret.external_order_no)
+    bought = purchase_lines([sale.purchase.pk])[sale.purchase.pk] if sale else {}
     if sale:
-        lines = allocate(purchase_lines([sale.purchase.pk])[sale.purchase.pk], ret, sale.purchase.external_order_no)
+        lines = allocate(bought, ret, sale.purchase.external_order_no)
     else:
         lines = as_returned(ret.lines, articles_that_do_not_earn([ret]))
     eligible = sum((line.amount for line in lines if line.earns), Decimal(0))
@@ -135,14 +158,15 @@ def _record(ret: Return, by: Actor, at: datetime, quiet: bool) -> ReturnReceipt:
     row = _insert(ret, sale.purchase if sale else None, member_id, lines, eligible, share)
     if row is None:
         known = PurchaseReturn.objects.get(source=ret.source, external_return_no=ret.external_return_no)
-        return _receipt_of_known(ret, known)
+        return receipt_of_return(ret, known)
     total = sum((line.amount for line in lines), Decimal(0))
     bearer_id = hold_bearer(member_id) if member_id is not None else None
     if bearer_id is None:
         news = _news(ret, sale, None, row[0], total, NOTHING, None, by, quiet)
         timeline.record([news])
         return ReturnReceipt(row[0], row[1], False, total, 0, 0, 0, 0, "")
-    return _take_back(ret, sale, bearer_id, row, total, share, by, at, quiet)
+    is_complete = sale is not None and completes(sale.settlement, bought, lines)
+    return _take_back(ret, sale, bearer_id, row, _Back(bought, lines, total, is_complete), share, by, at, quiet)
 
 
 def _share(ret: Return, sale: _Sale | None, member_id: int | None, eligible: Decimal) -> Share:
@@ -157,13 +181,15 @@ def _lock_sale(ret: Return) -> _Sale | None:
     """Return the purchase, locked so that two returns of it cannot both take the last piece; None when unlinked or not known."""
     if ret.external_order_no is None:
         return None
-    found = Purchase.objects.filter(source=ret.source, external_order_no=ret.external_order_no).first()
+    named = Purchase.objects.filter(source=ret.source, external_order_no=ret.external_order_no)
+    found = named.select_related("settlement").first()
     if found is None:
         return None
     ledger.lock_purchases(purchase_ids=[found.pk])
     before = found.returns.aggregate(total=Sum("total_amount"), eligible=Sum("eligible_amount"))
     earned = [earned_in(posted) for posted in earnings_of([found]).get(found.pk, [])]
-    return _Sale(found, before["total"] or Decimal(0), before["eligible"] or Decimal(0), earned)
+    settlement = getattr(found, "settlement", None)
+    return _Sale(found, settlement, before["total"] or Decimal(0), before["eligible"] or Decimal(0), earned)
 
 
 def _insert(
@@ -205,10 +231,21 @@ def _insert(
 
 
 def _take_back(
-    ret: Return, sale: _Sale | None, member_id: int, row: tuple[int, UUID], total: Decimal, share: Share, by: Actor, at: datetime,
+    ret: Return, sale: _Sale | None, member_id: int, row: tuple[int, UUID], what: _Back, share: Share, by: Actor, at: datetime,
     quiet: bool,
 ) -> ReturnReceipt:  # fmt: skip
-    back = _give_back_payment(ret, sale, member_id, row[0], total, by) if sale else 0
+    total = what.total
+    back = _give_back_payment(ret, sale, member_id, row[0], what, by) if sale else 0
+    given_back = GivenBack()
+    if sale:
+        given_back = give_back_deductions(
+            purchase=sale.purchase,
+            settlement=sale.settlement,
+            return_id=row[0],
+            is_complete=what.is_complete,
+            by=by,
+            at=at,
+        )
     currency_id = ledger.currency_id()
     origin_id = sale.earned[0].transaction_id if sale and sale.earned else None
     posting = _claw_back(
@@ -217,7 +254,7 @@ def _take_back(
     for other in share.others:
         _claw_back(ret, member_id, other, total, sale is None, by, at)
     cause = f"{sale.purchase.source}:{sale.purchase.external_order_no}" if sale else ""
-    is_whole = sale is not None and sale.total_before + total == sale.purchase.total_amount > 0
+    is_whole = sale is not None and _is_whole(sale, what)
     fact = CountedFact(
         member_id=member_id, kind="return", source=ret.source, source_ref=ret.external_return_no, credits=-share.credits,
         spend_amount=-total, orders=-1 if is_whole else 0, happened_at=ret.returned_at, cause=cause,
@@ -236,8 +273,15 @@ def _take_back(
     taken = -(posting.d_available + posting.d_pending)
     changed_to = counted.changed_to and counted.changed_over(floor_tier_at(member_id, ret.returned_at))
     return ReturnReceipt(
-        row[0], row[1], False, total, share.points, taken, posting.d_debt, share.credits, changed_to, back
+        row[0], row[1], False, total, share.points, taken, posting.d_debt, share.credits, changed_to, back, given_back
     )
+
+
+def _is_whole(sale: _Sale, what: _Back) -> bool:
+    """Whether with this return all money is paid back; of an order that cost none, all goods are back."""
+    if not sale.purchase.total_amount:
+        return what.is_complete
+    return sale.total_before + what.total == sale.purchase.total_amount
 
 
 def _claw_back(
@@ -257,20 +301,23 @@ def _claw_back(
     )  # fmt: skip
 
 
-def _give_back_payment(ret: Return, sale: _Sale, member_id: int, return_id: int, total: Decimal, by: Actor) -> int:
+def _give_back_payment(ret: Return, sale: _Sale, member_id: int, return_id: int, what: _Back, by: Actor) -> int:
     """Give back the share of the points that were paid on the order, to the lots they came from; return how many of the
     default currency. `member_id` is the one to whom the return is posted.
 
     Before anything is taken back: what comes back may have to repay at once.
     """
-    paid = list(_payments(sale.purchase).prefetch_related("entries").order_by("currency_id", "pk"))
+    paid = list(payments_of(sale.purchase).prefetch_related("entries").order_by("currency_id", "pk"))
     if paid and sale.purchase.member_id is not None:
         # First of all, as a purchase does: the order may have been paid in another currency.
         ledger.lock_accounts(member_ids=sorted({sale.purchase.member_id, member_id}))
     back = 0
     for posted in paid:
         points = sum(entry.points_spent for entry in posted.entries.all())
-        share = share_of_payment(points, total, sale.total_before, sale.purchase.total_amount)
+        if sale.settlement is not None:
+            share = share_of_points(points, sale.settlement, what.bought, what.lines)
+        else:
+            share = share_of_payment(points, what.total, sale.total_before, sale.purchase.total_amount)
         if share:
             ledger.restore(
                 origin_transaction_id=posted.pk, points=share, days_min=ledger_policy(posted.currency_id).restored_days_min,
@@ -279,15 +326,6 @@ def _give_back_payment(ret: Return, sale: _Sale, member_id: int, return_id: int,
             )  # fmt: skip
             back += share if posted.currency_id == ledger.currency_id() else 0
     return back
-
-
-def _payments(purchase: Purchase) -> QuerySet[LedgerTransaction]:
-    """Return the postings of points that were paid on a purchase."""
-    return LedgerTransaction.objects.filter(
-        kind__in=(LedgerTransaction.Kind.REDEEM, LedgerTransaction.Kind.CAPTURE),
-        source=purchase.source,
-        natural_key=purchase.external_order_no,
-    )
 
 
 def _news(
@@ -303,7 +341,8 @@ def _news(
     )  # fmt: skip
 
 
-def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
+def receipt_of_return(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
+    """Return what a recorded return did. Raises ReturnConflict where it is told with another content."""
     if bytes(known.fingerprint) != ret.fingerprint():
         raise ReturnConflict(return_no=ret.external_return_no)
     entry = LedgerEntry.objects.filter(
@@ -322,21 +361,9 @@ def _receipt_of_known(ret: Return, known: PurchaseReturn) -> ReturnReceipt:
         points_to_arrears=entry.d_debt if entry else 0,
         credits=known.credits,
         tier_changed_to=_tier_changed_to(known),
-        points_back=_points_back(known),
+        points_back=points_given_back(known),
+        given_back=given_back_with(known.pk),
     )
-
-
-def _points_back(known: PurchaseReturn) -> int:
-    """Return how many points that had paid the order came back with a recorded return."""
-    if known.purchase is None:
-        return 0
-    paid = _payments(known.purchase).filter(currency=ledger.currency_id()).values_list("pk", flat=True)
-    sums = LedgerEntry.objects.filter(
-        transaction__kind=LedgerTransaction.Kind.RESTORE,
-        transaction__source=PAYMENT_BACK,
-        transaction__natural_key__in=[f"{known.pk}:{pk}" for pk in paid],
-    ).aggregate(available=Sum("d_available"), debt=Sum("d_debt"))
-    return (sums["available"] or 0) - (sums["debt"] or 0)
 
 
 def _tier_changed_to(known: PurchaseReturn) -> str:

@@ -28,6 +28,7 @@ SCHEDULES = {
     "rewards.verify_ledger": "0 4",
     "rewards.forget_batch_errors": "35 3",
     "rewards.forget_payers": "5 4",
+    "rewards.forget_addresses": "25 4",
     "rewards.award_birthdays": "45 0",
     "rewards.work_out_open_months": "30 3",
     "rewards.anchor_ledger": "50 0",
@@ -35,6 +36,7 @@ SCHEDULES = {
     "rewards.forget_day_counters": "25 3",
     "rewards.rebalance_budgets": "every 60 seconds",
     "rewards.release_due_holds": "every 60 seconds",
+    "rewards.work_off_batches": "every 300 seconds",
     "members.forget_job_files": "20 3",
     "members.expire_proposals": "every 300 seconds",
     "members.resume_jobs": "every 20 seconds",
@@ -54,6 +56,7 @@ SCHEDULES = {
     "members.send_due_webhooks": "every 10 seconds",
     "members.forget_webhook_deliveries": "15 4",
     "members.forget_shown_codes": "25 *",
+    "rewards.return_due_gifts": "every 300 seconds",
 }
 
 

@@ -31,7 +31,8 @@ GROWING = {
     "members.Job", "members.Proposal", "members.Card", "members.MemberFreeze", "members.Closure", "members.AttributeValue",
     "members.SegmentSpan", "members.SegmentDue", "members.MemberTag", "members.Behaviour", "rewards.CapCounter",
     "loyalty.TierStanding", "loyalty.ReviewRunMember", "loyalty.MemberStage", "loyalty.MemberTitle", "loyalty.Entitlement",
-    "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher",
+    "rewards.PointsAccount", "rewards.Lot", "rewards.Hold", "rewards.HoldLot", "rewards.Voucher", "rewards.OrderHold", "rewards.OfflineBatch", "rewards.Redemption",
+    "rewards.RedemptionAddress", "rewards.DigitalCode", "rewards.WishedReward",
     "loyalty.TierFloor", "loyalty.PlanMembership", "loyalty.PlanOrder", "loyalty.PlanPeriod", "rewards.Product", "campaigns.Message", "analytics.MemberDay",
     "members.WebhookDelivery",
 }  # fmt: skip

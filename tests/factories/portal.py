@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from uuid import uuid4
 
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -43,6 +44,7 @@ from members.models import (
     ParkedEntry,
     RecruitingSource,
     Region,
+    Segment,
     Store,
     Subscription,
     TimelineEntry,
@@ -66,7 +68,25 @@ from members.services.segments import make_segment
 from members.services.status import freeze_member
 from members.services.tags import add_tag, make_tag
 from members.webhook_types import event_id
-from rewards.models import Category, EarnRuleVersion, ExpiryWarning, OrderImport, PointsCurrency, PointsRate, Product
+from rewards.models import (
+    Category,
+    EarnRuleVersion,
+    ExpiryWarning,
+    FlashSale,
+    MemberPrice,
+    OfflineBatch,
+    OrderHold,
+    OrderImport,
+    PointsCurrency,
+    PointsPayment,
+    PointsRate,
+    Product,
+    RewardCategory,
+    Voucher,
+    VoucherBatch,
+    VoucherGoodwill,
+    VoucherOffer,
+)
 from rewards.queries import forget_rules
 from rewards.services.close import refresh_drafts
 from rewards.services.holds import hold_points
@@ -74,9 +94,12 @@ from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import redeem_reward
 from rewards.services.returns import record_return
 from rewards.services.verification import Tally, record_verification
+from rewards.services.voucher_issue import issue_vouchers
+from rewards.services.voucher_offers import begin_draft
 from tests.factories.benefits import a_benefit, a_budget, an_entitlement
 from tests.factories.by_hand import moved_by_hand
 from tests.factories.catalogue import a_reward, a_template
+from tests.factories.fulfilment import an_order as waits_to_be_sent
 from tests.factories.orders import a_return, an_order
 from tests.factories.plans import a_floor, a_plan
 from tests.factories.rules import follow_base_rule
@@ -148,6 +171,7 @@ def a_business(size: int) -> None:
             member_id=member.pk, kind="review", source="test", external_ref=f"A-{number}", happened_at=now, value=5, store_id=store.pk, by=SYSTEM, at=now
         )  # fmt: skip
         _segments(number, member)
+        _vouchers(number, member)
         _identity(number, member)
         _benefits(number, member)
         _given_tiers(number, member)
@@ -233,7 +257,13 @@ def _settings(number: int, store: Store) -> None:
     ActivityKind.objects.create(code=f"kind{number}", name=f"Behaviour {number}")
     category = Category.objects.create(code=f"cat{number}", name=f"Category {number}")
     Product.objects.create(sku=f"SKU{number}", name=f"Article {number}", category=category)
-    a_reward(100 + number, name=f"Reward {number}", template=a_template(f"template-{number}"))
+    RewardCategory.objects.create(code=f"part{number}", name=f"Part {number}")
+    on_sale = a_reward(100 + number, name=f"Reward {number}", template=a_template(f"template-{number}"))
+    FlashSale.objects.create(
+        reward=on_sale, price_points=50, starts_at=now + timedelta(days=number), ends_at=now + timedelta(days=number + 1)
+    )
+    waits_to_be_sent(at=now)
+    _till(number, store)
     OrderImport.objects.create(
         file_name=f"{number}.csv", file_sha256=b"0" * 32, source="file", rows_read=9, started_at=now
     )
@@ -245,6 +275,25 @@ def _settings(number: int, store: Store) -> None:
     _next_versions(number)
     _profiles(number, store)
     _work(number)
+
+
+def _till(number: int, store: Store) -> None:
+    """One more row of each kind of the till flow."""
+    now = timezone.now()
+    points = PointsCurrency.objects.get(code="points")
+    PointsPayment.objects.create(
+        currency=points, valid_from=now + timedelta(days=number), money_per_point=Decimal("0.01"), store_ids=[store.pk]
+    )
+    benefit = a_benefit(kind="products", name=f"Prices {number}", quota=None)
+    MemberPrice.objects.create(benefit=benefit, sku=f"SKU{number}", price_amount=Decimal(9))
+    OrderHold.objects.create(
+        quote_ref=uuid4(), fingerprint=b"0" * 32, member=Member.objects.order_by("pk")[0], source="till", store=store,
+        vouchers=1, created_at=now, expires_at=now + timedelta(minutes=10), actor_kind="device",
+    )  # fmt: skip
+    OfflineBatch.objects.create(
+        source="till", external_batch_no=f"B-{number}", fingerprint=b"0" * 32, key=ApiKey.objects.get(store=store), store=store,
+        total=1, received_at=now,
+    )  # fmt: skip
 
 
 def _profiles(number: int, store: Store) -> None:
@@ -270,6 +319,23 @@ def _benefits(number: int, member: Member) -> None:
     a_budget(benefit, at=now, total_units=10)
     an_entitlement(member, benefit, at=now - timedelta(hours=1))
     use_benefit(use=Use(member.pk, "test", f"U-{number}", benefit.code), by=SYSTEM, at=now)
+
+
+def _vouchers(number: int, member: Member) -> None:
+    """An offer of vouchers, a batch that is drawn up, and a voucher that was given by hand."""
+    now, template = timezone.now(), a_template(f"template-{number}")
+    offer = VoucherOffer(name=f"Offer {number}", template=template, begins_at=now)
+    begin_draft(offer, at=now)
+    offer.save()
+    maker = an_operator()
+    segment = Segment.objects.create(name=f"List {number}", kind="static", state="ready", created_at=now)
+    VoucherBatch.objects.create(template=template, segment=segment, maker=maker, created_at=now)
+    (voucher_id,) = issue_vouchers(
+        template=template, rows=[(member.pk, uuid4())], origin=Voucher.Origin.STAFF, by=SYSTEM, at=now
+    )
+    VoucherGoodwill.objects.create(
+        what="give", member=member, voucher_id=voucher_id, maker=maker, new_expires_at=now + timedelta(days=30), happened_at=now
+    )  # fmt: skip
 
 
 def _segments(number: int, member: Member) -> None:

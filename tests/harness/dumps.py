@@ -22,7 +22,7 @@ DUMPS = {
     "holds": "SELECT member_id, points, state, created_at, expires_at FROM rewards_hold ORDER BY 1, 4, 2",
     "redemptions": "SELECT member_id, request_id, reward_id, number, price_points, redeemed_at FROM rewards_redemption ORDER BY 1, 2",
     "stock": "SELECT id, stock FROM rewards_reward ORDER BY 1",
-    "vouchers": """SELECT v.member_id, v.state, v.issued_at, v.expires_at, e.from_state, e.to_state, e.store_id, e.external_order_no, e.happened_at
+    "vouchers": """SELECT v.member_id, v.state, v.issued_at, v.expires_at, v.held_until, v.used_order_no, v.used_off_amount, e.from_state, e.to_state, e.store_id, e.external_order_no, e.happened_at
         FROM rewards_voucher v LEFT JOIN rewards_voucherevent e ON e.voucher_id = v.id ORDER BY v.id, e.id""",
     "purchases": """SELECT source, external_order_no, encode(fingerprint, 'hex'), member_id, store_id, ordered_at, total_amount,
         eligible_amount FROM rewards_purchase ORDER BY 1, 2""",

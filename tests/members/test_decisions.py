@@ -29,9 +29,9 @@ from members.tasks import ensure_timeline_partitions
 from rewards.ledger import InsufficientPoints
 from rewards.models import PointsAccount, Redemption
 from rewards.services.redemptions import RewardLimitReached
-from rewards.services.vouchers import new_voucher, voucher_code
+from rewards.services.vouchers import voucher_code
 from tests.factories.api import make_member, make_till, now, problem_of, sign_in
-from tests.factories.catalogue import a_reward, a_template
+from tests.factories.catalogue import a_reward, a_template, a_voucher
 from tests.factories.people import TILL, a_member
 from tests.factories.portal import a_named_member, signed_in
 from tests.factories.times import at
@@ -324,8 +324,7 @@ class TestARefusedVoucher:
     def test_is_kept_for_its_owner_though_the_till_names_nobody(self) -> None:
         member, till = make_member(), make_till()
         template = a_template(min_spend_amount=Decimal("30.00"))
-        voucher = new_voucher(public_id=uuid4(), member_id=member.pk, template=template, at=now())
-        voucher.save()
+        voucher = a_voucher(member.pk, template, issued_at=now())
         body = {"code": voucher_code(voucher.public_id), "external_order_no": "O-1", "spend_amount": "1.00"}
         answer = till.post("/pos/vouchers/redeem", body, key="V-1")
         assert problem_of(answer) == (409, "min_spend")

@@ -82,6 +82,7 @@ from rewards.models import (
     Purchase,
     Voucher,
 )
+from rewards.services.address_lists import ADDRESSES
 from rewards.services.adjustment_batches import BATCH, propose_batch
 from rewards.services.adjustment_files import read_batch
 from rewards.services.extensions import EXTEND
@@ -260,7 +261,7 @@ def kept_of_her() -> list[int]:
 # Jobs that write members by their ids alone.
 NAMES_NOBODY = {
     FILL, COUNT, TAG_MANY, SETTLE_BADGE, LEAVE_STAGE, EXTEND, VERIFICATION, "loyalty.preview_ladder", "loyalty.review_forecast",
-    "loyalty.review_run",
+    "loyalty.review_run", "rewards.voucher_batch", "rewards.fulfil", "rewards.ship",
 }  # fmt: skip
 
 
@@ -367,7 +368,7 @@ class TestAnErasure:
         assert MemberPerson.objects.filter(pk=member.pk).exists()
         assert hold is not None
 
-    @pytest.mark.parametrize("kind", [*WRITES_PERSONS, BATCH])
+    @pytest.mark.parametrize("kind", [*WRITES_PERSONS, BATCH, ADDRESSES])
     def test_waits_for_work_that_may_be_writing_the_person_into_a_file(self, kind: str) -> None:
         member = a_member()
         at = timezone.now()
@@ -379,7 +380,7 @@ class TestAnErasure:
 
     def test_knows_of_every_kind_of_work_whether_it_writes_persons(self) -> None:
         ours = {kind.code for kind in kinds() if not kind.code.startswith(("test.", "portal."))}
-        assert ours == {*WRITES_PERSONS, BATCH, *NAMES_NOBODY}, "decide about the new kind: erasing.WRITES_PERSONS?"
+        assert ours == {*WRITES_PERSONS, BATCH, ADDRESSES, *NAMES_NOBODY}, "decide about the new kind: erasing.WRITES_PERSONS?"
 
     def test_tells_before_what_is_given_up(self) -> None:
         member = a_whole_person()

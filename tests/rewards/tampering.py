@@ -388,6 +388,24 @@ def voucher_of_a_redemption() -> int:
     return redemption.pk
 
 
+def a_voucher_that_a_redemption_lost() -> int:
+    redemption = Redemption.objects.get()
+    tamper("UPDATE rewards_redemption SET voucher_id = NULL WHERE id = %s", redemption.pk)
+    return redemption.pk
+
+
+def a_step_of_a_redemption_deleted() -> int:
+    redemption = Redemption.objects.get()
+    tamper("DELETE FROM rewards_redemptionevent WHERE redemption_id = %s", redemption.pk)
+    return redemption.pk
+
+
+def a_redemption_cancelled_for_nothing() -> int:
+    redemption = Redemption.objects.get()
+    tamper("UPDATE rewards_redemption SET state = 'cancelled', refund_id = transaction_id WHERE id = %s", redemption.pk)
+    return redemption.pk
+
+
 def number_of_a_redemption() -> int:
     redemption = Redemption.objects.get()
     tamper("UPDATE rewards_redemption SET number = 2 WHERE id = %s", redemption.pk)
@@ -396,7 +414,10 @@ def number_of_a_redemption() -> int:
 
 def state_of_a_voucher() -> int:
     voucher = Voucher.objects.get()
-    tamper("UPDATE rewards_voucher SET state = 'issued' WHERE id = %s", voucher.pk)
+    tamper(
+        "UPDATE rewards_voucher SET state = 'issued', used_at = NULL, used_order_no = '', used_off_amount = NULL WHERE id = %s",
+        voucher.pk,
+    )
     return voucher.pk
 
 
@@ -437,8 +458,9 @@ def end_of_an_open_hold() -> int:
 def end_of_a_voucher() -> int:
     voucher = Voucher.objects.get()
     tamper(
-        "UPDATE rewards_voucher SET state = 'issued', issued_at = now() - interval '9 days', expires_at = now() - interval '27 hours' "
-        "WHERE id = %s",
+        "UPDATE rewards_voucher SET state = 'issued', used_at = NULL, used_order_no = '', used_off_amount = NULL, "
+        "issued_at = now() - interval '9 days', valid_from = now() - interval '9 days', "
+        "expires_at = now() - interval '27 hours' WHERE id = %s",
         voucher.pk,
     )
     return voucher.pk
@@ -507,6 +529,9 @@ CHANGES: list[tuple[str, Callable[[], int]]] = [
     ("every_member_return_is_posted", a_return_without_its_posting),
     ("every_redemption_is_paid", price_of_a_redemption),
     ("redemption_and_voucher_are_of_one_member", voucher_of_a_redemption),
+    ("redemption_gave_what_its_reward_is", a_voucher_that_a_redemption_lost),
+    ("redemption_state_is_what_its_events_say", a_step_of_a_redemption_deleted),
+    ("cancelled_redemption_is_given_back", a_redemption_cancelled_for_nothing),
     ("redemptions_are_numbered_without_gaps", number_of_a_redemption),
     ("voucher_state_is_what_its_events_say", state_of_a_voucher),
     ("voucher_state_is_what_its_events_say", use_of_a_voucher_deleted),

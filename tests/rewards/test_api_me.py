@@ -326,7 +326,11 @@ class TestRedeeming:
     ) -> None:
         buys(member)
         voucher = me.post("/me/redemptions", {"reward": ref(make_reward())}, key="k").json()["voucher"]
-        Voucher.objects.update(issued_at=now() - timedelta(days=40), expires_at=now() - timedelta(days=10))
+        Voucher.objects.update(
+            issued_at=now() - timedelta(days=41),
+            valid_from=now() - timedelta(days=40),
+            expires_at=now() - timedelta(days=10),
+        )
         told = me.get(f"/me/vouchers/{voucher['id']}").json()
         assert (told["state"], told["code"]) == ("expired", None)
         assert len(me.get("/me/vouchers?state=expired").json()["items"]) == 1

@@ -1,8 +1,9 @@
 """Vouchers of the month close: what is out, what it is expected to cost, and that every event is counted once."""
 
 import threading
+from datetime import datetime
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -25,8 +26,8 @@ from rewards.models import (
 from rewards.services.close import VouchersDisagree, preview_close
 from rewards.services.close_figures import LedgerIsBusy, settled_mark
 from rewards.services.close_files import journal_lines
-from rewards.services.vouchers import expire_due_vouchers, new_voucher, use_voucher, voucher_code
-from tests.factories.catalogue import a_template
+from rewards.services.vouchers import expire_due_vouchers, use_voucher, voucher_code
+from tests.factories.catalogue import a_template, a_voucher
 from tests.factories.people import a_member, a_store
 from tests.factories.times import at
 from tests.harness.generated import examples
@@ -52,15 +53,7 @@ def books_of_the_programme() -> Books:
 
 def issue(template: VoucherTemplate, day: str, count: int = 1) -> list[Voucher]:
     """Issue vouchers as the services do."""
-    found = []
-    for _number in range(count):
-        voucher = new_voucher(public_id=uuid4(), member_id=a_member().pk, template=template, at=at(day))
-        voucher.save()
-        VoucherEvent.objects.create(
-            voucher=voucher, from_state="", to_state="issued", actor_kind="system", happened_at=at(day)
-        )
-        found.append(voucher)
-    return found
+    return [a_voucher(a_member().pk, template, issued_at=at(day)) for _number in range(count)]
 
 
 def use(voucher: Voucher, day: str) -> None:
@@ -176,17 +169,31 @@ class TestEveryEvent:
         kept, undone, revoked = issue(five, "2026-08-05", 3)
         use(undone, "2026-08-06")
         happen(undone, "used", "issued", "2026-08-06 12:00")
-        happen(revoked, "issued", "void", "2026-08-07")
+        happen(revoked, "issued", "voided", "2026-08-07")
         use(kept, "2026-08-08")
         assert counts(books.lock(AUGUST), five) == (0, 3, 1, 0, 1, 1)
 
+    def test_that_holds_a_voucher_for_an_order_or_a_friend_leaves_it_out(self) -> None:
+        books, five = books_of_the_programme(), a_template()
+        held, offered, _ready = issue(five, "2026-08-05", 3)
+        happen(held, "issued", "held", "2026-08-06", at("2026-09-03"), uuid4())
+        happen(offered, "issued", "offered", "2026-08-07", at("2026-09-03"))
+        assert counts(books.lock(AUGUST), five) == (0, 3, 0, 0, 0, 3)
 
-def happen(voucher: Voucher, before: str, after: str, day: str) -> None:
-    """Change a voucher's state in a way that the portal does not know yet."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE rewards_voucher DROP CONSTRAINT IF EXISTS voucher_state_is_known")
-    Voucher.objects.filter(pk=voucher.pk).update(state=after)
+
+def happen(
+    voucher: Voucher, before: str, after: str, day: str, until: datetime | None = None, ref: UUID | None = None
+) -> None:
+    """Change a voucher's state, whoever does it."""
+    Voucher.objects.filter(pk=voucher.pk).update(
+        state=after,
+        used_at=None,
+        used_source="",
+        used_order_no="",
+        used_off_amount=None,
+        held_until=until,
+        held_ref=ref,
+    )
     VoucherEvent.objects.create(
         voucher=voucher, from_state=before, to_state=after, actor_kind="system", happened_at=at(day)
     )

@@ -103,8 +103,8 @@ class TestRedemption:
     def test_is_told_on_the_timeline(self) -> None:
         member, reward = a_rich_member(), a_reward(30)
         receipt = redeem(member, reward)
-        (entry,) = TimelineEntry.objects.filter(member=member)
-        assert (entry.kind, entry.happened_at) == ("rewards.reward_redeemed.v1", NOON)
+        entry = TimelineEntry.objects.get(member=member, kind="rewards.reward_redeemed.v1")
+        assert entry.happened_at == NOON
         assert entry.payload == {
             "redemption": receipt.redemption.pk, "reward": reward.pk, "points": 30, "voucher": receipt.redemption.voucher_id,
         }  # fmt: skip

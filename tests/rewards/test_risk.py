@@ -157,7 +157,15 @@ class TestRules:
         assert run_rules(at=NOON + timedelta(hours=1)) == 0
 
     def test_say_what_they_found_in_words(self) -> None:
-        figures = {"orders": 4, "day": "2026-11-20", "returns": 3, "back": "300.00", "bought": "400.00", "members": 5}
+        figures = {
+            "orders": 4,
+            "day": "2026-11-20",
+            "returns": 3,
+            "back": "300.00",
+            "bought": "400.00",
+            "members": 5,
+            "vouchers": 6,
+        }
         for signal in signals():
             assert "%(" not in signal.words(figures)
             assert "7" in signal.sentence(7)

@@ -27,13 +27,27 @@ _RETURNS = """
                 SELECT 1 FROM members_merge g WHERE g.kept_id = t.member_id AND r.member_id = ANY (g.side_ids))))"""
 
 _REDEMPTIONS = """
-    SELECT r.id, r.member_id, r.price_points, coalesce(p.points, 0) AS paid, v.member_id AS voucher_member
+    SELECT r.id, r.member_id, r.price_points, coalesce(p.points, 0) AS paid, v.member_id AS voucher_member, r.voucher_id, w.kind,
+        r.state, e.is_cut, e.state AS told, coalesce(b.points, 0) AS back,
+        (SELECT c.state FROM rewards_digitalcode c WHERE c.redemption_id = r.id) AS code_state,
+        (SELECT d.points FROM rewards_donation d WHERE d.id = r.donation_id) AS donated,
+        (SELECT n.points FROM rewards_partnerconversion n WHERE n.id = r.conversion_id) AS converted
     FROM rewards_redemption r
+    JOIN rewards_reward w ON w.id = r.reward_id
     LEFT JOIN rewards_voucher v ON v.id = r.voucher_id
+    LEFT JOIN LATERAL (
+        SELECT bool_or(x.from_state <> x.state_before) AS is_cut, (array_agg(x.to_state ORDER BY x.id DESC))[1] AS state
+        FROM (
+            SELECT id, from_state, to_state, lag(to_state, 1, '') OVER (ORDER BY id) AS state_before
+            FROM rewards_redemptionevent WHERE redemption_id = r.id) AS x) AS e ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(y.d_available - y.d_debt) AS points
+        FROM rewards_ledgertransaction t JOIN rewards_ledgerentry y ON y.transaction_id = t.id
+        WHERE t.id = r.refund_id AND t.reverses_id = r.transaction_id) AS b ON true
     LEFT JOIN LATERAL (
         SELECT sum(-(e.d_available + e.d_pending + e.d_held) + e.d_debt) AS points
         FROM rewards_ledgertransaction t JOIN rewards_ledgerentry e ON e.transaction_id = t.id
-        WHERE t.kind IN (3, 7) AND t.source = 'redemption' AND t.natural_key = r.request_id AND t.member_id = r.member_id) AS p ON true
+        WHERE t.kind IN (3, 7, 12, 13) AND t.source = 'redemption' AND t.natural_key = r.request_id AND t.member_id = r.member_id) AS p ON true
     WHERE r.id BETWEEN %(first)s AND %(last)s"""
 
 # Redemptions of a reward by one member are numbered 1, 2, 3 …; limits count by it.
@@ -96,8 +110,37 @@ SWEEPS = (
                     _REDEMPTION,
                     _("The voucher of a redemption is another member's."),
                 ),
-                "x.voucher_member IS DISTINCT FROM x.member_id",
+                "x.voucher_id IS NOT NULL AND x.voucher_member IS DISTINCT FROM x.member_id",
                 "'its voucher is of another member'",
+            ),
+            Case(
+                Check(
+                    "redemption_gave_what_its_reward_is",
+                    _REDEMPTION,
+                    _("A redemption has no voucher, code, donation or exchange, though its reward is one."),
+                ),
+                "x.kind = 'voucher' AND x.voucher_id IS NULL OR x.kind = 'digital' AND x.code_state IS NULL"
+                " OR x.kind = 'donation' AND x.donated IS DISTINCT FROM x.price_points"
+                " OR x.kind = 'partner' AND x.converted IS DISTINCT FROM x.price_points",
+                "format('a %%s is missing or of another size', x.kind)",
+            ),
+            Case(
+                Check(
+                    "redemption_state_is_what_its_events_say",
+                    _REDEMPTION,
+                    _("The state of a redemption is not what its events say."),
+                ),
+                "x.is_cut IS DISTINCT FROM false OR x.told IS DISTINCT FROM x.state",
+                "format('it is %%s, its events say %%s', x.state, coalesce(x.told, 'nothing'))",
+            ),
+            Case(
+                Check(
+                    "cancelled_redemption_is_given_back",
+                    _REDEMPTION,
+                    _("The points of a cancelled redemption did not come back."),
+                ),
+                "x.state IN ('cancelled', 'refunded') AND x.back <> x.price_points",
+                "format('it cost %%s, %%s came back', x.price_points, x.back)",
             ),
         ),
         walk=_REDEMPTION,
