@@ -212,7 +212,13 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
     (
         pgettext_lazy("menu", "Rewards and vouchers"),
         (
-            Page(_("Counter"), "point_of_sale", "rewards.voucher", url="admin:rewards_voucher_counter", right="rewards.serve_at_counter"),
+            Page(
+                _("Counter"),
+                "point_of_sale",
+                "rewards.voucher",
+                url="admin:rewards_voucher_counter",
+                right="rewards.serve_at_counter",
+            ),
             Page(_("Rewards"), "redeem", "rewards.reward"),
             Page(_("Categories of rewards"), "category", "rewards.rewardcategory"),
             Page(_("Flash sales"), "bolt", "rewards.flashsale"),

@@ -39,8 +39,14 @@ def shift_of(store_id: int, *, since: datetime) -> Shift:
     """Return what was handed over in a store since a moment: two queries."""
     used = VoucherEvent.objects.filter(store=store_id, to_state=Voucher.State.USED, happened_at__gte=since)
     done = RedemptionEvent.objects.filter(store=store_id, to_state=RedemptionState.DONE, happened_at__gte=since)
-    lines = [_of_voucher(event) for event in used.select_related("voucher__template", "voucher__member").order_by(*_NEWEST)[:MOST]]
-    lines += [_of_order(event) for event in done.select_related("redemption__reward", "redemption__member").order_by(*_NEWEST)[:MOST]]
+    lines = [
+        _of_voucher(event)
+        for event in used.select_related("voucher__template", "voucher__member").order_by(*_NEWEST)[:MOST]
+    ]
+    lines += [
+        _of_order(event)
+        for event in done.select_related("redemption__reward", "redemption__member").order_by(*_NEWEST)[:MOST]
+    ]
     stands = [line for line in lines if line.stands]
     return Shift(
         sorted(lines, key=lambda line: line.at, reverse=True),

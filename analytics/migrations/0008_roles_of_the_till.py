@@ -44,7 +44,9 @@ MARKETING = (
     | may("rewards", "issue_batch", "run_voucheroffer", "price_reward", "upload_digital_codes", "fulfil_redemption")
 )
 FINANCE = see("rewards", "orderhold", "offlinebatch", *ISSUING, *SHELF) | write("rewards", "pointspayment")
-STORE = may("rewards", "serve_at_counter", "fulfil_redemption")
+STORE = see("rewards", "orderhold", "offlinebatch") | may(
+    "rewards", "serve_at_counter", "fulfil_redemption", "void_purchase", "give_back_orderhold"
+)
 ANALYST = see("rewards", "orderhold", "offlinebatch", *ISSUING, *SHELF) | see(
     "members", "guessingalarm", "webhookendpoint", "webhookdelivery"
 )

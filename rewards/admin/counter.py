@@ -117,7 +117,9 @@ def _words(served: Served) -> dict[str, Any]:
     if served.voucher is not None:
         voucher = Voucher.objects.select_related("template", "member").get(pk=served.voucher.pk)
         return {"what": voucher.template.name, "rules": voucher_sentence(voucher.template), "member": voucher.member}
-    order = Redemption.objects.select_related("reward", "member").get(pk=served.redemption.pk if served.redemption else None)
+    order = Redemption.objects.select_related("reward", "member").get(
+        pk=served.redemption.pk if served.redemption else None
+    )
     return {"what": order.reward.name, "rules": "", "member": order.member, "to_collect": order.cash_amount or None}
 
 

@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from members.api.bodies import Body
 from members.api.fields import Instant, Money, OrderNumber, Ref, Text
-from members.api.serializers import exactly_one
 from members.identifiers import MEMBER, ORDER_HOLD, PURCHASE, QUOTE, RETURN, VOUCHER
 from members.queries import programme
 from rewards.api.serializers import (

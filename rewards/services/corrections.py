@@ -245,7 +245,9 @@ def _give_back(found: Correction, by: Actor, at: datetime, reason: str, proposal
         held = PartnerConversion.objects.filter(transaction=origin, state=PartnerConversion.State.PENDING)
         if not held.update(state=PartnerConversion.State.CANCELLED, settled_at=at):
             raise ConversionIsSent
-    note_refund(transaction_id=origin.pk, refund_id=posted_id(posting), points=found.points, by=by, at=at, reason=reason)
+    note_refund(
+        transaction_id=origin.pk, refund_id=posted_id(posting), points=found.points, by=by, at=at, reason=reason
+    )
     return posting
 
 

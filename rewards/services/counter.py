@@ -48,9 +48,7 @@ class Served:
     again: bool = False
 
 
-def serve(
-    *, code: str, store_id: int, order_no: str, spend_amount: Decimal | None, by: Actor, at: datetime
-) -> Served:
+def serve(*, code: str, store_id: int, order_no: str, spend_amount: Decimal | None, by: Actor, at: datetime) -> Served:
     """Use the voucher or hand over the order that a code is of. The same code with the same order again: the first answer.
 
     Raises CodeNotKnown, and what `use_voucher` and `complete_pickup` raise.
@@ -77,7 +75,9 @@ def take_voucher_back(*, voucher_id: int, store_id: int, by: Actor, at: datetime
     if voucher is None or last is None:
         raise NotFound
     code = voucher_code(voucher.public_id)
-    return undo_voucher_use(code=code, store_id=store_id, external_order_no=last.external_order_no, by=by, at=at).voucher
+    return undo_voucher_use(
+        code=code, store_id=store_id, external_order_no=last.external_order_no, by=by, at=at
+    ).voucher
 
 
 @transaction.atomic

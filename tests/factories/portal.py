@@ -151,7 +151,12 @@ def a_business(size: int) -> None:
     for _row in range(size):
         number = next(_numbers)
         GuessingAlarm.objects.create(
-            kind="one_time_code", axis="phone", hour_at=now - timedelta(hours=number), first_at=now, last_at=now, locks=1
+            kind="one_time_code",
+            axis="phone",
+            hour_at=now - timedelta(hours=number),
+            first_at=now,
+            last_at=now,
+            locks=1,
         )
         store = Store.objects.create(code=f"P{number}", name=f"Place {number}", brand=brand)
         _settings(number, store)
@@ -260,7 +265,10 @@ def _settings(number: int, store: Store) -> None:
     RewardCategory.objects.create(code=f"part{number}", name=f"Part {number}")
     on_sale = a_reward(100 + number, name=f"Reward {number}", template=a_template(f"template-{number}"))
     FlashSale.objects.create(
-        reward=on_sale, price_points=50, starts_at=now + timedelta(days=number), ends_at=now + timedelta(days=number + 1)
+        reward=on_sale,
+        price_points=50,
+        starts_at=now + timedelta(days=number),
+        ends_at=now + timedelta(days=number + 1),
     )
     waits_to_be_sent(at=now)
     _till(number, store)

@@ -380,7 +380,9 @@ class TestAnErasure:
 
     def test_knows_of_every_kind_of_work_whether_it_writes_persons(self) -> None:
         ours = {kind.code for kind in kinds() if not kind.code.startswith(("test.", "portal."))}
-        assert ours == {*WRITES_PERSONS, BATCH, ADDRESSES, *NAMES_NOBODY}, "decide about the new kind: erasing.WRITES_PERSONS?"
+        assert ours == {*WRITES_PERSONS, BATCH, ADDRESSES, *NAMES_NOBODY}, (
+            "decide about the new kind: erasing.WRITES_PERSONS?"
+        )
 
     def test_tells_before_what_is_given_up(self) -> None:
         member = a_whole_person()

@@ -117,7 +117,9 @@ class TestThePage:
         client.force_login(an_operator("analyst"))
         assert client.get(PAGE).status_code == 403
 
-    def test_answers_large_lists_the_shift_and_takes_back(self, store: Store, voucher: Voucher, order: Redemption) -> None:
+    def test_answers_large_lists_the_shift_and_takes_back(
+        self, store: Store, voucher: Voucher, order: Redemption
+    ) -> None:
         client, operator = at_the_counter(store)
         assert "Take off" in (said := scan(client, voucher_code(voucher.public_id)))
         assert "pn-yes" in said

@@ -389,7 +389,9 @@ class TestWhatItCosts:
             redeem(member, reward)
         statements = [query["sql"] for query in made.captured_queries if "SAVEPOINT" not in query["sql"]]
         assert len(statements) == 10
-        assert len(made) - len(statements) == 4  # the service's own and that of issuing, inside the transaction of the test
+        assert (
+            len(made) - len(statements) == 4
+        )  # the service's own and that of issuing, inside the transaction of the test
         dear = a_reward(500)
         with CaptureQueriesContext(connection) as made, pytest.raises(InsufficientPoints):
             redeem(member, dear, "too dear")
