@@ -127,7 +127,7 @@ class RedeemSerializer(Body):
     store = Ref(STORE, required=False, help_text="For a gift that is handed over in a store.")
     address = DeliveryAddressSerializer(required=False, help_text="For what is sent by post.")
     partner_account = Text(
-        max_length=40, required=False, default="", help_text="The member's number at the partner, for its points."
+        max_length=40, required=False, help_text="The member's number at the partner, for its points."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -271,7 +271,7 @@ def _wanted(asked: dict[str, Any]) -> Wanted:
         if store_id is None:
             raise NotFound
     address = checked_address(**asked["address"]) if "address" in asked else None
-    return Wanted(asked.get("delivery", ""), store_id, address, asked["partner_account"])
+    return Wanted(asked.get("delivery", ""), store_id, address, asked.get("partner_account", ""))
 
 
 def _quoted(request: Request, member: Member, reward_ref: UUID) -> dict[str, Any]:

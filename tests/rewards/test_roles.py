@@ -105,7 +105,7 @@ class TestOwner:
         ]
         assert set(tables) >= {
             "rewards_ledgertransaction", "rewards_ledgerentry", "rewards_lotmove", "rewards_lotevent", "rewards_purchase",
-            "rewards_purchaseline", "rewards_purchasereturn", "rewards_returnline", "rewards_redemption", "rewards_voucherevent",
+            "rewards_purchaseline", "rewards_purchasereturn", "rewards_returnline", "rewards_redemptionevent", "rewards_voucherevent",
             "members_timelineentry",
         }  # fmt: skip
         with connection.cursor() as cursor:
