@@ -29,6 +29,7 @@ ISSUING = ("voucherbatch", "voucheroffer", "vouchergoodwill")
 SERVICE = (
     see("rewards", "voucheroffer", "vouchergoodwill", "orderhold", "rewardcategory", "flashsale")
     | may("rewards", "give_voucher", "extend_voucher", "void_voucher", "cancel_redemption", "fulfil_redemption")
+    | see("rewards", "redemption", "redemptionaddress")
     | see("members", "guessingalarm")
     | may("members", "change_phone", "end_membersession")
 )
@@ -43,8 +44,12 @@ MARKETING = (
     | see("rewards", "voucherbatch", "vouchergoodwill", "pointspayment")
     | may("rewards", "issue_batch", "run_voucheroffer", "price_reward", "upload_digital_codes", "fulfil_redemption")
 )
-FINANCE = see("rewards", "orderhold", "offlinebatch", *ISSUING, *SHELF) | write("rewards", "pointspayment")
-STORE = see("rewards", "orderhold", "offlinebatch") | may(
+FINANCE = (
+    see("rewards", "orderhold", "offlinebatch", *ISSUING, *SHELF)
+    | write("rewards", "pointspayment")
+    | may("rewards", "price_reward")
+)
+STORE = see("rewards", "orderhold", "offlinebatch", "redemption") | may(
     "rewards", "serve_at_counter", "fulfil_redemption", "void_purchase", "give_back_orderhold"
 )
 ANALYST = see("rewards", "orderhold", "offlinebatch", *ISSUING, *SHELF) | see(

@@ -80,13 +80,13 @@ class CounterPage:
         store = _chosen(request, _stores(request))
         if request.method != "POST" or store is None:
             return HttpResponseRedirect(reverse(ADDRESS))
-        told = {"store_id": store.pk, "by": actor_of(request), "at": timezone.now()}
+        by, at = actor_of(request), timezone.now()
         try:
             if "voucher" in request.POST:
-                take_voucher_back(voucher_id=_number(request, "voucher"), **told)
+                take_voucher_back(voucher_id=_number(request, "voucher"), store_id=store.pk, by=by, at=at)
                 messages.success(request, _("The voucher can be used again."))
             else:
-                take_pickup_back(redemption_id=_number(request, "redemption"), **told)
+                take_pickup_back(redemption_id=_number(request, "redemption"), store_id=store.pk, by=by, at=at)
                 messages.success(request, _("The order waits to be picked up again."))
         except Refusal as refusal:
             say_refusal(request, refusal)
@@ -117,9 +117,8 @@ def _words(served: Served) -> dict[str, Any]:
     if served.voucher is not None:
         voucher = Voucher.objects.select_related("template", "member").get(pk=served.voucher.pk)
         return {"what": voucher.template.name, "rules": voucher_sentence(voucher.template), "member": voucher.member}
-    order = Redemption.objects.select_related("reward", "member").get(
-        pk=served.redemption.pk if served.redemption else None
-    )
+    assert served.redemption is not None  # noqa: S101 - it is one or the other
+    order = Redemption.objects.select_related("reward", "member").get(pk=served.redemption.pk)
     return {"what": order.reward.name, "rules": "", "member": order.member, "to_collect": order.cash_amount or None}
 
 

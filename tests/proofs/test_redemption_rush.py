@@ -28,7 +28,7 @@ def test_two_hundred_members_get_fifty_pieces(committed_db: str, record_result: 
     gift = a_reward(30, kind=Reward.Kind.GIFT, template=None, in_store=True, stock=PIECES)
     codes = a_reward(30, kind=Reward.Kind.DIGITAL, template=None)
     add_codes(reward_id=codes.pk, codes=[f"CODE-{number}" for number in range(PIECES)], by=SYSTEM, at=NOON)
-    figures: Figures = {"members": f"{MEMBERS}", "pieces": f"{PIECES}", "threads": f"{THREADS}"}
+    figures: dict[str, object] = {"members": f"{MEMBERS}", "pieces": f"{PIECES}", "threads": f"{THREADS}"}
     for name, reward, wanted in (("gift", gift, Wanted("store", store.pk)), ("codes", codes, Wanted())):
 
         def redeem(number: int, reward: Reward = reward, wanted: Wanted = wanted) -> str:

@@ -174,7 +174,7 @@ class TestWhyNot:
         assert (reasons(found), found.off_amount) == ({2: "nothing_left"}, 5)
 
     def test_is_the_limit_of_a_day(self) -> None:
-        limited = {"day_limit": 3, "used_today": 1, "template_id": 9}
+        limited: dict[str, Any] = {"day_limit": 3, "used_today": 1, "template_id": 9}
         found = best(a_cart("100"), *(a_voucher(number, **limited) for number in (1, 2, 3)))
         assert (found.off_amount, reasons(found)) == (10, {3: "day_limit"})
 

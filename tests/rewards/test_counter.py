@@ -95,13 +95,13 @@ class TestACode:
 class TestTakingBack:
     def test_makes_a_voucher_usable_again(self, store: Store, voucher: Voucher) -> None:
         served(store, voucher_code(voucher.public_id))
-        told = {"voucher_id": voucher.pk, "store_id": store.pk, "by": SYSTEM, "at": timezone.now()}
+        told: dict[str, Any] = {"voucher_id": voucher.pk, "store_id": store.pk, "by": SYSTEM, "at": timezone.now()}
         assert take_voucher_back(**told).state == take_voucher_back(**told).state == Voucher.State.ISSUED
         assert not served(store, voucher_code(voucher.public_id), order_no="A-2").again
 
     def test_lets_an_order_wait_again_for_five_minutes_only(self, store: Store, order: Redemption) -> None:
         served(store, PICKUP)
-        told = {"redemption_id": order.pk, "store_id": store.pk, "by": SYSTEM}
+        told: dict[str, Any] = {"redemption_id": order.pk, "store_id": store.pk, "by": SYSTEM}
         with pytest.raises(HandedOverTooLongAgo):
             take_pickup_back(**told, at=timezone.now() + timedelta(minutes=5))
         assert take_pickup_back(**told, at=timezone.now()).state == RedemptionState.READY

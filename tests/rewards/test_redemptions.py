@@ -50,6 +50,7 @@ class TestRedemption:
         assert (receipt.available, receipt.already_recorded) == (70, False)
         assert balance_of(member.pk, NOON).available == 70
         voucher = receipt.redemption.voucher
+        assert voucher is not None
         assert (voucher.member_id, voucher.template_id, voucher.state) == (
             member.pk,
             reward.template_id,

@@ -147,6 +147,7 @@ class TestUse:
         entry = TimelineEntry.objects.latest("id")
         assert (entry.kind, entry.member_id) == ("rewards.voucher_used.v1", redeemed.redemption.member_id)
         voucher = redeemed.redemption.voucher
+        assert voucher is not None
         assert entry.payload == {
             "voucher": voucher.pk,
             "template": voucher.template_id,
