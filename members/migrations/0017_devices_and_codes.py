@@ -36,8 +36,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("family", models.UUIDField(verbose_name="family")),
-                ("business_date", models.DateField(verbose_name="营业日")),
-                ("points", models.BigIntegerField(verbose_name="积分")),
+                ("business_date", models.DateField(verbose_name="business day")),
+                ("points", models.BigIntegerField(verbose_name="points")),
             ],
             options={
                 "verbose_name": "day of a key",
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                         related_name="use",
                         serialize=False,
                         to="members.apikey",
-                        verbose_name="收银密钥",
+                        verbose_name="till key",
                     ),
                 ),
                 ("last_used_at", models.DateTimeField(verbose_name="last used at")),
@@ -75,22 +75,22 @@ class Migration(migrations.Migration):
                         db_default=django.contrib.postgres.functions.RandomUUID(),
                         editable=False,
                         unique=True,
-                        verbose_name="公开 ID",
+                        verbose_name="public id",
                     ),
                 ),
                 (
                     "by",
                     models.CharField(
-                        choices=[("code", "member code"), ("card", "会员卡"), ("sms", "one-time code by text message")],
+                        choices=[("code", "member code"), ("card", "card"), ("sms", "one-time code by text message")],
                         max_length=4,
                         verbose_name="shown by",
                     ),
                 ),
                 ("code_owner", models.BigIntegerField(null=True, verbose_name="member of the code")),
-                ("place", models.PositiveSmallIntegerField(null=True, verbose_name="顺序")),
+                ("place", models.PositiveSmallIntegerField(null=True, verbose_name="place")),
                 ("step", models.BigIntegerField(null=True, verbose_name="half minute of the code")),
                 ("shown_at", models.DateTimeField(verbose_name="shown at")),
-                ("good_until", models.DateTimeField(verbose_name="有效至")),
+                ("good_until", models.DateTimeField(verbose_name="good until")),
             ],
             options={
                 "verbose_name": "member at a till",
@@ -101,8 +101,8 @@ class Migration(migrations.Migration):
             name="MemberCodeDevice",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("public_id", models.UUIDField(editable=False, unique=True, verbose_name="公开 ID")),
-                ("place", models.PositiveSmallIntegerField(verbose_name="顺序")),
+                ("public_id", models.UUIDField(editable=False, unique=True, verbose_name="public id")),
+                ("place", models.PositiveSmallIntegerField(verbose_name="place")),
                 ("nonce", models.BinaryField(max_length=16, verbose_name="what the seed is derived from")),
                 ("drift_steps", models.SmallIntegerField(default=0, verbose_name="half minutes its clock is ahead")),
                 ("seeded_at", models.DateTimeField(verbose_name="last given a seed at")),
@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("nonce_sha256", models.BinaryField(max_length=32, verbose_name="hash of the nonce")),
-                ("signed_at", models.DateTimeField(verbose_name="签名时间")),
+                ("signed_at", models.DateTimeField(verbose_name="signed at")),
             ],
             options={
                 "verbose_name": "signed call",
@@ -128,24 +128,24 @@ class Migration(migrations.Migration):
             name="TillActivation",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("code_hmac", models.BinaryField(max_length=32, unique=True, verbose_name="恢复码哈希值")),
-                ("name", models.CharField(max_length=80, verbose_name="收银机名称")),
-                ("source", models.SlugField(max_length=40, verbose_name="订单来源")),
+                ("code_hmac", models.BinaryField(max_length=32, unique=True, verbose_name="hash of the code")),
+                ("name", models.CharField(max_length=80, verbose_name="name of the till")),
+                ("source", models.SlugField(max_length=40, verbose_name="source of orders")),
                 (
                     "scopes",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=40), verbose_name="权限范围"
+                        base_field=models.CharField(max_length=40), verbose_name="scopes"
                     ),
                 ),
                 (
                     "daily_points_ceiling",
                     models.PositiveIntegerField(blank=True, null=True, verbose_name="points a day at most"),
                 ),
-                ("made_at", models.DateTimeField(verbose_name="创建时间")),
-                ("expires_at", models.DateTimeField(verbose_name="过期时间")),
-                ("actor_kind", models.CharField(max_length=12, verbose_name="操作者类型")),
-                ("actor_id", models.BigIntegerField(null=True, verbose_name="操作者")),
-                ("used_at", models.DateTimeField(null=True, verbose_name="使用时间")),
+                ("made_at", models.DateTimeField(verbose_name="made at")),
+                ("expires_at", models.DateTimeField(verbose_name="expires at")),
+                ("actor_kind", models.CharField(max_length=12, verbose_name="kind of actor")),
+                ("actor_id", models.BigIntegerField(null=True, verbose_name="actor")),
+                ("used_at", models.DateTimeField(null=True, verbose_name="used at")),
                 ("device", models.CharField(blank=True, max_length=120, verbose_name="what the till says it is")),
             ],
             options={
@@ -157,8 +157,8 @@ class Migration(migrations.Migration):
             name="apikey",
             options={
                 "permissions": [("activate_till", "Can activate tills in their stores")],
-                "verbose_name": "收银密钥",
-                "verbose_name_plural": "收银密钥",
+                "verbose_name": "till key",
+                "verbose_name_plural": "till keys",
             },
         ),
         pgtrigger.migrations.RemoveTrigger(
@@ -181,7 +181,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="apikey",
             name="ends_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="结束时间"),
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="ends at"),
         ),
         migrations.AddField(
             model_name="apikey",
@@ -242,7 +242,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="apikeyevent",
             name="ends_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="结束时间"),
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="ends at"),
         ),
         migrations.AddField(
             model_name="apikeyevent",
@@ -290,28 +290,28 @@ class Migration(migrations.Migration):
             model_name="apikey",
             name="channel",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.channel", verbose_name="渠道"
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.channel", verbose_name="channel"
             ),
         ),
         migrations.AlterField(
             model_name="apikey",
             name="created_at",
-            field=models.DateTimeField(editable=False, verbose_name="创建时间"),
+            field=models.DateTimeField(editable=False, verbose_name="created at"),
         ),
         migrations.AlterField(
             model_name="apikey",
             name="key_sha256",
-            field=models.BinaryField(max_length=32, unique=True, verbose_name="密钥哈希值"),
+            field=models.BinaryField(max_length=32, unique=True, verbose_name="hash of the key"),
         ),
         migrations.AlterField(
             model_name="apikey",
             name="name",
-            field=models.CharField(max_length=80, verbose_name="收银机名称"),
+            field=models.CharField(max_length=80, verbose_name="name of the till"),
         ),
         migrations.AlterField(
             model_name="apikey",
             name="prefix",
-            field=models.CharField(editable=False, max_length=16, verbose_name="密钥开头"),
+            field=models.CharField(editable=False, max_length=16, verbose_name="beginning of the key"),
         ),
         migrations.AlterField(
             model_name="apikey",
@@ -320,35 +320,35 @@ class Migration(migrations.Migration):
                 db_default=django.contrib.postgres.functions.RandomUUID(),
                 editable=False,
                 unique=True,
-                verbose_name="公开 ID",
+                verbose_name="public id",
             ),
         ),
         migrations.AlterField(
             model_name="apikey",
             name="revoked_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="吊销时间"),
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="revoked at"),
         ),
         migrations.AlterField(
             model_name="apikey",
             name="scopes",
             field=django.contrib.postgres.fields.ArrayField(
-                base_field=models.CharField(max_length=40), verbose_name="权限范围"
+                base_field=models.CharField(max_length=40), verbose_name="scopes"
             ),
         ),
         migrations.AlterField(
             model_name="apikey",
             name="source",
             field=models.SlugField(
-                help_text="订单号在同一来源内唯一；共用编号的收银机共用一个来源。",
+                help_text="Order numbers are unique within a source; tills that share numbers share it.",
                 max_length=40,
-                verbose_name="订单来源",
+                verbose_name="source of orders",
             ),
         ),
         migrations.AlterField(
             model_name="apikey",
             name="store",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.store", verbose_name="门店"
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.store", verbose_name="store"
             ),
         ),
         migrations.AlterField(
@@ -360,41 +360,41 @@ class Migration(migrations.Migration):
                 related_name="+",
                 related_query_name="+",
                 to="members.channel",
-                verbose_name="渠道",
+                verbose_name="channel",
             ),
         ),
         migrations.AlterField(
             model_name="apikeyevent",
             name="created_at",
-            field=models.DateTimeField(editable=False, verbose_name="创建时间"),
+            field=models.DateTimeField(editable=False, verbose_name="created at"),
         ),
         migrations.AlterField(
             model_name="apikeyevent",
             name="name",
-            field=models.CharField(max_length=80, verbose_name="收银机名称"),
+            field=models.CharField(max_length=80, verbose_name="name of the till"),
         ),
         migrations.AlterField(
             model_name="apikeyevent",
             name="prefix",
-            field=models.CharField(editable=False, max_length=16, verbose_name="密钥开头"),
+            field=models.CharField(editable=False, max_length=16, verbose_name="beginning of the key"),
         ),
         migrations.AlterField(
             model_name="apikeyevent",
             name="public_id",
             field=models.UUIDField(
-                db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, verbose_name="公开 ID"
+                db_default=django.contrib.postgres.functions.RandomUUID(), editable=False, verbose_name="public id"
             ),
         ),
         migrations.AlterField(
             model_name="apikeyevent",
             name="revoked_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="吊销时间"),
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="revoked at"),
         ),
         migrations.AlterField(
             model_name="apikeyevent",
             name="scopes",
             field=django.contrib.postgres.fields.ArrayField(
-                base_field=models.CharField(max_length=40), verbose_name="权限范围"
+                base_field=models.CharField(max_length=40), verbose_name="scopes"
             ),
         ),
         migrations.AlterField(
@@ -402,9 +402,9 @@ class Migration(migrations.Migration):
             name="source",
             field=models.SlugField(
                 db_index=False,
-                help_text="订单号在同一来源内唯一；共用编号的收银机共用一个来源。",
+                help_text="Order numbers are unique within a source; tills that share numbers share it.",
                 max_length=40,
-                verbose_name="订单来源",
+                verbose_name="source of orders",
             ),
         ),
         migrations.AlterField(
@@ -416,7 +416,7 @@ class Migration(migrations.Migration):
                 related_name="+",
                 related_query_name="+",
                 to="members.store",
-                verbose_name="门店",
+                verbose_name="store",
             ),
         ),
         migrations.AddIndex(
@@ -510,7 +510,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to="members.apikey",
-                verbose_name="收银密钥",
+                verbose_name="till key",
             ),
         ),
         migrations.AddField(
@@ -521,7 +521,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to="members.member",
-                verbose_name="会员",
+                verbose_name="member",
             ),
         ),
         migrations.AddField(
@@ -532,7 +532,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="code_devices",
                 to="members.member",
-                verbose_name="会员",
+                verbose_name="member",
             ),
         ),
         migrations.AddField(
@@ -543,7 +543,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.SET_NULL,
                 related_name="code_device",
                 to="members.membersession",
-                verbose_name="会话",
+                verbose_name="session",
             ),
         ),
         migrations.AddField(
@@ -554,14 +554,14 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to="members.apikey",
-                verbose_name="收银密钥",
+                verbose_name="till key",
             ),
         ),
         migrations.AddField(
             model_name="tillactivation",
             name="channel",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.channel", verbose_name="渠道"
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.channel", verbose_name="channel"
             ),
         ),
         migrations.AddField(
@@ -572,14 +572,14 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="activation",
                 to="members.apikey",
-                verbose_name="收银密钥",
+                verbose_name="till key",
             ),
         ),
         migrations.AddField(
             model_name="tillactivation",
             name="store",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.store", verbose_name="门店"
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.store", verbose_name="store"
             ),
         ),
         migrations.AddIndex(

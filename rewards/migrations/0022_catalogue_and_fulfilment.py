@@ -400,7 +400,7 @@ class Migration(migrations.Migration):
             name="RewardPicture",
             fields=[
                 ("digest", models.CharField(max_length=64, primary_key=True, serialize=False, verbose_name="digest")),
-                ("content", models.BinaryField(verbose_name="内容主体")),
+                ("content", models.BinaryField(verbose_name="content")),
                 ("width", models.PositiveSmallIntegerField(verbose_name="width (pixels)")),
                 ("height", models.PositiveSmallIntegerField(verbose_name="height (pixels)")),
                 ("made_at", models.DateTimeField(verbose_name="made at")),

@@ -1,7 +1,7 @@
 // A small client of the API for mini-programs: typed by the published description, over `wx.request`.
 //
-// It renews a token that has ended and repeats the call, repeats a value-moving call with the same key when the answer
-// was lost, and keeps what carries an ETag.
+// It renews a token that has ended, once for all calls under way, and repeats them; it repeats a value-moving call with
+// the same key when the answer was lost; it keeps what carries an ETag until somebody else signs in.
 
 import type { paths } from "./api.js";
 import type { Wx, WxAnswer } from "./wx.js";
@@ -50,8 +50,9 @@ const TIMEOUT = 10_000;
 const TRIES = 3;
 
 export class Client {
-  tokens: Tokens | null = null;
   etag = "";
+  private signedIn: Tokens | null = null;
+  private renewal: Promise<Tokens> | null = null;
   private readonly kept = new Map<string, { etag: string; body: unknown }>();
 
   constructor(
@@ -68,9 +69,10 @@ export class Client {
     { path: places = undefined, query = undefined, body = undefined, key, ifMatch }: Call<P, M> = {},
   ): Promise<Answer<P, M>> {
     const address = this.address(path, places, query);
+    const before = this.signedIn;
     let answer = await this.send(method, address, body, key, ifMatch);
-    if (answer.statusCode === 401 && this.tokens && (answer.data as Problem).code === "token_expired") {
-      this.tokens = await this.renew(this, this.tokens.refresh);
+    if (before && answer.statusCode === 401 && (answer.data as Problem).code === "token_expired") {
+      if (this.signedIn === before) await this.renewed(before);
       answer = await this.send(method, address, body, key, ifMatch);
     }
     const etag = answer.header["etag"] ?? "";
@@ -79,6 +81,26 @@ export class Client {
     this.etag = etag;
     if (method === "get" && etag) this.kept.set(address, { etag, body: answer.data });
     return answer.data as Answer<P, M>;
+  }
+
+  get tokens(): Tokens | null {
+    return this.signedIn;
+  }
+
+  /** Signs somebody in; null: nobody is. What was kept for the one before is forgotten. */
+  signIn(tokens: Tokens | null): void {
+    this.signedIn = tokens;
+    this.kept.clear();
+  }
+
+  private async renewed(old: Tokens): Promise<void> {
+    this.renewal ??= this.renew(this, old.refresh).finally(() => (this.renewal = null));
+    try {
+      this.signedIn = await this.renewal;
+    } catch (over) {
+      if (over instanceof Refused) this.signIn(null);
+      throw over;
+    }
   }
 
   private address(path: string, places: object | undefined, query: object | undefined): string {
@@ -93,7 +115,8 @@ export class Client {
 
   private async send(method: Method, address: string, body: unknown, key?: string, ifMatch?: string): Promise<WxAnswer> {
     const header: Record<string, string> = { "accept-language": this.language };
-    if (this.tokens) header["authorization"] = `Bearer ${this.tokens.access}`;
+    // While tokens are renewed, the old one is of no use: least of all for renewing them.
+    if (this.signedIn && !address.includes("/auth/refresh")) header["authorization"] = `Bearer ${this.signedIn.access}`;
     if (body !== undefined) header["content-type"] = "application/json";
     if (key) header["idempotency-key"] = key;
     if (ifMatch) header["if-match"] = ifMatch;

@@ -5,6 +5,7 @@ import type { Wx, WxRequest } from "./wx.js";
 export class NodeWx implements Wx {
   loseNext = 0;
   sent: string[] = [];
+  answered: number[] = [];
 
   constructor(private readonly codes: () => Promise<string>) {}
 
@@ -29,6 +30,7 @@ export class NodeWx implements Wx {
         ...(data === undefined ? {} : { body: data }),
       });
       const text = await answer.text();
+      this.answered.push(answer.status);
       if (this.loseNext > 0) {
         this.loseNext -= 1;
         throw new Error("request:fail lost");
