@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import ngettext, pgettext_lazy
 
 from analytics.metrics import METRICS, POINTS_OUTSTANDING, Metric, Unit
 from analytics.models import DayFigures
@@ -21,6 +21,8 @@ from members.admin.proposals import waiting_badge
 from members.figures import compact, grouped, money
 from members.models import ApiKey, Store, Subscription
 from members.queries import programme
+from members.services.webhooks import worrying_webhooks
+from rewards.fulfilment_queries import waiting
 from rewards.models import EarnRule, OrderImport
 from rewards.services.proof import state_of_proof
 
@@ -53,7 +55,7 @@ def home_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     """Return the context of the home page for this operator."""
     at = timezone.now()
     context["worries"] = _worries(request, at)
-    context["todos"] = [*_decisions(request), *_todos(request, at)]
+    context["todos"] = [*_decisions(request), *_parcels(request, at), *_todos(request, at)]
     if not request.user.has_perm("analytics.view_dayfigures"):
         return context
     if not DayFigures.objects.exists():
@@ -166,10 +168,22 @@ def _chart(
     }
 
 
-def _worries(request: HttpRequest, at: datetime) -> dict[str, Any] | None:
-    """Return what is wrong with the proof of the ledger, for those who see it, with the page that says more."""
-    worries = state_of_proof(at=at).worries if _may_see(request, "rewards_ledgerverification") else []
-    return {"sentences": worries, "link": reverse("admin:rewards_ledgerverification_changelist")} if worries else None
+def _worries(request: HttpRequest, at: datetime) -> list[dict[str, Any]]:
+    """Return what is wrong with the proof of the ledger and with webhooks, for those who see it, with pages that say more."""
+    worries = []
+    if _may_see(request, "rewards_ledgerverification"):
+        page = reverse("admin:rewards_ledgerverification_changelist")
+        worries += [{"sentence": sentence, "link": page} for sentence in state_of_proof(at=at).worries]
+    if _may_see(request, "members_webhookendpoint"):
+        failing = len(worrying_webhooks(at))
+        sentence = ngettext(
+            "%(webhooks)s webhook fails or was switched off.",
+            "%(webhooks)s webhooks fail or were switched off.",
+            failing,
+        )
+        page = reverse("admin:members_webhookendpoint_changelist")
+        worries += [{"sentence": sentence % {"webhooks": grouped(failing)}, "link": page}] if failing else []
+    return worries
 
 
 def _decisions(request: HttpRequest) -> list[dict[str, Any]]:
@@ -189,6 +203,25 @@ def _todos(request: HttpRequest, at: datetime) -> list[dict[str, Any]]:
                 {"label": item.label, "count": grouped(item.count), "link": f"{reverse(item.url_name)}?{item.query}"}
             )
     return todos
+
+
+def _parcels(request: HttpRequest, at: datetime) -> list[dict[str, Any]]:
+    """Return what members redeemed that waits to be sent, put aside or handed over; to store staff that of their stores."""
+    if not request.user.has_perm("rewards.fulfil_redemption"):
+        return []
+    scope, page = store_scope(request), reverse("admin:rewards_redemption_changelist")
+    waits = waiting(at, store_ids=scope)
+    found = (
+        (_("Rewards that are late"), waits.late, "late"),
+        (_("Rewards that wait to be sent"), waits.to_send - waits.late, ""),
+        (_("Rewards to be made ready in stores"), waits.to_make_ready, "stores" if scope is None else ""),
+        (_("Rewards that wait to be picked up"), waits.to_pick_up, "ready"),
+    )
+    return [
+        {"label": label, "count": grouped(count), "link": f"{page}?what={what}" if what else page}
+        for label, count, what in found
+        if count
+    ]
 
 
 def _steps(request: HttpRequest) -> list[dict[str, Any]]:

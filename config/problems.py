@@ -152,6 +152,7 @@ TITLES: Final[dict[str, Promise]] = {
     "quote_differs": _("Not what was quoted"),
     "cart_too_large": _("Cart too large"),
     "nothing_to_hold": _("Nothing to set aside"),
+    "spending_not_shown": _("Member has to show more"),
     "hold_required": _("Set aside first"),
     "hold_expired": _("Hold expired"),
     "hold_captured": _("Order recorded with it"),

@@ -7,9 +7,12 @@ from django.utils.translation import gettext_lazy as _
 
 from members.identifiers import PURCHASE, REDEMPTION, RETURN, REWARD, STORE, VOUCHER
 from members.models import Store, TimelineEntry
-from members.webhook_types import day, number, ref, refs_of, register_event_type, text
+from members.webhook_types import day, flag, number, ref, refs_of, register_event_type, text
 from rewards import events_adjustments as by_hand
 from rewards.events import POINTS_EXPIRING, RETURN_RECORDED
+from rewards.events_redemptions import REDEMPTION_CANCELLED, REDEMPTION_REFUNDED, REDEMPTION_SHIPPED
+from rewards.events_voucher_issuing import VOUCHER_GIVEN, VOUCHER_VOIDED
+from rewards.events_vouchers import VOUCHER_ISSUED
 from rewards.ledger import currency_id as default_currency_id
 from rewards.models import (
     PartnerConversion,
@@ -159,15 +162,33 @@ def _voucher(entries: Entries) -> Built:
     return {entry.pk: {"voucher_id": vouchers[entry.payload["voucher"]]} for entry in entries}
 
 
-def _redeemed(entries: Entries) -> Built:
+def _voucher_issued(entries: Entries) -> Built:
+    told = _voucher(entries)
+    return {entry.pk: told[entry.pk] | {"origin": entry.payload["origin"]} for entry in entries}
+
+
+def _redemption(entries: Entries) -> Built:
     redemptions = refs_of(Redemption, REDEMPTION, (entry.payload["redemption"] for entry in entries))
     rewards = refs_of(Reward, REWARD, (entry.payload["reward"] for entry in entries))
     return {
         entry.pk: {
             "redemption_id": redemptions[entry.payload["redemption"]],
             "reward_id": rewards[entry.payload["reward"]],
-            "points": entry.payload["points"],
         }
+        for entry in entries
+    }
+
+
+def _redeemed(entries: Entries) -> Built:
+    told = _redemption(entries)
+    return {entry.pk: told[entry.pk] | {"points": entry.payload["points"]} for entry in entries}
+
+
+def _taken_back(entries: Entries) -> Built:
+    told = _redemption(entries)
+    return {
+        entry.pk: told[entry.pk]
+        | {"points": entry.payload.get("points", 0), "is_out_of_stock": entry.kind == REDEMPTION_REFUNDED}
         for entry in entries
     }
 
@@ -202,6 +223,20 @@ def register() -> None:
     )
     voucher = ref("voucher_id", VOUCHER, "The voucher.")
     register_event_type(
+        "voucher.issued",
+        kinds=[VOUCHER_ISSUED],
+        label=_("a member got a voucher"),
+        parts=[voucher, text("origin", "By what.", "offer", choices=sorted(Voucher.Origin.values))],
+        build=_voucher_issued,
+    )
+    register_event_type(
+        "voucher.voided",
+        kinds=[VOUCHER_VOIDED, VOUCHER_GIVEN],
+        label=_("a voucher was made void, or passed on to a friend"),
+        parts=[voucher],
+        build=_voucher,
+    )
+    register_event_type(
         "voucher.used",
         kinds=[VOUCHER_USED],
         label=_("a voucher was used"),
@@ -211,14 +246,31 @@ def register() -> None:
     register_event_type(
         "voucher.expired", kinds=[VOUCHER_EXPIRED], label=_("a voucher expired"), parts=[voucher], build=_voucher
     )
+    redemption = [ref("redemption_id", REDEMPTION, "The redemption."), ref("reward_id", REWARD, "What was redeemed.")]
     register_event_type(
         "redemption.created",
         kinds=[REWARD_REDEEMED],
         label=_("a reward was redeemed"),
-        parts=[
-            ref("redemption_id", REDEMPTION, "The redemption."),
-            ref("reward_id", REWARD, "What was redeemed."),
-            points,
-        ],
+        parts=[*redemption, points],
         build=_redeemed,
+    )
+    register_event_type(
+        "redemption.shipped",
+        kinds=[REDEMPTION_SHIPPED],
+        label=_("a redeemed reward was sent off"),
+        parts=redemption,
+        build=_redemption,
+    )
+    register_event_type(
+        "redemption.cancelled",
+        kinds=[REDEMPTION_CANCELLED, REDEMPTION_REFUNDED],
+        label=_("a redemption was cancelled"),
+        parts=[
+            *redemption,
+            number("points", "How many points came back.", 120),
+            flag(
+                "is_out_of_stock", "Whether the programme took it back, because there was nothing left.", example=False
+            ),
+        ],
+        build=_taken_back,
     )

@@ -26,11 +26,13 @@ from rewards.queries import forget_rules
 from tests.harness.browser import chromium
 from tests.harness.database import TestServer, django_on, server_for_run
 from tests.harness.generated import register_profiles
+from tests.harness.node import has_node
 from tests.harness.results import Figures, append_result, command_for
 
 TESTS = Path(__file__).parent
 LONG = (TESTS / "proofs", TESTS / "benchmarks")
 BROWSER = TESTS / "browser"
+MINI_PROGRAM = TESTS / "journeys" / "test_mini_program.py"
 APPLICATION_ROLE = "perennial_test_app"
 
 register_profiles()
@@ -64,16 +66,25 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     is_long = collection_path in LONG and not config.getoption("--prove")
     is_without_browser = collection_path.is_relative_to(BROWSER) and chromium() is None
-    return True if is_long or is_without_browser else None
+    is_without_node = collection_path == MINI_PROGRAM and not has_node()
+    return True if is_long or is_without_browser or is_without_node else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    left_out = []
     names = ", ".join(sorted(path.stem for path in BROWSER.glob("test_*.py")))
     if names and chromium() is None and any(BROWSER.is_relative_to(path) for path in _asked(config)):
-        terminalreporter.section("left out")
-        terminalreporter.write_line(
+        left_out.append(
             f"The browser tests ({names}): there is no Chromium here. On Debian: apt-get install chromium fonts-noto-cjk"
         )
+    if not has_node() and any(MINI_PROGRAM.is_relative_to(path) for path in _asked(config)):
+        left_out.append(
+            f"The mini-program ({MINI_PROGRAM.stem}): there is no Node with npm here. On Debian: apt-get install nodejs npm"
+        )
+    if left_out:
+        terminalreporter.section("left out")
+    for words in left_out:
+        terminalreporter.write_line(words)
 
 
 def _asked(config: pytest.Config) -> list[Path]:

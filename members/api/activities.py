@@ -29,6 +29,10 @@ _LARGEST = 2**31 - 1
 _MEMBER: Final = "mem_3t8v0m6d4q9j1x7k2c5n8r0w4z"
 
 
+#: What became of one thing that was told.
+RESULTS: Final = ["recorded", "known", "refused"]
+
+
 class WholeFigure(serializers.IntegerField):
     """A whole number of the behaviour, such as a rating or steps."""
 
@@ -80,7 +84,7 @@ class EventResultSerializer(serializers.Serializer):
     """What became of one event."""
 
     id = serializers.CharField()
-    result = serializers.ChoiceField(choices=["recorded", "known", "refused"])
+    result = serializers.ChoiceField(choices=RESULTS)
     code = serializers.CharField(allow_null=True, help_text="Why it was refused.")
     detail = serializers.CharField(allow_null=True)
 

@@ -290,7 +290,10 @@ class Migration(migrations.Migration):
             model_name="apikey",
             name="channel",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.channel", verbose_name="channel"
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="members.channel",
+                verbose_name="channel",
             ),
         ),
         migrations.AlterField(
@@ -561,7 +564,10 @@ class Migration(migrations.Migration):
             model_name="tillactivation",
             name="channel",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="members.channel", verbose_name="channel"
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="members.channel",
+                verbose_name="channel",
             ),
         ),
         migrations.AddField(

@@ -46,6 +46,7 @@ AXES: Final[Mapping[str, str | Promise]] = {
     "phone": _("phone numbers"),
     "key": _("tills"),
     "address": _("network addresses"),
+    "operator": _("staff"),
 }
 
 _COUNT: Final = """

@@ -21,7 +21,8 @@ from members.queries import programme
 from members.refusals import Refusal
 from rewards.counter_queries import shift_of
 from rewards.models import Redemption, Voucher
-from rewards.services.counter import Served, serve, take_pickup_back, take_voucher_back
+from rewards.services.code_guessing import COUNTER, counted
+from rewards.services.counter import CodeNotKnown, Served, serve, take_pickup_back, take_voucher_back
 from rewards.services.vouchers import UNDO_FOR
 from rewards.voucher_sentence import voucher_sentence
 
@@ -101,12 +102,13 @@ counter_post = sensitive_post_parameters("code")
 
 
 def _served(request: HttpRequest, store: Store, form: ScanForm) -> dict[str, Any]:
-    asked = form.cleaned_data
+    asked, by, at = form.cleaned_data, actor_of(request), timezone.now()
     try:
-        served = serve(
-            code=asked["code"], store_id=store.pk, order_no=asked["order_no"] or asked["slip_no"],
-            spend_amount=asked["spend_amount"], by=actor_of(request), at=timezone.now(),
-        )  # fmt: skip
+        with counted(kind=COUNTER, partitions={"operator": str(by.id)}, wrong=CodeNotKnown, at=at):
+            served = serve(
+                code=asked["code"], store_id=store.pk, order_no=asked["order_no"] or asked["slip_no"],
+                spend_amount=asked["spend_amount"], by=by, at=at,
+            )  # fmt: skip
     except Refusal as refusal:
         return {"refused": refusal.sentence()}
     return {"served": served, **_words(served)}

@@ -187,6 +187,8 @@ def _confirmed(key: ApiKey, order: Order, asked: dict[str, Any], by: Actor, at: 
     hold = hold_of_till(hold_ref, source=key.source, store_id=key.store_id) if hold_ref else None
     told = QuotedOrder(order, asked.get("shipping", Decimal("0.00")), asked.get("quote_id"), hold)
     receipt = confirm_order(told=told, by=by, at=at)
+    if not receipt.already_recorded:
+        count_against_ceiling(key, points=receipt.points + sum(receipt.others.values()), at=at)
     found = Purchase.objects.select_related("member", "settlement").get(pk=receipt.purchase_id)
     return _receipt(found, found.member.public_id if found.member else None, receipt)
 

@@ -1,5 +1,7 @@
 """Vouchers at the till by themselves: looked at, used, the use taken back."""
 
+from contextlib import AbstractContextManager
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -8,11 +10,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.addresses import place_of
 from members.api.authentication import TillAuthentication
 from members.api.base import ApiView, caller_key, caller_of
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
 from members.api.permissions import till_may
 from members.models import ApiKey
+from members.services.guessing import TooManyTries
 from members.services.idempotency import Answer
 from members.services.keys import VOUCHERS_REDEEM
 from rewards.api import examples
@@ -27,6 +31,7 @@ from rewards.api.voucher_serializers import (
 )
 from rewards.cart import CartLine
 from rewards.services.bulk_rows import goods_of
+from rewards.services.code_guessing import VOUCHER, counted
 from rewards.services.purchases import MemberClosed, MemberFrozen
 from rewards.services.voucher_checks import check_voucher
 from rewards.services.voucher_refusals import (
@@ -44,7 +49,7 @@ class VerifyVoucherView(ApiView):
 
     authentication_classes = (TillAuthentication,)
     permission_classes = (till_may(VOUCHERS_REDEEM),)
-    refusals: ClassVar = {"post": (WrongStore, *USE_REFUSALS, MemberFrozen, MemberClosed)}
+    refusals: ClassVar = {"post": (WrongStore, TooManyTries, *USE_REFUSALS, MemberFrozen, MemberClosed)}
 
     @extend_schema(
         operation_id="verify_voucher",
@@ -64,10 +69,11 @@ class VerifyVoucherView(ApiView):
         asked = VoucherCodeSerializer.read(request.data)
         refuse_other_store(key, asked)
         basket = _basket(key, asked)
-        receipt = check_voucher(
-            code=asked["code"], store_id=key.store_id, spend_amount=basket.spend_amount, by=caller_of(request).actor, at=at,
-            basket=basket,
-        )  # fmt: skip
+        with _counting(request, at):
+            receipt = check_voucher(
+                code=asked["code"], store_id=key.store_id, spend_amount=basket.spend_amount, by=caller_of(request).actor, at=at,
+                basket=basket,
+            )  # fmt: skip
         return Response(VoucherReceiptSerializer(_told(receipt)).data)
 
 
@@ -76,7 +82,7 @@ class RedeemVoucherView(ApiView):
 
     authentication_classes = (TillAuthentication,)
     permission_classes = (till_may(VOUCHERS_REDEEM),)
-    refusals: ClassVar = {"post": (*KEY_REFUSALS, WrongStore, *USE_REFUSALS, MemberFrozen, MemberClosed)}
+    refusals: ClassVar = {"post": (*KEY_REFUSALS, WrongStore, TooManyTries, *USE_REFUSALS, MemberFrozen, MemberClosed)}
 
     @extend_schema(
         operation_id="use_voucher",
@@ -107,7 +113,8 @@ class RedeemVoucherView(ApiView):
             answer = {**_told(receipt), "external_order_no": order_no, "already_used_here": receipt.already_used_here}
             return Answer(200, plain(UsedVoucherSerializer(answer).data))
 
-        return respond_once(request, route="POST /pos/vouchers/redeem", effect=use, at=at)
+        with _counting(request, at):
+            return respond_once(request, route="POST /pos/vouchers/redeem", effect=use, at=at)
 
 
 class UnredeemVoucherView(ApiView):
@@ -116,8 +123,10 @@ class UnredeemVoucherView(ApiView):
     authentication_classes = (TillAuthentication,)
     permission_classes = (till_may(VOUCHERS_REDEEM),)
     refusals: ClassVar = {
-        "post": (*KEY_REFUSALS, WrongStore, VoucherNotUsable, VoucherNotUsedHere, VoucherUndoTooLate, VoucherOfOrder)
-    }
+        "post": (
+            *KEY_REFUSALS, WrongStore, TooManyTries, VoucherNotUsable, VoucherNotUsedHere, VoucherUndoTooLate, VoucherOfOrder
+        )
+    }  # fmt: skip
 
     @extend_schema(
         operation_id="undo_voucher_use",
@@ -154,7 +163,14 @@ class UnredeemVoucherView(ApiView):
             }
             return Answer(200, plain(UnusedAgainSerializer(answer).data))
 
-        return respond_once(request, route="POST /pos/vouchers/unredeem", effect=undo, at=at)
+        with _counting(request, at):
+            return respond_once(request, route="POST /pos/vouchers/unredeem", effect=undo, at=at)
+
+
+def _counting(request: Request, at: datetime) -> AbstractContextManager[None]:
+    """Count wrong codes against the till and its address."""
+    partitions = {"key": str(caller_key(request).pk), "address": place_of(request._request)}
+    return counted(kind=VOUCHER, partitions=partitions, wrong=VoucherNotUsable, at=at)
 
 
 def _basket(key: ApiKey, asked: dict[str, Any]) -> Basket:

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.addresses import place_of
 from members.api.authentication import MemberAuthentication, TillAuthentication
 from members.api.base import ApiView, caller_key, caller_member, caller_of
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
@@ -21,8 +22,10 @@ from members.identifiers import REDEMPTION, NotFound, parse_ref
 from members.models import Member, Store
 from members.phones import InvalidPhone
 from members.queries import family_ids
+from members.services.guessing import TooManyTries
 from members.services.idempotency import Answer, fingerprint_of
 from members.services.keys import PICKUPS_COMPLETE
+from members.services.phone_change import CoolingDown
 from rewards.api import examples_rewards as examples
 from rewards.api.pos import WrongStore, refuse_other_store
 from rewards.api.redemption_serializers import (
@@ -52,6 +55,7 @@ from rewards.reward_refusals import (
     TierTooLow,
 )
 from rewards.services.addresses import AddressMissing, addresses_of, checked_address
+from rewards.services.code_guessing import PICKUP, counted
 from rewards.services.conversions import (
     ConversionDayLimit,
     ConversionTooSmall,
@@ -79,8 +83,8 @@ _REDEEM_REFUSALS: Final = (
     *KEY_REFUSALS, InsufficientPoints, OutOfStock, RewardNotAvailable, PriceChanged, QuoteExpired, RewardLimitReached,
     RewardPeriodLimitReached, SaleLimitReached, TierTooLow, NotForThisMember, NotActiveEnough, EventIsOver, DeliveryMissing,
     AddressMissing, InvalidPhone, PartnerAccountMissing, PartnerAccountInvalid, PartnerNotActive, ConversionTooSmall,
-    ConversionDayLimit, ProjectTakesNothing, TransferTooSoon, VoucherNotIssued, VoucherBudgetExhausted, MemberFrozen,
-    MemberClosed,
+    ConversionDayLimit, ProjectTakesNothing, TransferTooSoon, VoucherNotIssued, VoucherBudgetExhausted, CoolingDown,
+    MemberFrozen, MemberClosed,
 )  # fmt: skip
 
 
@@ -227,7 +231,9 @@ class CompletePickupView(ApiView):
 
     authentication_classes = (TillAuthentication,)
     permission_classes = (till_may(PICKUPS_COMPLETE),)
-    refusals: ClassVar = {"post": (*KEY_REFUSALS, WrongStore, PickupNotFound, PickupElsewhere, PickupNotReady)}
+    refusals: ClassVar = {
+        "post": (*KEY_REFUSALS, WrongStore, TooManyTries, PickupNotFound, PickupElsewhere, PickupNotReady)
+    }
 
     @extend_schema(
         operation_id="complete_pickup",
@@ -250,7 +256,9 @@ class CompletePickupView(ApiView):
             redemption.already_processed = known  # type: ignore[attr-defined]
             return Answer(200, plain(PickedUpSerializer(redemption).data))
 
-        return respond_once(request, route="POST /pos/pickups/complete", effect=complete, at=at)
+        partitions = {"key": str(key.pk), "address": place_of(request._request)}
+        with counted(kind=PICKUP, partitions=partitions, wrong=PickupNotFound, at=at):
+            return respond_once(request, route="POST /pos/pickups/complete", effect=complete, at=at)
 
 
 def _price(asked: dict[str, Any], member_id: int, at: datetime) -> tuple[int, tuple[int, Decimal] | None]:

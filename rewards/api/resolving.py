@@ -19,7 +19,7 @@ from members.api.fields import Instant, Ref, Text
 from members.api.permissions import till_may
 from members.api.serializers import exactly_one
 from members.identifiers import MEMBER, ONE_TIME_CODE, SHOWN
-from members.models import Member
+from members.models import ApiKey, Member
 from members.names import mask_name
 from members.ports import SmsUnavailable
 from members.queries import MemberNotFound, programme
@@ -39,9 +39,10 @@ from members.services.one_time_codes import CodeOver, CodeWrong
 from members.services.rates import Limit, RateLimited
 from rewards.api.pos import named_tier
 from rewards.api.pos_serializers import TierNameSerializer
-from rewards.models import Voucher
-from rewards.queries import balance_of, vouchers_of
+from rewards.cart import elsewhere, untimely
+from rewards.queries import balance_of
 from rewards.services.orders import MemberClosed, MemberFrozen, check_active
+from rewards.services.voucher_terms import voucher_terms_of
 
 EARN: Final = "earn"
 SPEND: Final = "spend"
@@ -111,7 +112,9 @@ class ResolvedMemberSerializer(serializers.Serializer):
     )
     tier = TierNameSerializer()
     points_available = serializers.IntegerField()
-    vouchers_usable = serializers.IntegerField()
+    vouchers_usable = serializers.IntegerField(
+        help_text="Vouchers that can be used in this store now; whether the goods suit them the quote says."
+    )
 
 
 _MEMBER: Final = {
@@ -204,7 +207,7 @@ class ResolveView(ApiView):
         way = next(name for name in WAYS if asked.get(name))
         found = find_at_till(way=way, value=asked[way], key_id=key.pk, address=place_of(request._request), at=at)
         _refuse_inactive(found.member, asked["purpose"])
-        told = _told(found, asked["purpose"], at)
+        told = _told(found, asked["purpose"], key, at)
         if asked["purpose"] == SPEND:
             told |= _may_spend(found, asked, key.pk, address, at)
         return Response(ResolvedMemberSerializer(told).data)
@@ -235,7 +238,7 @@ def _refuse_inactive(member: Member, purpose: str) -> None:
         check_active(member.member_no, member.status)
 
 
-def _told(found: Found, purpose: str, at: datetime) -> dict[str, Any]:
+def _told(found: Found, purpose: str, key: ApiKey, at: datetime) -> dict[str, Any]:
     member = found.member
     person = getattr(member, "person", None)
     name = mask_name(person.full_name) if person else ""
@@ -260,8 +263,17 @@ def _told(found: Found, purpose: str, at: datetime) -> dict[str, Any]:
         "sent_code": None,
         "tier": tier,
         "points_available": balance_of(member.pk, at).available,
-        "vouchers_usable": vouchers_of(member.pk).filter(state=Voucher.State.ISSUED, expires_at__gt=at).count(),
+        "vouchers_usable": _usable_here(member.pk, key, at),
     }
+
+
+def _usable_here(member_id: int, key: ApiKey, at: datetime) -> int:
+    """Return how many vouchers can be used now in the store and channel of a till; the goods are not known yet."""
+    local = timezone.localtime(at, programme().tz)
+    return sum(
+        untimely(terms, at) is None and elsewhere(terms, key.store_id, key.channel_id, local) is None
+        for terms in voucher_terms_of(member_id, at)
+    )
 
 
 def _greeting(name: str, tier: str, *, is_birthday: bool) -> str:

@@ -22,7 +22,9 @@ from members.identifiers import ORDER_HOLD, NotFound, parse_ref
 from members.models import ApiKey
 from members.queries import MemberNotFound, member_by_public_id
 from members.services.idempotency import Answer
+from members.services.key_bounds import KeyCeilingReached, count_against_ceiling
 from members.services.keys import HOLDS_WRITE, QUOTES_WRITE
+from members.services.phone_change import CoolingDown
 from rewards import deductions
 from rewards.api import examples_till
 from rewards.api.pos import WrongStore, named_tier, refuse_other_store
@@ -42,6 +44,7 @@ from rewards.services.till_holds import (
     HoldConflict,
     NothingToHold,
     OrderHoldReceipt,
+    SpendingNotShown,
     hold_of_till,
     hold_order,
     release_order_hold,
@@ -103,8 +106,8 @@ class HoldsView(ApiView):
     refusals: ClassVar = {
         "post": (
             *KEY_REFUSALS, NotFound, QuoteExpired, QuoteDiffers, NothingToHold, HoldConflict, InsufficientPoints, VoucherHeld,
-            VoucherUsed, VoucherExpired, VoucherNotUsable, BenefitNotHeld, BenefitExhausted, NotInWindow, MemberFrozen,
-            MemberClosed,
+            VoucherUsed, VoucherExpired, VoucherNotUsable, BenefitNotHeld, BenefitExhausted, NotInWindow, SpendingNotShown,
+            CoolingDown, KeyCeilingReached, MemberFrozen, MemberClosed,
         )
     }  # fmt: skip
 
@@ -113,7 +116,9 @@ class HoldsView(ApiView):
         examples=examples_till.HOLD,
         summary="Set aside what an order uses",
         description=(
-            "Points, vouchers and counted benefits of a quote, under one end. Past it everything is given back by itself. A "
+            "Points, vouchers and counted benefits of a quote, under one end. Past it everything is given back by itself. "
+            "Points and vouchers are set aside once the member has shown here, within the last five minutes, that they may "
+            "spend (`/pos/members/resolve` with `purpose: spend`), else 403 `spending_not_shown`. A "
             "quote is set aside once: told again, the same hold is answered with `already_processed`."
         ),
         tags=["POS"],
@@ -131,6 +136,8 @@ class HoldsView(ApiView):
                 quote_ref=asked["quote_id"], source=key.source, store_id=key.store_id, key_id=key.pk, points=asked.get("points"),
                 voucher_refs=asked.get("vouchers"), minutes=asked["minutes"], by=caller_of(request).actor, at=at,
             )  # fmt: skip
+            if not receipt.already_recorded:
+                count_against_ceiling(key, points=receipt.hold.points, at=at)
             body = written(HoldSerializer, receipt)
             return Answer(200 if receipt.already_recorded else 201, plain(body))
 

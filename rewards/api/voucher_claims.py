@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.addresses import place_of
 from members.api.authentication import MemberAuthentication, MemberCaller, TillAuthentication
 from members.api.base import ApiView, cacheable, caller_key, caller_member, caller_of
 from members.api.once import KEY_REFUSALS, idempotency_key, plain, respond_once
@@ -18,6 +19,7 @@ from members.freeze_words import freeze_of
 from members.identifiers import VOUCHER, VOUCHER_GIFT, NotFound, parse_ref
 from members.models import Member
 from members.queries import MemberNotFound, family_ids, member_id_by_public_id
+from members.services.guessing import TooManyTries
 from members.services.idempotency import Answer, fingerprint_of
 from members.services.keys import VOUCHERS_REDEEM
 from rewards.api import examples_voucher_claims as examples
@@ -32,6 +34,7 @@ from rewards.api.voucher_claim_serializers import (
     VoucherOffersSerializer,
 )
 from rewards.models import Voucher, VoucherGift
+from rewards.services.code_guessing import CLAIM, GIFT, counted
 from rewards.services.orders import MemberClosed, MemberFrozen
 from rewards.services.voucher_budgets import VoucherBudgetExhausted
 from rewards.services.voucher_claims import (
@@ -61,8 +64,8 @@ _CACHE_SECONDS: Final = 30
 #: A claim that took longer was begun anew; nobody waits so long for a voucher.
 _LONGEST_CLAIM: Final = timedelta(minutes=10)
 _CLAIM_REFUSALS: Final = (
-    *KEY_REFUSALS, ClaimCodeWrong, OfferNotRunning, OfferNotForMember, OfferUsedUp, MostVouchersHeld, VoucherBudgetExhausted,
-    VoucherNotIssued, MemberFrozen, MemberClosed,
+    *KEY_REFUSALS, TooManyTries, ClaimCodeWrong, OfferNotRunning, OfferNotForMember, OfferUsedUp, MostVouchersHeld,
+    VoucherBudgetExhausted, VoucherNotIssued, MemberFrozen, MemberClosed,
 )  # fmt: skip
 
 
@@ -132,7 +135,12 @@ class ClaimView(ApiView):
             )
             return _claimed(receipt, at)
 
-        return respond_once(request, route="POST /me/vouchers/claim", effect=claim, at=at)
+        if "code" not in said:
+            return respond_once(request, route="POST /me/vouchers/claim", effect=claim, at=at)
+        with counted(
+            kind=CLAIM, partitions=_tried_by(request, member), wrong=ClaimCodeWrong, at=at, member_id=member.pk
+        ):
+            return respond_once(request, route="POST /me/vouchers/claim", effect=claim, at=at)
 
 
 class ClaimAtTillView(ApiView):
@@ -167,7 +175,9 @@ class ClaimAtTillView(ApiView):
             )  # fmt: skip
             return _claimed(receipt, at)
 
-        return respond_once(request, route="POST /pos/vouchers/claim", effect=claim, at=at)
+        partitions = {"key": str(till.pk), "address": place_of(request._request)}
+        with counted(kind=CLAIM, partitions=partitions, wrong=ClaimCodeWrong, at=at):
+            return respond_once(request, route="POST /pos/vouchers/claim", effect=claim, at=at)
 
 
 class GiftView(ApiView):
@@ -239,7 +249,10 @@ class AcceptGiftView(ApiView):
     authentication_classes = (MemberAuthentication,)
     permission_classes = (IsMember,)
     refusals: ClassVar = {
-        "post": (*KEY_REFUSALS, GiftNotOpen, GiftToOneself, MostVouchersHeld, VoucherBudgetExhausted, MemberFrozen, MemberClosed)
+        "post": (
+            *KEY_REFUSALS, TooManyTries, GiftNotOpen, GiftToOneself, MostVouchersHeld, VoucherBudgetExhausted, MemberFrozen,
+            MemberClosed,
+        )
     }  # fmt: skip
 
     @extend_schema(
@@ -267,7 +280,13 @@ class AcceptGiftView(ApiView):
             body = plain(ReceivedGiftSerializer(accepted, context={"at": at}).data)
             return Answer(200 if accepted.already_accepted else 201, body)
 
-        return respond_once(request, route="POST /me/vouchers/gift/accept", effect=accept, at=at)
+        with counted(kind=GIFT, partitions=_tried_by(request, member), wrong=GiftNotOpen, at=at, member_id=member.pk):
+            return respond_once(request, route="POST /me/vouchers/gift/accept", effect=accept, at=at)
+
+
+def _tried_by(request: Request, member: Member) -> dict[str, str]:
+    """Return under which keys a member's wrong codes are counted."""
+    return {"member": str(member.pk), "address": place_of(request._request)}
 
 
 def _claimed(receipt: ClaimReceipt, at: datetime) -> Answer:

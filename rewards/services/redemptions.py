@@ -16,6 +16,7 @@ from django.db.models import Exists, F
 from members import timeline
 from members.actors import Actor
 from members.models import Member, Store
+from members.services.phone_change import refuse_cooling
 from rewards import events, ledger
 from rewards.events_adjustments import household_points_given
 from rewards.ledger_household import Share
@@ -106,7 +107,7 @@ def redeem_reward(
 
     `quoted` is what the member was told that it costs (points, money). Raises InsufficientPoints, OutOfStock,
     RewardNotAvailable, PriceChanged, DeliveryMissing, AddressMissing, PartnerAccountMissing, the noes of `reward_offers`
-    (tier, segment, limits …), MemberFrozen, MemberClosed, RequestConflict; for vouchers VoucherNotIssued and
+    (tier, segment, limits …), CoolingDown, MemberFrozen, MemberClosed, RequestConflict; for vouchers VoucherNotIssued and
     VoucherBudgetExhausted; for points given on what `services/conversions` and `services/donations` raise. After a refusal
     neither points nor stock have changed.
     """
@@ -164,6 +165,7 @@ def _redeem(wish: _Wish, shares: Sequence[Share] = ()) -> RedemptionReceipt:
     """Redeem with the points in the member's account; `shares` of them were just given by others."""
     member_id, reward, at, by = wish.member_id, wish.reward, wish.at, wish.by
     hold_active(member_id, Member.Act.SPEND)
+    refuse_cooling(member_id=member_id, at=at)
     paid = _pay(wish, shares)
     if paid.posting.repeated:
         return _known(wish, paid.posting.available)

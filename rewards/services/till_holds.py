@@ -19,6 +19,7 @@ from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
 from members.models import Member
 from members.personal_words import refuse_personal_words
+from members.services.member_codes import spend_allowed
 from rewards import ledger
 from rewards.models import Hold, OrderHold
 from rewards.refusals import RewardsRefusal
@@ -41,6 +42,16 @@ class NothingToHold(RewardsRefusal):
     code = "nothing_to_hold"
     text = _("This quote is for nobody in particular, so there is nothing to set aside.")
     status = 422
+
+
+class SpendingNotShown(RewardsRefusal):
+    """The member has not shown this till that they may spend: a number or a phone says only who they are."""
+
+    code = "spending_not_shown"
+    text = _(
+        "To use points or vouchers the member shows their code or card, or reads out the code that is sent to them."
+    )
+    status = 403
 
 
 class HoldConflict(RewardsRefusal):
@@ -80,8 +91,9 @@ def hold_order(
     """Set aside what a quote uses, for so many minutes (2 to 30). A quote is held once: told again, the same hold is answered.
 
     `points` None: those that the quote applied; `voucher_refs` None: its vouchers, which is all that can be named.
-    Raises NotFound, QuoteExpired, QuoteDiffers, NothingToHold, HoldConflict, InsufficientPoints, VoucherHeld and its kin,
-    BenefitExhausted and its kin, MemberFrozen, MemberClosed. After a refusal nothing is set aside.
+    At a till (`key_id`) points and vouchers are set aside only for a member who has just shown there that they may spend.
+    Raises NotFound, QuoteExpired, QuoteDiffers, NothingToHold, HoldConflict, SpendingNotShown, InsufficientPoints, CoolingDown,
+    VoucherHeld and its kin, BenefitExhausted and its kin, MemberFrozen, MemberClosed. After a refusal nothing is set aside.
     """
     known = _known(quote_ref, source, store_id)
     told = _fingerprint(points, voucher_refs, minutes)
@@ -99,6 +111,8 @@ def hold_order(
     hold = OrderHold.objects.get(pk=hold_id)
     bearer = hold_bearer(quote.member_id)
     hold_active(bearer, Member.Act.SPEND)
+    if key_id is not None and (wanted or quote.terms.voucher_ids):
+        _refuse_unshown(bearer, key_id, at)
     ledger.lock_account(member_id=bearer)
     _release_due_of(quote.member_id, at)
     if wanted:
@@ -193,6 +207,11 @@ def give_back(hold: OrderHold, *, expired: bool, by: Actor, at: datetime, reason
     hold.state = OrderHold.State.EXPIRED if expired else OrderHold.State.RELEASED
     hold.closed_at, hold.closed_reason = at, reason
     hold.save(update_fields=["state", "closed_at", "closed_reason"])
+
+
+def _refuse_unshown(member_id: int, key_id: int, at: datetime) -> None:
+    if not spend_allowed(member_id=member_id, key_id=key_id, at=at):
+        raise SpendingNotShown
 
 
 def _release_due_of(member_id: int, at: datetime) -> None:

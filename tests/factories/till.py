@@ -9,7 +9,8 @@ from django.db import transaction
 
 from members.actors import SYSTEM
 from members.identifiers import MEMBER, public_ref
-from members.models import Member
+from members.models import Member, MemberAtTill
+from members.services.member_codes import let_spend
 from rewards import ledger
 from rewards.models import PointsCurrency, PointsPayment
 from tests.factories.api import Till, now
@@ -49,9 +50,18 @@ def ref(member: Member) -> str:
     return public_ref(MEMBER, member.public_id)
 
 
-def quoted(till: Till, member: Member | None, lines: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """Quote a cart; return the answer."""
+def shows_card(till: Till, member: Member) -> None:
+    """Let a member show a till the card by which they may spend there for some minutes."""
+    let_spend(member_id=member.pk, key_id=till.key.pk, by=MemberAtTill.By.CARD, at=now())
+
+
+def quoted(
+    till: Till, member: Member | None, lines: list[dict[str, Any]], *, shown: bool = True, **more: Any
+) -> dict[str, Any]:
+    """Quote a cart; return the answer. The member has shown their card at the till, unless told otherwise."""
     who = {"member_ref": ref(member)} if member else {}
+    if member and shown:
+        shows_card(till, member)
     answer = till.post("/pos/quotes", {**who, "lines": lines, **more})
     assert answer.status_code == 200, answer.json()
     body: dict[str, Any] = answer.json()

@@ -11,7 +11,7 @@ from members.models import Member
 from rewards.earning import contributors
 from rewards.models import LedgerEntry, OrderHold, Purchase, Voucher
 from rewards.queries import balance_of, forget_rules
-from tests.factories.api import Till, make_member, make_till, now, problem_of
+from tests.factories.api import Till, make_member, make_till, now, problem_of, sign_in
 from tests.factories.catalogue import a_template, a_voucher
 from tests.factories.till import an_order_of, held, points_pay, quoted, ref, returned, with_points
 
@@ -56,7 +56,7 @@ class TestTheWorkedPurchase:
         found = till.post("/pos/members/resolve", {"phone": "13800138000"}).json()
         assert (found["points_available"], found["vouchers_usable"]) == (2340, 1)
 
-        quote = quoted(till, member, LINES, points=1000)
+        quote = quoted(till, member, LINES, points=1000, shown=False)
         assert (quote["total"], quote["discount"], quote["payable"]) == ("339.00", "10.00", "319.00")
         assert quote["points_payable"] | {"max": 0} == {
             "max": 0, "applied": 1000, "worth": "10.00", "step": 100, "least": 100, "reason": "",
@@ -70,7 +70,15 @@ class TestTheWorkedPurchase:
         assert quote["tier"]["sentence"]
         assert not LedgerEntry.objects.filter(account__member=member, transaction__kind=6).exists()
 
+        # A phone number earns; to spend, the member shows the code on the phone.
         ours = public_ref(VOUCHER, voucher.public_id)
+        early = till.post(
+            "/pos/holds", {"quote_id": quote["quote_id"], "points": 1000, "vouchers": [ours]}, key="early"
+        )
+        assert problem_of(early) == (403, "spending_not_shown")
+        code = sign_in(member).get("/me/code").json()["code"]
+        shown = till.post("/pos/members/resolve", {"code": code, "purpose": "spend"}).json()
+        assert (shown["may_spend"], shown["member_ref"]) == (True, ref(member))
         hold = held(till, quote, points=1000, vouchers=[ours])
         assert (hold["state"], hold["points"], hold["points_worth"], hold["vouchers"]) == ("open", 1000, "10.00", 1)
         assert balance_of(member.pk, now()).available == 1340

@@ -9,10 +9,15 @@ from django.db import connection, transaction
 from members import event_log
 from members.actors import SYSTEM
 from members.event_log import CursorUnknown, latest_cursor, read_events
+from members.identifiers import MEMBER, REDEMPTION, REWARD, VOUCHER, public_ref
 from members.models import TimelineEntry
 from members.timeline import NewEntry, record
 from members.webhook_types import event_types, events_of
+from rewards.events_redemptions import redemption_moved
+from rewards.events_voucher_issuing import voucher_given, voucher_voided
 from rewards.webhook_types import REWARD_REDEEMED
+from tests.factories.catalogue import a_voucher
+from tests.factories.fulfilment import an_order
 from tests.factories.people import a_member
 from tests.harness.threads import together
 
@@ -142,6 +147,36 @@ class TestEveryType:
             ("points.expired", 3),
             ("points.spent", 4),
             ("points.earned", 5),
+        ]
+
+    def test_tells_what_became_of_vouchers_and_redemptions(self) -> None:
+        now, member = datetime.now(UTC), a_member()
+        voucher, order = a_voucher(member.pk, issued_at=now), an_order(at=now, member=member)
+        issued = TimelineEntry.objects.latest("pk").pk
+        about: dict[str, Any] = {"member_id": member.pk, "happened_at": now, "by": SYSTEM}
+        moved: dict[str, Any] = {"redemption_id": order.pk, "reward_id": order.reward_id, **about}
+        entries = [
+            voucher_voided(voucher_id=voucher.pk, template_id=voucher.template_id, **about),
+            voucher_given(voucher_id=voucher.pk, gift_id=1, received_id=2, **about),
+            redemption_moved(to_state="preparing", **moved),
+            redemption_moved(to_state="shipped", **moved),
+            redemption_moved(to_state="cancelled", points=30, **moved),
+            redemption_moved(to_state="refunded", **moved),
+        ]
+        found = events_of(list(TimelineEntry.objects.filter(pk__in=[issued, *record(entries)]).order_by("pk")))
+        its = {"voucher_id": public_ref(VOUCHER, voucher.public_id)}
+        of = {
+            "redemption_id": public_ref(REDEMPTION, order.public_id),
+            "reward_id": public_ref(REWARD, order.reward.public_id),
+        }
+        whose = {"member_ref": public_ref(MEMBER, member.public_id)}
+        assert [(event.type, event.data) for event in found] == [
+            ("voucher.issued", whose | its | {"origin": "benefit"}),
+            ("voucher.voided", whose | its),
+            ("voucher.voided", whose | its),
+            ("redemption.shipped", whose | of),
+            ("redemption.cancelled", whose | of | {"points": 30, "is_out_of_stock": False}),
+            ("redemption.cancelled", whose | of | {"points": 0, "is_out_of_stock": True}),
         ]
 
     def test_of_one_entry_has_an_id_of_its_own(self) -> None:

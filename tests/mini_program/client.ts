@@ -8,6 +8,9 @@ import type { Wx, WxAnswer } from "./wx.js";
 
 export type Method = "get" | "post" | "put" | "patch" | "delete";
 type Json = "application/json";
+type MethodOf<P extends keyof paths> = {
+  [M in Method]: [NonNullable<paths[P][M]>] extends [never] ? never : M;
+}[Method];
 type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
 type Success = 200 | 201 | 202 | 204;
 type BodyOf<R> = R extends { content: { [json in Json]: infer B } } ? B : undefined;
@@ -63,17 +66,18 @@ export class Client {
   ) {}
 
   /** Calls an operation; throws `Refused` with the problem that the server answers. */
-  async call<P extends keyof paths, M extends Method>(
+  async call<P extends keyof paths, M extends MethodOf<P> & Method>(
     method: M,
     path: P,
     { path: places = undefined, query = undefined, body = undefined, key, ifMatch }: Call<P, M> = {},
   ): Promise<Answer<P, M>> {
     const address = this.address(path, places, query);
-    const before = this.signedIn;
-    let answer = await this.send(method, address, body, key, ifMatch);
+    // Who signs in or renews their tokens calls without one.
+    const before = path.startsWith("/auth/") && path !== "/auth/logout" ? null : this.signedIn;
+    let answer = await this.send(method, address, body, before, key, ifMatch);
     if (before && answer.statusCode === 401 && (answer.data as Problem).code === "token_expired") {
       if (this.signedIn === before) await this.renewed(before);
-      answer = await this.send(method, address, body, key, ifMatch);
+      answer = await this.send(method, address, body, this.signedIn, key, ifMatch);
     }
     const etag = answer.header["etag"] ?? "";
     if (answer.statusCode === 304) return this.kept.get(address)!.body as Answer<P, M>;
@@ -113,10 +117,16 @@ export class Client {
     return this.base + filled + (text ? `?${text}` : "");
   }
 
-  private async send(method: Method, address: string, body: unknown, key?: string, ifMatch?: string): Promise<WxAnswer> {
+  private async send(
+    method: Method,
+    address: string,
+    body: unknown,
+    tokens: Tokens | null,
+    key?: string,
+    ifMatch?: string,
+  ): Promise<WxAnswer> {
     const header: Record<string, string> = { "accept-language": this.language };
-    // While tokens are renewed, the old one is of no use: least of all for renewing them.
-    if (this.signedIn && !address.includes("/auth/refresh")) header["authorization"] = `Bearer ${this.signedIn.access}`;
+    if (tokens) header["authorization"] = `Bearer ${tokens.access}`;
     if (body !== undefined) header["content-type"] = "application/json";
     if (key) header["idempotency-key"] = key;
     if (ifMatch) header["if-match"] = ifMatch;

@@ -14,7 +14,9 @@ from members.ports import UrgentMessage
 from members.services.cards import bind_card
 from members.services.keys import MEMBERS_RESOLVE, ORDERS_READ
 from members.services.status import freeze_member
+from rewards.models import Voucher
 from tests.factories.api import Caller, Till, make_member, make_store, make_till, now, problem_of, sign_in
+from tests.factories.catalogue import a_template, a_voucher
 from tests.members.test_cards import a_batch
 from tests.members.test_devices import an_activation
 
@@ -131,6 +133,19 @@ class TestWithoutACode:
             answer = till.post(RESOLVE, {**named, "purpose": "spend"}).json()
             assert (answer["may_spend"], answer["spend_needs"]) == (False, "code_or_one_time_code")
         assert not MemberAtTill.objects.exists()
+
+    def test_counts_the_vouchers_that_can_be_used_in_this_store_now(self, till: Till, member: Member) -> None:
+        here, there = make_store(), make_store("S02")
+        terms: list[dict[str, Any]] = [
+            {}, {"store_ids": [here.pk]}, {"store_ids": [there.pk]}, {"channel_ids": [till.key.channel_id + 1]},
+            {"weekdays": [now().astimezone(ZoneInfo("Asia/Shanghai")).isoweekday() % 7 + 1]},
+        ]  # fmt: skip
+        for number, more in enumerate(terms):
+            a_voucher(member.pk, a_template(f"t{number}", **more), issued_at=now() - timedelta(hours=1))
+        held = a_voucher(member.pk, issued_at=now() - timedelta(hours=1))
+        Voucher.objects.filter(pk=held.pk).update(state="offered", held_until=now() + timedelta(hours=1))
+        assert till.post(RESOLVE, {"phone": "13800138000"}).json()["vouchers_usable"] == 2
+        assert make_till(there).post(RESOLVE, {"phone": "13800138000"}).json()["vouchers_usable"] == 2
 
     def test_a_card_in_hand_lets_spend(self, till: Till, member: Member) -> None:
         number, *_rest = a_batch()

@@ -388,7 +388,7 @@ class TestWhatItCosts:
         with CaptureQueriesContext(connection) as made:
             redeem(member, reward)
         statements = [query["sql"] for query in made.captured_queries if "SAVEPOINT" not in query["sql"]]
-        assert len(statements) == 10
+        assert len(statements) == 11
         assert (
             len(made) - len(statements) == 4
         )  # the service's own and that of issuing, inside the transaction of the test

@@ -7,6 +7,7 @@ import pytest
 from django.utils.translation import override
 
 from members.models import Member, TimelineEntry
+from members.services.phone_change import CoolingDown
 from rewards.explanation import explain
 from rewards.ledger import InsufficientPoints
 from rewards.models import LedgerTransaction, Redemption, Reward, Voucher
@@ -43,6 +44,18 @@ def redeem(member: Member, reward: Reward, request_id: str = "wish-1") -> Redemp
 @pytest.mark.django_db
 class TestRedemption:
     """A redemption …"""
+
+    def test_waits_while_the_phone_number_is_new(self) -> None:
+        member, reward = a_rich_member(), a_reward(30, stock=1)
+        Member.objects.filter(pk=member.pk).update(cooling_until=NOON + timedelta(hours=2))
+        with pytest.raises(CoolingDown) as refused:
+            redeem(member, reward)
+        assert refused.value.params == {"hours": 2}
+        reward.refresh_from_db()
+        assert (balance_of(member.pk, NOON).available, reward.stock) == (100, 1)
+        assert not Redemption.objects.exists()
+        Member.objects.filter(pk=member.pk).update(cooling_until=NOON)
+        assert redeem(member, reward).available == 70
 
     def test_costs_the_price_and_gives_a_voucher(self) -> None:
         member, reward = a_rich_member(), a_reward(30)

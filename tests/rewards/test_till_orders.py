@@ -10,7 +10,7 @@ from django.utils.translation import override
 from loyalty.models import Benefit, Entitlement
 from members.actors import SYSTEM, Actor
 from members.admin.decisions import decision_sentence
-from members.models import Decision, Member, TimelineEntry
+from members.models import ApiKey, Decision, KeyDay, Member, MemberAtTill, TimelineEntry
 from members.services.keys import ORDERS_WRITE
 from rewards.models import Hold, LedgerTransaction, OrderHold, OrderSettlement, Purchase, PurchaseReturn, Voucher
 from rewards.queries import balance_of
@@ -21,7 +21,17 @@ from tests.factories.api import Till, make_member, make_store, make_till, now, p
 from tests.factories.benefits import a_benefit, an_entitlement, given_by, holding
 from tests.factories.catalogue import a_template, a_voucher
 from tests.factories.rules import follow_base_rule
-from tests.factories.till import a_cart, an_order_of, held, ordered, points_pay, quoted, returned, with_points
+from tests.factories.till import (
+    a_cart,
+    an_order_of,
+    held,
+    ordered,
+    points_pay,
+    quoted,
+    returned,
+    shows_card,
+    with_points,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +69,10 @@ def state_of(voucher: Voucher, entitlement: Entitlement) -> tuple[str, int]:
     voucher.refresh_from_db()
     entitlement.refresh_from_db()
     return voucher.state, entitlement.used
+
+
+def points_moved_by(till: Till) -> int:
+    return KeyDay.objects.get(family=till.key.family).points
 
 
 class TestAHold:
@@ -120,6 +134,40 @@ class TestAHold:
         )
         assert problem_of(gone) == (404, "not_found")
         assert problem_of(elsewhere.post("/pos/holds", body, key="h2")) == (404, "not_found")
+
+    def test_waits_until_the_member_has_shown_this_till_that_they_may_spend(
+        self, till: Till, member: Member, voucher: Voucher
+    ) -> None:
+        shows_card(make_till(), member)  # at another till
+        quote = quoted(till, member, LINES, points=500, shown=False)
+        body = {"quote_id": quote["quote_id"]}
+        assert problem_of(till.post("/pos/holds", body, key="h")) == (403, "spending_not_shown")
+        voucher.refresh_from_db()
+        assert (voucher.state, balance_of(member.pk, now()).available) == ("issued", 2_000)
+        assert not OrderHold.objects.exists()
+        shows_card(till, member)
+        assert till.post("/pos/holds", body, key="h2").status_code == 201
+        MemberAtTill.objects.all().delete()
+        again = till.post("/pos/holds", body, key="h3")  # whoever holds it asks nobody again
+        assert (again.status_code, again.json()["already_processed"]) == (200, True)
+        late = till.post("/pos/holds", {"quote_id": quoted(till, member, LINES, shown=False)["quote_id"]}, key="h4")
+        assert late.status_code == 201  # nothing but the quote: no points, and the voucher is held already
+
+    def test_counts_against_what_the_key_may_move_in_a_day(self, till: Till, member: Member) -> None:
+        ApiKey.objects.filter(pk=till.key.pk).update(daily_points_ceiling=1_000)
+        follow_base_rule(valid_from=now() - timedelta(days=30))
+        first = quoted(till, member, LINES, points=500)
+        hold = held(till, first)
+        for key in ("again", "and again"):
+            till.post("/pos/holds", {"quote_id": first["quote_id"]}, key=key)  # told again: counted once
+        assert points_moved_by(till) == 500
+        order = ordered(till, first, LINES, hold)
+        assert points_moved_by(till) == 500 + order["points_earned"] > 500
+        many = quoted(till, member, LINES, points=500)
+        answer = till.post("/pos/holds", {"quote_id": many["quote_id"]}, key="many")
+        assert problem_of(answer) == (409, "key_ceiling_reached")
+        assert balance_of(member.pk, now()).available == 1_500 + order["points_earned"]
+        assert OrderHold.objects.count() == 1
 
     def test_of_a_guest_is_refused(self, till: Till) -> None:
         quote = quoted(till, None, LINES)

@@ -50,7 +50,8 @@ class TestThePages:
 
     def test_give_a_hold_back_with_a_reason(self, staff: Client, member: Member) -> None:
         points_pay()
-        held(make_till(), quoted(make_till(), member, LINES, points=500))
+        till = make_till()
+        held(till, quoted(till, member, LINES, points=500))
         hold = OrderHold.objects.get()
         page = staff.get(reverse("admin:rewards_orderhold_change", args=[hold.pk]))
         assert page.status_code == 200
