@@ -35,6 +35,7 @@ def _webhook(event_type: EventType) -> OpenApiWebhook:
         "summary": label[:1].upper() + label[1:],
         "description": "Sent to webhooks that ask for this type, as Standard Webhooks.",
         "tags": ["Integration"],
+        "security": [],  # the signature says who sends it
         "parameters": [
             {"in": "header", "name": name, "required": True, "schema": {"type": "string"}, "description": about}
             for name, about in _HEADERS.items()

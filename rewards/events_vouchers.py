@@ -1,7 +1,6 @@
 """What rewards tells upward of vouchers besides their use and their end. Ids and numbers only."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from members.actors import Actor
@@ -22,12 +21,9 @@ def voucher_issued(
     origin: str,
     happened_at: datetime,
     by: Actor,
-    quiet: bool = False,
 ) -> NewEntry:
-    """A member got a voucher. `quiet`: members are not told of each."""
-    payload: dict[str, Any] = {"voucher": voucher_id, "template": template_id, "origin": origin}
-    if quiet:
-        payload["quiet"] = True
+    """A member got a voucher."""
+    payload = {"voucher": voucher_id, "template": template_id, "origin": origin}
     return NewEntry(VOUCHER_ISSUED, member_id, happened_at, by, payload, f"voucher:{voucher_id}")
 
 

@@ -178,7 +178,6 @@ def _redeem(wish: _Wish, shares: Sequence[Share] = ()) -> RedemptionReceipt:
             origin=Voucher.Origin.REWARD,
             by=by,
             at=at,
-            quiet=True,
         )[0]
         redemption.voucher = Voucher.objects.select_related("template").get(pk=voucher_id)
     _write(redemption, by)

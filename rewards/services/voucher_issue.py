@@ -55,13 +55,12 @@ def issue_vouchers(
     origin_ref: str = "",
     by: Actor,
     at: datetime,
-    quiet: bool = False,
     span: tuple[datetime, datetime] | None = None,
 ) -> list[int]:
     """Issue a voucher for each (member id, public id); return the ids of those that are new, in the order of the rows.
 
     A public id that there is already issues nothing, so a repeat is safe. The caller holds the members, and gives at most
-    some thousands at once. `quiet`: members are not told of each. `span`: from when until when one in place of another may
+    some thousands at once. `span`: from when until when one in place of another may
     be used; a template that is retired is then no obstacle. Raises VoucherNotIssued, VoucherBudgetExhausted.
     """
     if span is None:
@@ -81,7 +80,6 @@ def issue_vouchers(
     timeline.record_many(
         voucher_issued(
             voucher_id=voucher_id, template_id=template.pk, member_id=member_id, origin=origin, happened_at=at, by=by,
-            quiet=quiet,
         )
         for voucher_id, member_id in issued
     )  # fmt: skip

@@ -11,6 +11,7 @@ import { Client, Refused, type Tokens } from "./client.js";
 import { NodeWx } from "./node_wx.js";
 
 type SignedIn = components["schemas"]["SignedIn"];
+type Receipt = components["schemas"]["RedemptionReceipt"];
 type Consent = components["schemas"]["SaidYesRequest"];
 
 const [api, wechat] = process.argv.slice(2) as [string, string];
@@ -116,7 +117,7 @@ async function looksAtTheStanding(): Promise<void> {
   tell("summary", { available: points.available, credits: now.credits, sentence: now.sentence, vouchers_usable });
 }
 
-async function redeems(): Promise<string> {
+async function redeems(): Promise<Receipt> {
   const { items } = await client.call("get", "/rewards", { query: { limit: 20 } });
   tell("rewards", { items: items.map(({ name, price_points, affordable }) => ({ name, price_points, affordable })) });
   const dear = found(items, ({ affordable }) => affordable === false, "reward that is too dear");
@@ -136,10 +137,11 @@ async function redeems(): Promise<string> {
   await refused("redeem_too_dear", () => client.call("post", "/me/redemptions", { body: { reward: dear.id }, key: "redeem-2" }));
   const mine = await client.call("get", "/me/redemptions");
   tell("redemptions", { ids: mine.items.map(({ id }) => id === placed.id), states: mine.items.map((one) => one.state_label) });
-  return placed.voucher?.id ?? "";
+  return placed;
 }
 
-async function looksIntoTheWallet(voucher_id: string): Promise<void> {
+async function looksIntoTheWallet({ voucher }: Receipt): Promise<void> {
+  const voucher_id = voucher?.id ?? "";
   const { items } = await client.call("get", "/me/vouchers", { query: { state: "issued" } });
   const detail = await client.call("get", "/me/vouchers/{voucher_id}", { path: { voucher_id } });
   tell("voucher", {
@@ -150,7 +152,12 @@ async function looksIntoTheWallet(voucher_id: string): Promise<void> {
   });
 }
 
-async function changesTheirMind(): Promise<void> {
+async function changesTheirMind({ id, cancellable, voucher }: Receipt): Promise<void> {
+  const unused = { path: { redemption_id: id }, key: "cancel-0" };
+  const given_back = await client.call("post", "/me/redemptions/{redemption_id}/cancel", unused);
+  const ours = { path: { voucher_id: voucher?.id ?? "" } };
+  const { state, code } = await client.call("get", "/me/vouchers/{voucher_id}", ours);
+  tell("cancel_voucher", { was: cancellable, state: given_back.state, voucher: state, code });
   const { items } = await client.call("get", "/rewards", { query: { kind: "gift" } });
   const gift = found(items, ({ delivery }) => delivery.includes("post"), "gift by post");
   const address = { name: "李雷", phone: PHONE, lines: ["上海市黄浦区", "南京东路 1 号"] };
@@ -161,9 +168,13 @@ async function changesTheirMind(): Promise<void> {
   const path = { redemption_id: placed.id };
   wx.loseNext = 1;
   const cancelled = await client.call("post", "/me/redemptions/{redemption_id}/cancel", { path, key: "cancel-1" });
-  await refused("cancel_again", () => client.call("post", "/me/redemptions/{redemption_id}/cancel", { path, key: "cancel-2" }));
+  const again = await client.call("post", "/me/redemptions/{redemption_id}/cancel", { path, key: "cancel-2" });
   const { points } = await client.call("get", "/me/summary");
-  tell("cancel", { was: placed.cancellable, state: cancelled.state, before: placed.points_available, after: points.available });
+  tell("cancel", {
+    was: placed.cancellable,
+    states: [cancelled.state, again.state],
+    points: [placed.points_available, points.available],
+  });
 }
 
 async function readsTheBook(): Promise<void> {
@@ -218,8 +229,9 @@ await looksAround();
 await joins();
 await tellsOfThemself();
 await looksAtTheStanding();
-await looksIntoTheWallet(await redeems());
-await changesTheirMind();
+const receipt = await redeems();
+await looksIntoTheWallet(receipt);
+await changesTheirMind(receipt);
 await readsTheBook();
 await keepsTheSession();
 await leaves();

@@ -395,7 +395,7 @@ class TestWhatItCosts:
         dear = a_reward(500)
         with CaptureQueriesContext(connection) as made, pytest.raises(InsufficientPoints):
             redeem(member, dear, "too dear")
-        assert len([query for query in made.captured_queries if "SAVEPOINT" not in query["sql"]]) == 3
+        assert len([query for query in made.captured_queries if "SAVEPOINT" not in query["sql"]]) == 4
 
 
 class TestWhatComesBack:

@@ -62,7 +62,7 @@ def free(member: Member) -> Entitlement:
 
 
 LINES = a_cart("60.00", "40.00")
-POSTED = {"shipping": "8.00"}
+POSTED: dict[str, Any] = {"shipping": "8.00"}
 
 
 def state_of(voucher: Voucher, entitlement: Entitlement) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.utils.translation import override
 
 from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
@@ -206,7 +207,8 @@ class TestPerson:
         accept(offer(voucher), friend)
         opened = a_voucher(Member.objects.get(pk=voucher.member_id), giftable())
         offer(opened)
-        sections = {section.name: section for section in export(voucher.member_id, SOON)}
+        with override("en"):
+            sections = {section.name: section for section in export(voucher.member_id, SOON)}
         assert [row[1:3] for row in sections["voucher_gifts"].rows] == [
             ["out", "accepted"], ["out", "waiting for the friend"],
         ]  # fmt: skip
