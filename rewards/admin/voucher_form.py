@@ -11,6 +11,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -27,7 +28,7 @@ _NAMED: Final = 3
 #: The blocks of the form with their fields.
 BLOCKS: Final = (
     (
-        _("What it gives"),
+        pgettext_lazy("voucher", "What it gives"),
         (
             "code", "kind", "off_amount", "off_percent", "cap_amount", "multiplier", "min_spend_amount", "most_times",
             "cost_amount",
