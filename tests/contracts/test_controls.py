@@ -136,6 +136,27 @@ SHOWN_BY: dict[str, list[str]] = {
         "tests/members/test_webhooks.py::TestAFailure::test_by_redirect_is_not_followed",
         "tests/members/test_webhooks.py::TestAFailure::test_by_an_answer_that_trickles_in_ends_in_time",
     ],
+    "5 no step is left out: what is not set aside is not spent, what is over is not confirmed": [
+        "tests/rewards/test_till_orders.py::TestAHold::test_waits_until_the_member_has_shown_this_till_that_they_may_spend",
+        "tests/rewards/test_till_orders.py::TestAHold::test_past_its_end_counts_for_nothing_at_once_and_is_given_back_by_the_beat",
+        "tests/rewards/test_till_races.py::TestTillsAtTheSameMoment::test_hold_pay_and_void_once",
+    ],
+    "7 what is limited is taken by one": [
+        "tests/rewards/test_races.py::TestRedemptions::test_of_the_last_five_pieces_have_five_winners_and_losers_keep_their_points",
+        "tests/rewards/test_races.py::TestVoucher::test_used_by_two_tills_at_once_is_used_by_one",
+    ],
+    "15 codes can not be guessed, and who tries is locked": [
+        "tests/rewards/test_vouchers.py::TestCode::test_carries_eighty_bits",
+        "tests/rewards/test_code_guessing.py::TestATill::test_that_guesses_at_vouchers_is_locked_by_itself_and_uses_none",
+        "tests/rewards/test_code_guessing.py::TestAMember::test_has_ten_tries_an_hour_at_codes_of_offers",
+        "tests/rewards/test_code_guessing.py::TestAMember::test_has_ten_tries_an_hour_at_gifts",
+        "tests/rewards/test_code_guessing.py::TestTheCounter::test_is_locked_for_who_guesses_there",
+    ],
+    "30 the API is what its description says, whatever is sent to it": [
+        "tests/contracts/test_any_request.py::TestEveryOperation::test_answers_as_it_is_described",
+        "tests/config/test_openapi.py::TestTheDescription::test_has_every_route_and_no_other",
+        "tests/config/test_promises.py::TestThePromises::test_are_kept_and_complete",
+    ],
     "20 whatever leaves as a table runs nothing": [
         "tests/contracts/test_files_out.py::TestWhateverLeaves::test_is_written_by_a_module_that_is_known",
         "tests/contracts/test_files_out.py::TestWhateverLeaves::test_runs_nothing",
