@@ -39,6 +39,19 @@ class LanguageTagMiddleware:
         return self.get_response(request)
 
 
+class MethodOverrideMiddleware:
+    """Take a POST to the API that says `X-HTTP-Method-Override: PATCH` for a PATCH: mini-programs can not send one themselves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        wanted = request.headers.get("X-HTTP-Method-Override", "")
+        if request.method == "POST" and wanted.upper() == "PATCH" and request.path.startswith("/api/"):
+            request.method = request.META["REQUEST_METHOD"] = "PATCH"
+        return self.get_response(request)
+
+
 class StaffHistoryMiddleware:
     """Name the operator in the history of configuration, for what is changed in the admin. Other paths pay nothing."""
 

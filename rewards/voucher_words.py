@@ -8,8 +8,7 @@ from typing import Any, Final
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext_lazy, ngettext
 
 from members.figures import money
 from members.models import Channel, Store
@@ -67,7 +66,7 @@ def _names(model: type[Store] | type[Channel], ids: Iterable[int]) -> str:
     wanted = list(ids)
     names = [str(row.name) for row in model.objects.filter(pk__in=wanted[:_SHOWN]).order_by("pk")]
     more = len(wanted) - _SHOWN
-    return listed([*names, _("%(count)s more") % {"count": more}] if more > 0 else names)
+    return listed([*names, ngettext("%(count)s more", "%(count)s more", more) % {"count": more}] if more > 0 else names)
 
 
 def _moment(text: str) -> str:

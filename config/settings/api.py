@@ -35,6 +35,8 @@ such as `expires_on` is a day in the programme's zone, the last on which the thi
 **Growth.** Within v1 fields, values of codes, and addresses are only added: ignore what you do not know. A field
 in a request that is not known here is refused by name, so that a slip of the pen does not lose anybody's points.
 
+**PATCH** can be sent as POST with `X-HTTP-Method-Override: PATCH`, which `wx.request` of mini-programs needs.
+
 **Lists** take `limit` (1 to 100) and `cursor`; `next` and `previous` in the answer are cursors. Every answer carries
 `X-Request-Id`.
 """

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "config.network.StaffNetworkMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.middleware.LanguageTagMiddleware",
+    "config.middleware.MethodOverrideMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

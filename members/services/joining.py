@@ -32,7 +32,7 @@ class JoiningNeedsConsent(MembersRefusal):
     """The words about one's own membership were not agreed to."""
 
     code = "consent_required"
-    text = _("To join, somebody has to agree to the words of “%(purpose)s”. Show them, and send their version.")
+    text = _("To join, somebody has to agree to the words of “%(purpose_label)s”. Show them, and send their version.")
     status = 422
 
 
@@ -54,7 +54,7 @@ def join_in_store(
     `enrol_member` and `give_consent` raise.
     """
     if NEEDED not in {one.purpose for one in said}:
-        raise JoiningNeedsConsent(purpose=NEEDED.value)
+        raise JoiningNeedsConsent(purpose=NEEDED.value, purpose_label=NEEDED.label)
     with transaction.atomic():
         member = enrol_member(
             channel_id=channel_id,

@@ -153,7 +153,7 @@ def sign_in_bound(*, member_id: int, binding_secret: str, is_repeat: bool, devic
 
 def _join(phone: str, joining: Joining, at: datetime) -> Member:
     if NEEDED not in {one.purpose for one in joining.said}:
-        raise JoiningNeedsConsent(purpose=NEEDED.value)
+        raise JoiningNeedsConsent(purpose=NEEDED.value, purpose_label=NEEDED.label)
     channel = Channel.objects.filter(kind=joining.channel).order_by("pk").first()
     assert channel is not None  # noqa: S101 - the first migration makes one of each kind
     with transaction.atomic():

@@ -26,7 +26,7 @@ class VoucherTemplate(models.Model):
         AMOUNT = "amount", _("money off")
         PERCENT = "percent", _("percent off")
         THRESHOLD = "threshold", _("money off for each full amount spent")
-        EXCHANGE = "exchange", _("gift or exchange")
+        EXCHANGE = "exchange", _("exchange voucher")
         SHIPPING = "shipping", _("free shipping")
         MULTIPLIER = "multiplier", _("more points")
 

@@ -145,6 +145,21 @@ class TestLanguages:
         assert names == {"zh-CN": "积分", "zh-TW": "積分", "en": "points"}
 
 
+class TestMethods:
+    def test_of_who_can_not_send_patch_are_named_in_a_header(self) -> None:
+        caller = sign_in(make_member())
+        assert problem_of(caller.post("/me", {"language": "en"})) == (405, "method_not_allowed")
+        overridden = {"x_http_method_override": "PATCH"}
+        assert problem_of(caller.post("/me", {"language": "en"}, **overridden)) == (428, "precondition_required")
+        etag = caller.get("/me").headers["ETag"]
+        assert caller.post("/me", {}, if_match=etag, **overridden).status_code == 200
+
+    @pytest.mark.parametrize("method", ["DELETE", "PUT", "GET", ""])
+    def test_that_others_can_send_themselves_are_not_taken_from_a_header(self, method: str) -> None:
+        caller = sign_in(make_member())
+        assert caller.post("/me/closure", {}, x_http_method_override=method).status_code in (400, 422)
+
+
 class TestPublicReads:
     def test_the_programme(self) -> None:
         told = Caller().get("/program").json()

@@ -50,6 +50,7 @@ export interface Tokens {
 }
 
 const TIMEOUT = 10_000;
+const METHODS = { get: "GET", post: "POST", put: "PUT", delete: "DELETE" } as const;
 const TRIES = 3;
 
 export class Client {
@@ -146,9 +147,9 @@ export class Client {
     return new Promise((done, failed) => {
       this.wx.request({
         url,
-        method: method.toUpperCase() as "GET",
+        method: method === "patch" ? "POST" : METHODS[method], // wx.request knows no PATCH
         ...(body === undefined ? {} : { data: JSON.stringify(body) }),
-        header,
+        header: method === "patch" ? { ...header, "x-http-method-override": "PATCH" } : header,
         timeout: TIMEOUT,
         success: done,
         fail: (error) => failed(new Error(error.errMsg)),
