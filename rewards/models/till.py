@@ -142,7 +142,10 @@ class OrderHold(models.Model):
     class Meta:
         verbose_name = _("order set aside")
         verbose_name_plural = _("orders set aside")
-        permissions = [("give_back_orderhold", _("Can give back what is set aside for orders"))]
+        permissions = [
+            ("give_back_orderhold", _("Can give back what is set aside for orders")),
+            ("use_till_simulator", _("Can use the till simulator of a trial")),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=["open", "captured", "released", "expired"]), name="order_hold_state_is_known"
