@@ -93,6 +93,7 @@ class MessageAdmin(FactAdmin):
         "attempts",
         "next_attempt_at",
         "sent_at",
+        "read_at",
     )
     readonly_fields = ("state_badge", "reason")
     actions_detail = ("try_again",)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -81,6 +82,7 @@ class Message(models.Model):
         FAILED = "failed", _("failed")
         SKIPPED = "skipped", _("not sent")
 
+    public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, related_name="messages", verbose_name=_("member"), db_index=False
     )
@@ -97,6 +99,9 @@ class Message(models.Model):
     note = models.CharField(_("note"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created at"))
     sent_at = models.DateTimeField(_("sent at"), null=True)
+    read_at = models.DateTimeField(
+        _("read at"), null=True, help_text=_("When the member marked it as read in the app.")
+    )
 
     class Meta:
         verbose_name = _("message")

@@ -246,7 +246,7 @@ def _obstacle(claimed: _Claimed) -> str:
 def _texts(claimed: _Claimed) -> tuple[str, str]:
     """Return title and body, both in the member's language. Raises ValueError when a text asks for what there is not."""
     template = claimed.template
-    with override(_language(claimed)):
+    with override(language_of(template, claimed.member.language)):
         values = {
             "name": name_of(claimed.person.full_name if claimed.person else ""),
             "programme": programme().name,
@@ -255,11 +255,11 @@ def _texts(claimed: _Claimed) -> tuple[str, str]:
         return _one_line(filled(template.title, values)), filled(template.body, values)
 
 
-def _language(claimed: _Claimed) -> str:
-    """Return the member's language, or the next in which the whole template is written: a message mixes none."""
-    for language in (claimed.member.language, *(code for code, _name in settings.LANGUAGES)):
+def language_of(template: MessageTemplate, wanted: str) -> str:
+    """Return the language that is wanted, or the next in which the whole template is written: a message mixes none."""
+    for language in (wanted, *(code for code, _name in settings.LANGUAGES)):
         suffix = language.replace("-", "_")
-        if all(getattr(claimed.template, f"{field}_{suffix}", "") for field in ("title", "body")):
+        if all(getattr(template, f"{field}_{suffix}", "") for field in ("title", "body")):
             return language
     return str(settings.LANGUAGE_CODE)
 

@@ -6,6 +6,7 @@ A message keeps figures, no names and no text; the words are made when it is sen
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Protocol
 
 from django.utils.formats import date_format
@@ -28,6 +29,34 @@ from rewards.models import PointsCurrency
 from rewards.services.expiry_warnings import record_warning_receipt
 
 
+class Names:
+    """What the words name, by what a message keeps: tiers, plans, points currencies. Each sort is read once, when it is asked for."""
+
+    @cached_property
+    def _tiers(self) -> dict[str, Tier]:
+        return {tier.code: tier for tier in Tier.objects.all()}
+
+    @cached_property
+    def _plans(self) -> dict[str, Plan]:
+        return {plan.code: plan for plan in Plan.objects.all()}
+
+    @cached_property
+    def _currencies(self) -> dict[int, PointsCurrency]:
+        return PointsCurrency.objects.in_bulk()
+
+    def tier(self, code: str) -> str:
+        """Return the name of a tier in the active language; its code when there is none of it any more."""
+        return self._tiers[code].name if code in self._tiers else str(code)
+
+    def plan(self, code: str) -> str:
+        """Return the name of a plan in the active language; its code when there is none of it any more."""
+        return self._plans[code].name if code in self._plans else str(code)
+
+    def currency(self, pk: int) -> PointsCurrency:
+        """Return a points currency; they are never deleted."""
+        return self._currencies[pk]
+
+
 class Occasion(Protocol):
     """One occasion to write to a member."""
 
@@ -41,8 +70,11 @@ class Occasion(Protocol):
     def figures(self, entry: TimelineEntry) -> dict[str, Any]:
         """Return what the message keeps of the entry."""
 
-    def values(self, figures: Mapping[str, Any], at: datetime) -> dict[str, str]:
-        """Return the placeholders of the words besides those of the person, as they are now, in the active language."""
+    def values(self, figures: Mapping[str, Any], at: datetime, names: Names | None = None) -> dict[str, str]:
+        """Return the placeholders of the words besides those of the person, as they are now, in the active language.
+
+        `names` of many messages are read once; left out, they are read for this one.
+        """
 
     def is_over(self, figures: Mapping[str, Any], at: datetime) -> bool:
         """Whether it would only confuse to be told of it now."""
@@ -62,10 +94,9 @@ class TierRise:
     def figures(self, entry: TimelineEntry) -> dict[str, Any]:
         return {key: entry.payload.get(key) for key in ("to", "credits", "valid_until")}
 
-    def values(self, figures: Mapping[str, Any], at: datetime) -> dict[str, str]:
-        tier = Tier.objects.filter(code=figures["to"]).first()
+    def values(self, figures: Mapping[str, Any], at: datetime, names: Names | None = None) -> dict[str, str]:
         return {
-            "tier": tier.name if tier else str(figures["to"]),
+            "tier": (names or Names()).tier(figures["to"]),
             "credits": str(figures["credits"]),
             "valid_until": _last_day(figures["valid_until"]),
         }
@@ -88,8 +119,8 @@ class ExpiryWarned:
     def figures(self, entry: TimelineEntry) -> dict[str, Any]:
         return {key: entry.payload.get(key) for key in ("warning", "points", "currency", "expires_on")}
 
-    def values(self, figures: Mapping[str, Any], at: datetime) -> dict[str, str]:
-        currency = PointsCurrency.objects.get(pk=figures["currency"])
+    def values(self, figures: Mapping[str, Any], at: datetime, names: Names | None = None) -> dict[str, str]:
+        currency = (names or Names()).currency(figures["currency"])
         last_day = date.fromisoformat(figures["expires_on"])
         return {
             "points": _shown(figures["points"], currency.exponent),
@@ -120,17 +151,17 @@ class TierAtRisk:
         kept = ("review_date", "from", "to", "outlook", "credits", "needed", "short", "figures", "must")
         return {key: entry.payload.get(key) for key in kept}
 
-    def values(self, figures: Mapping[str, Any], at: datetime) -> dict[str, str]:
-        names = {tier.code: tier.name for tier in Tier.objects.filter(code__in=[figures["from"], figures["to"]])}
+    def values(self, figures: Mapping[str, Any], at: datetime, names: Names | None = None) -> dict[str, str]:
+        names = names or Names()
         last_day = date.fromisoformat(figures["review_date"])
         is_grace = figures["outlook"] == "grace"
         outcome = _("Without them there is some grace.") if is_grace else _("Without them it becomes %(to)s.")
         return {
-            "tier": names.get(figures["from"], str(figures["from"])),
+            "tier": names.tier(figures["from"]),
             "gap": _gap(figures),
             "last_day": date_format(last_day, "DATE_FORMAT"),
             "days": str((last_day - business_date(at, programme().tz)).days),
-            "outcome": outcome % {"to": names.get(figures["to"], str(figures["to"]))},
+            "outcome": outcome % {"to": names.tier(figures["to"])},
         }
 
     def is_over(self, figures: Mapping[str, Any], at: datetime) -> bool:
@@ -151,12 +182,11 @@ class PlanEndsSoon:
     def figures(self, entry: TimelineEntry) -> dict[str, Any]:
         return {key: entry.payload.get(key) for key in ("plan", "until")}
 
-    def values(self, figures: Mapping[str, Any], at: datetime) -> dict[str, str]:
-        plan = Plan.objects.filter(code=figures["plan"]).first()
+    def values(self, figures: Mapping[str, Any], at: datetime, names: Names | None = None) -> dict[str, str]:
         tz = programme().tz
         last_day = last_day_before(datetime.fromisoformat(figures["until"]), tz)
         return {
-            "plan": plan.name if plan else str(figures["plan"]),
+            "plan": (names or Names()).plan(figures["plan"]),
             "last_day": date_format(last_day, "DATE_FORMAT"),
             "days": str((last_day - business_date(at, tz)).days),
         }

@@ -114,11 +114,47 @@ class Store(models.Model):
         Region, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("region"), related_name="stores"
     )
     is_open = models.BooleanField(_("open"), default=True)
+    street = models.CharField(_("address"), max_length=200, blank=True, db_default="")
+    opening_hours = models.CharField(
+        _("opening hours"), max_length=120, blank=True, db_default="", help_text=_("As members read them.")
+    )
+    # GCJ-02, as the maps of the country and `wx.getLocation` have it: what staff copy from a map and what apps send agree.
+    latitude = models.DecimalField(
+        _("latitude"),
+        max_digits=8,
+        decimal_places=5,
+        null=True,
+        blank=True,
+        help_text=_("From the map, e.g. 31.23042."),
+    )
+    longitude = models.DecimalField(
+        _("longitude"),
+        max_digits=8,
+        decimal_places=5,
+        null=True,
+        blank=True,
+        help_text=_("From the map, e.g. 121.47370."),
+    )
 
     class Meta:
         verbose_name = _("store")
         verbose_name_plural = _("stores")
         ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(latitude__isnull=True, longitude__isnull=True)
+                | models.Q(
+                    latitude__isnull=False,
+                    latitude__gte=-90,
+                    latitude__lte=90,
+                    longitude__isnull=False,
+                    longitude__gte=-180,
+                    longitude__lte=180,
+                ),
+                name="store_lies_on_the_map",
+                violation_error_message=_("Give latitude (-90 to 90) and longitude (-180 to 180), or neither."),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -52,7 +52,10 @@ class TransferPolicy(models.Model):
 
 
 class PointsTransfer(models.Model):
-    """Points that one member gave to another. Written once, with the posting; the limits are counted from these rows."""
+    """Points that one member gave to another. Written once, with the posting; the limits are counted from these rows.
+
+    By staff it has its proposal; by the member it has `request_id`, the natural key under which a repeat finds it for ever.
+    """
 
     personal_data: ClassVar[tuple[str, ...]] = ()
     append_only: ClassVar[bool] = True
@@ -66,8 +69,13 @@ class PointsTransfer(models.Model):
         PointsCurrency, on_delete=models.PROTECT, related_name="+", verbose_name=_("points currency"), db_index=False
     )
     points = models.PositiveBigIntegerField(_("points"))
-    maker = models.ForeignKey(Operator, on_delete=models.PROTECT, related_name="+", verbose_name=_("asked for by"))
-    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="+", verbose_name=_("proposal"))
+    maker = models.ForeignKey(
+        Operator, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("asked for by")
+    )
+    proposal = models.OneToOneField(
+        Proposal, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("proposal")
+    )
+    request_id = models.CharField(_("request of the member"), max_length=80, null=True, unique=True, editable=False)
     transaction = models.OneToOneField(
         LedgerTransaction, on_delete=models.PROTECT, related_name="+", verbose_name=_("transaction")
     )
@@ -80,6 +88,11 @@ class PointsTransfer(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(points__gt=0), name="transfer_moves_points"),
             models.CheckConstraint(condition=~Q(sender=F("receiver")), name="transfer_goes_to_another_member"),
+            models.CheckConstraint(
+                condition=Q(maker__isnull=False, proposal__isnull=False, request_id__isnull=True)
+                | Q(maker__isnull=True, proposal__isnull=True, request_id__isnull=False),
+                name="transfer_is_by_staff_or_by_the_member",
+            ),
         ]
         indexes = [
             models.Index(fields=["sender", "currency", "happened_at"], name="transfers_of_a_sender"),
