@@ -1,14 +1,18 @@
 """What v1 of the API promises its callers, line by line, so that a change that would break one of them is noticed.
 
 A line that begins with `gives` or `takes` may be added and must stay; one that begins with `needs` may go and must not be added.
+One that begins with `until` says of a deprecated operation or field on which day it may go at the earliest: it may be added
+and may go, but come no sooner. What it names, with all that is in it, may go after that day.
 The lines are kept in `config/openapi.promises.txt`; the description they come from is `config/openapi.yaml`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 PROMISED: Final = Path(__file__).with_name("openapi.promises.txt")
+SUNSET: Final = "x-sunset"  # in the description, beside `deprecated`
 _METHODS: Final = ("get", "put", "post", "delete", "patch")
 _DEEPEST: Final = 12
 
@@ -22,17 +26,41 @@ def promises_of(description: Mapping[str, Any]) -> list[str]:
     return sorted(found)
 
 
-def broken(promised: Iterable[str], now: Iterable[str]) -> list[str]:
-    """Return what a caller who counts on the promised lines would miss now, or be asked for besides; empty when all is well."""
+def broken(promised: Iterable[str], now: Iterable[str], *, on: date) -> list[str]:
+    """Return what a caller who counts on the promised lines would miss on a day, or be asked for besides; empty when all is well."""
     before, after = set(promised), set(now)
     known = {line.partition(" ")[2].partition(": ")[0] for line in before}
-    gone = [f"is gone: {line}" for line in sorted(before - after) if not line.startswith("needs ")]
+    ends, ends_now = _ends(before), _ends(after)
+    over = [place for place, day in ends.items() if day < on]
+    gone = [
+        f"is gone: {line}"
+        for line in sorted(before - after)
+        if line.startswith(("gives ", "takes ")) and not any(_is_within(line, place) for place in over)
+    ]
+    sooner = [
+        f"goes sooner than was said: {place}: {ends_now[place]}, not {day}"
+        for place, day in sorted(ends.items())
+        if place in ends_now and ends_now[place] < day
+    ]
     asked = [
         f"is asked now: {line}"
         for line in sorted(after - before)
         if line.startswith("needs ") and _whole(line) in known
     ]
-    return gone + asked
+    return gone + sooner + asked
+
+
+def _ends(lines: Iterable[str]) -> dict[str, date]:
+    """Return by place the day on which what is deprecated may go."""
+    said = (line.removeprefix("until ").rpartition(": ") for line in lines if line.startswith("until "))
+    return {place: date.fromisoformat(day) for place, _colon, day in said}
+
+
+def _is_within(line: str, place: str) -> bool:
+    """Whether a line is about a place or something in it."""
+    rest = line.partition(" ")[2]
+    behind = ("", " ", "/", ":") if " body" in place else ("", " ")  # `/me/points` is not in `/me`
+    return rest.startswith(place) and rest[len(place) :][:1] in behind
 
 
 def _whole(need: str) -> str:
@@ -44,6 +72,7 @@ def _whole(need: str) -> str:
 
 def _of_operation(name: str, operation: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[str]:
     yield f"gives {name}"
+    yield from _of_end(name, operation)
     for parameter in operation.get("parameters", ()):
         place = f"{name} {parameter['in']} {parameter['name']}"
         yield from _of_schema("takes", place, parameter["schema"], root, 0)
@@ -63,10 +92,11 @@ def _of_operation(name: str, operation: Mapping[str, Any], root: Mapping[str, An
 
 def _of_schema(verb: str, place: str, schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Iterator[str]:
     """Yield the lines of a value and of what is in it."""
-    schema = _resolved(schema, root)
+    schema = {**_resolved(schema, root), **({SUNSET: schema[SUNSET]} if SUNSET in schema else {})}
     if depth > _DEEPEST:
         return
     yield f"{verb} {place}: {_kind(schema, root)}"
+    yield from _of_end(place, schema)
     if verb == "takes":
         for value in (value for value in schema.get("enum", ()) if value is not None):
             yield f"takes {place} = {value}"
@@ -76,6 +106,11 @@ def _of_schema(verb: str, place: str, schema: Mapping[str, Any], root: Mapping[s
     yield from _of_properties(verb, place, schema, root, depth)
     if isinstance(schema.get("items"), Mapping):
         yield from _of_schema(verb, f"{place}/*", schema["items"], root, depth + 1)
+
+
+def _of_end(place: str, part: Mapping[str, Any]) -> Iterator[str]:
+    if SUNSET in part:
+        yield f"until {place}: {part[SUNSET]}"
 
 
 def _of_properties(
