@@ -19,6 +19,7 @@ PUBLIC = {
     "set_language": "the language of the sign-in page",
     "admin:login": "signing in",
     "api:program": "what a visitor reads before joining",
+    "api:stores": "what a visitor reads before joining",
     "api:tiers": "what a visitor reads before joining",
     "api:earning_rules": "what a visitor reads before joining",
     "api:plans": "what a visitor reads before joining",
