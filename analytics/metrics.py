@@ -127,7 +127,10 @@ METRICS: dict[str, Metric] = {
             _("How often members redeemed points for a reward on this day."),
         ),
         _metric(
-            "vouchers_used", _("Vouchers used"), Unit.VOUCHERS, _("Vouchers verified and used at a till on this day.")
+            "vouchers_used",
+            _("Vouchers used"),
+            Unit.VOUCHERS,
+            _("Vouchers used on this day, less those that came back on it: their use or their order was undone."),
         ),
         _metric(
             "tiers_raised",

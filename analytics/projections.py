@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.events import TIER_LOWERED, TIER_RAISED
 from loyalty.periods import business_date
+from rewards.events_vouchers import VOUCHER_GIVEN_BACK, VOUCHER_USE_UNDONE
 
 Day = tuple[date, int | None]
 """A business date and a store; without one: online and unknown."""
@@ -154,6 +155,11 @@ def _voucher_used(result: Fold, entry: Entry, day: date) -> None:
     result.of(day, entry.payload.get("store")).vouchers_used += 1
 
 
+def _voucher_use_undone(result: Fold, entry: Entry, day: date) -> None:
+    """A use that the till took back, or that came back with its order: counted off on that day, as returns are."""
+    result.of(day, entry.payload.get("store")).vouchers_used -= 1
+
+
 def _raised(result: Fold, entry: Entry, day: date) -> None:
     result.of(day, None).tiers_raised += 1
 
@@ -177,6 +183,8 @@ _FOLDS: Mapping[str, Callable[[Fold, Entry, date], None]] = {
     "rewards.points_converted.v1": _converted,
     "rewards.reward_redeemed.v1": _redeemed,
     "rewards.voucher_used.v1": _voucher_used,
+    VOUCHER_USE_UNDONE: _voucher_use_undone,
+    VOUCHER_GIVEN_BACK: _voucher_use_undone,
     TIER_RAISED: _raised,
     TIER_LOWERED: _lowered,
 }

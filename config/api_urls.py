@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from campaigns.api.urls import urlpatterns as campaigns
 from config.reference import ProblemKindView, ReferenceView, SchemaView
 from loyalty.api.urls import urlpatterns as loyalty
 from members.api.urls import urlpatterns as members
@@ -13,6 +14,7 @@ urlpatterns = [
     *members,
     *loyalty,
     *rewards,
+    *campaigns,
     path("problems/<slug:code>", ProblemKindView.as_view(), name="problem_kind"),
     path("openapi.json", SchemaView.as_view(), name="openapi"),
     path("docs/", ReferenceView.as_view(url_name="api:openapi"), name="docs"),

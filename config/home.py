@@ -55,6 +55,7 @@ def home_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     """Return the context of the home page for this operator."""
     at = timezone.now()
     context["worries"] = _worries(request, at)
+    context["is_at_counter"] = request.user.has_perm("rewards.serve_at_counter") and store_scope(request) is not None
     context["todos"] = [*_decisions(request), *_parcels(request, at), *_todos(request, at)]
     if not request.user.has_perm("analytics.view_dayfigures"):
         return context

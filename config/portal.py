@@ -83,9 +83,12 @@ class Page:
     url: str = ""  # of a page that is not a list of the model
     badge: str = ""  # the path of what counts the work that waits here
     right: str = ""  # what it asks for instead of seeing the model's rows
+    of_trials: bool = False  # whether it exists only where the data are a trial's
 
     def is_for(self, request: HttpRequest) -> bool:
         """Whether this operator may open the page."""
+        if self.of_trials and not settings.DEMO:
+            return False
         if self.right:
             return request.user.has_perm(self.right)
         if not self.model:
@@ -218,6 +221,14 @@ MENU: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
                 "rewards.voucher",
                 url="admin:rewards_voucher_counter",
                 right="rewards.serve_at_counter",
+            ),
+            Page(
+                _("Till simulator"),
+                "barcode_reader",
+                "rewards.orderhold",
+                url="admin:rewards_orderhold_simulator",
+                right="rewards.use_till_simulator",
+                of_trials=True,
             ),
             Page(_("Rewards"), "redeem", "rewards.reward"),
             Page(_("Categories of rewards"), "category", "rewards.rewardcategory"),

@@ -119,6 +119,10 @@ TITLES: Final[dict[str, Promise]] = {
     "order_in_future": _("Order dated later than now"),
     "return_exceeds_order": _("More than was bought"),
     "insufficient_points": _("Not enough points"),
+    "adjustment_conflict": _("Adjustment known with another content"),
+    "reason_not_offered": _("Reason not offered"),
+    "reason_does_not_fit": _("Another reason is needed"),
+    "note_missing": _("Note missing"),
     "out_of_stock": _("Out of stock"),
     "not_available": _("Not available"),
     "cap_reached": _("Limit reached"),
@@ -181,6 +185,12 @@ TITLES: Final[dict[str, Promise]] = {
     "conversion_day_limit": _("Limit of the day reached"),
     "project_takes_nothing": _("Project takes no points"),
     "transfer_too_soon": _("Too soon after a new phone number"),
+    "transfers_not_possible": _("Points stay with their member"),
+    "transfer_to_self": _("To oneself"),
+    "transfer_too_small": _("Too few points to give"),
+    "transfer_limit": _("Limit for giving points reached"),
+    "recipient_not_found": _("Nobody to give points to"),
+    "phone_missing": _("No phone number known"),
 }
 
 #: What goes wrong before or beside a view, by HTTP status.

@@ -6,15 +6,13 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from members.api.authentication import MemberCaller, TillCaller
-from members.decisions import count_lately, record_decision
+from members.decisions import MOST_A_DAY
+from members.decisions import keep_refusal as keep
 from members.identifiers import MEMBER, NotFound, parse_ref
 from members.models import Member
 from members.refusals import Refusal
 
 logger = logging.getLogger(__name__)
-
-#: An app that asks again and again leaves no more than this in a day.
-MOST_A_DAY = 100
 
 
 def keep_refusal(request: Request, refusal: Refusal) -> None:
@@ -25,22 +23,14 @@ def keep_refusal(request: Request, refusal: Refusal) -> None:
         caller = request.user
         if not isinstance(caller, MemberCaller | TillCaller):
             return
-        member_id = refusal.member_id or _member_of(request, caller)
-        at = timezone.now()
-        if member_id is None or count_lately(member_id, at=at, most=MOST_A_DAY) >= MOST_A_DAY:
-            return
-        record_decision(
-            kind="refusal",
-            member_id=member_id,
+        keep(
+            refusal,
+            member_id=refusal.member_id or _member_of(request, caller),
             subject=_route(request),
-            code=refusal.code,
-            trace={
-                "v": 1,
-                "params": refusal.stored_params(),
-                "request": request.META.get("PERENNIAL_REQUEST_ID", ""),
-            },
             by=caller.actor,
-            at=at,
+            at=timezone.now(),
+            request_ref=request.META.get("PERENNIAL_REQUEST_ID", ""),
+            most=MOST_A_DAY,
         )
     except Exception:
         logger.exception("the refusal %s could not be kept", refusal.code)

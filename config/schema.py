@@ -9,8 +9,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 from config.problems import TITLES
+from config.promises import SUNSET
 from config.rest import PROBLEM
 from members.api.authentication import BearerAuthentication, MemberAuthentication, TillAuthentication
+from members.api.deprecation import HEADERS, Deprecation
 from members.api.once import IdempotencyKeyMissing
 from members.api.permissions import Public
 from members.api.security import MemberTokenScheme, TillKeyScheme  # noqa: F401 - registers them
@@ -72,12 +74,18 @@ class PortalSchema(AutoSchema):
         if getattr(self.view, "is_cacheable", False):
             responses["304"] = {"description": "Not modified: what the caller has is current."}
             responses["200"]["headers"] = {
-                "ETag": {"schema": {"type": "string"}, "description": "For `If-None-Match`."}
+                **responses["200"].get("headers", {}),
+                "ETag": {"schema": {"type": "string"}, "description": "For `If-None-Match`."},
             }
         if self._is_keyed():
             replayed = {"schema": {"type": "string", "enum": ["true"]}, "description": "Present on a repeated answer."}
             for status in list(responses):
                 responses[status]["headers"] = {"Idempotency-Replayed": replayed}
+        going: Deprecation | None = getattr(self.view, "deprecations", {}).get(method.lower())
+        if going is not None:
+            operation |= going_as_described(going, operation.get("description", ""))
+            for status in list(responses):
+                responses[status]["headers"] = {**responses[status].get("headers", {}), **HEADERS}
         for status, examples in sorted(self._problems(operation).items()):
             responses[str(status)] = self._problem_response(", ".join(examples), examples)
         if not any(status.startswith("4") for status in responses):
@@ -85,6 +93,26 @@ class PortalSchema(AutoSchema):
         operation.setdefault("security", [])
         responses["default"] = self._problem_response("Any other problem", {})
         return operation
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """Return the schema of a serializer, in which the fields that go are marked."""
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        for name, going in getattr(serializer, "deprecated_fields", {}).items():
+            inner = schema["properties"].get(name)
+            if inner is not None:  # not one that is for the other direction alone
+                schema["properties"][name] = inner | going_as_described(going, inner.get("description", ""))
+        return schema
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        """Return the schema of a field; of a list of objects with how many there may be, which is not said otherwise."""
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        if schema and schema.get("type") == "array" and isinstance(field, serializers.ListSerializer):
+            bounds = vars(field)
+            if bounds["max_length"] is not None:
+                schema["maxItems"] = bounds["max_length"]
+            if not bounds["allow_empty"]:
+                schema["minItems"] = max(bounds["min_length"] or 0, 1)
+        return schema
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
@@ -170,6 +198,12 @@ def _example(path: str, code: str, detail: str, status: int) -> dict[str, Any]:
     if code == "validation_error":
         example["errors"] = [{"pointer": "#/name", "code": "required", "detail": "This field is required."}]
     return example
+
+
+def going_as_described(going: Deprecation, about: str) -> dict[str, Any]:
+    """Return how the description says of an operation or a field that it goes. `config.promises` reads the date."""
+    words = f"{about} {going.sentence}".strip()
+    return {"deprecated": True, "description": words, SUNSET: going.sunset.isoformat()}
 
 
 def closed_requests(result: dict[str, Any], **_more: Any) -> dict[str, Any]:

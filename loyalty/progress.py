@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from loyalty.assessment import Standing, assess_due, due_of, step_risen_to
 from loyalty.criteria import Figure, Sums
@@ -13,6 +14,10 @@ from loyalty.periods import business_date, day_bounds
 from loyalty.queries import change_of, floor_at, ladder_book, standing_of_row, tier_rows
 from loyalty.sums import sums_in
 from members.models import Member
+from members.plain_rows import PlainRows
+
+_STANDING: Final = PlainRows(TierStanding, "WHERE member_id = %s")
+_LAST_CHANGE: Final = PlainRows(TierChange, "WHERE member_id = %s ORDER BY number DESC LIMIT 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +90,10 @@ def progress_of(member_id: int, at: datetime, *, spend: Decimal | None = None) -
     """
     book, tiers = ladder_book(), tier_rows()
     ladder = book.at(at)
-    row = TierStanding.objects.filter(member_id=member_id).first()
+    row = _STANDING.first(member_id)
     standing = standing_of_row(row) if row else None
     # A grace, also one by staff, and a run that was undone say themselves which period the next review counts.
-    is_reviewed = row is not None and row.valid_until is not None
-    last_row = TierChange.objects.filter(member_id=member_id).order_by("-number").first() if is_reviewed else None
+    last_row = _LAST_CHANGE.first(member_id) if row and row.valid_until is not None else None
     last = change_of(last_row, book) if last_row else None
     anchors = _anchors(book, member_id, standing)
     review = replace(standing, rise_at=None) if standing and standing.valid_until else None

@@ -16,10 +16,13 @@ from django.db.models import QuerySet
 from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import Decision
+from members.refusals import Refusal
 
 KEEP_DAYS: Final = 90
 MOST_DAYS: Final = 366
 MOST_BYTES: Final = 8_192
+#: Who asks again and again leaves no more than this in a day.
+MOST_A_DAY: Final = 100
 _CODE = re.compile(r"^[a-z][a-z0-9_.]{0,59}$")
 _LONGEST_TEXT = 200
 _LATELY = timedelta(days=1)
@@ -55,6 +58,24 @@ def record_decision(
             ],
         )  # fmt: skip
         return cursor.fetchone()[0]
+
+
+def keep_refusal(
+    refusal: Refusal,
+    *,
+    member_id: int | None,
+    subject: str,
+    by: Actor,
+    at: datetime,
+    request_ref: str = "",
+    most: int = MOST_A_DAY,
+) -> None:
+    """Keep a refusal that explains itself and concerns a member, `most` a day at most; of others nothing is kept."""
+    member_id = refusal.member_id or member_id
+    if not refusal.explains or member_id is None or count_lately(member_id, at=at, most=most) >= most:
+        return
+    trace = {"v": 1, "params": refusal.stored_params(), "request": request_ref}
+    record_decision(kind="refusal", member_id=member_id, subject=subject, code=refusal.code, trace=trace, by=by, at=at)
 
 
 def count_lately(member_id: int, *, at: datetime, most: int) -> int:

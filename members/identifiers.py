@@ -36,6 +36,9 @@ WEBHOOK: Final = "whk"
 QUOTE: Final = "quo"
 ORDER_HOLD: Final = "hol"
 BATCH: Final = "bat"
+PROPOSAL: Final = "prp"
+TRANSFER: Final = "trf"
+MESSAGE: Final = "msg"
 
 
 class NotFound(MembersRefusal):

@@ -198,12 +198,20 @@ def my_limit(*, operator: Operator, kind: str, at: datetime) -> LimitNow:
 
 
 def propose(
-    *, kind: str, params: Mapping[str, Any], reason: str, by: Actor, at: datetime, request_id: str = ""
+    *,
+    kind: str,
+    params: Mapping[str, Any],
+    reason: str,
+    by: Actor,
+    at: datetime,
+    request_id: str = "",
+    alone: Callable[[int], bool] | None = None,
 ) -> ProposalOutcome:
     """Carry a change out where the maker's limits allow it, else let it wait for a colleague; return what became of it.
 
     `params` are ids and figures as JSON writes them, no personal data. The same `request_id` of the same maker gives the
-    first outcome again. Raises `ProposalReasonMissing`, `NotAllowed`, `OwnAccount`, `RequestUsedAgain`, and what carrying
+    first outcome again. `alone(amount)` counts the amount towards other limits than those of the maker's roles (the bounds of
+    a key), within the transaction, and says whether it fits. Raises `ProposalReasonMissing`, `NotAllowed`, `OwnAccount`, `RequestUsedAgain`, and what carrying
     it out refuses; KeyError where the kind is unknown.
     """
     known = _kinds[kind]
@@ -218,16 +226,18 @@ def propose(
             note = params.get("note")
             refuse_personal_words(words, note if isinstance(note, str) else "", member_ids=known.concerned(params))
             amount = known.amount(params)
-            alone = not known.always_waits and count_towards_limit(
-                operator_id=maker.pk, family=known.family, amount=amount, at=at
+            is_alone = not known.always_waits and (
+                alone(amount)
+                if alone
+                else count_towards_limit(operator_id=maker.pk, family=known.family, amount=amount, at=at)
             )
             proposal = Proposal.objects.create(
                 kind=kind, params=dict(params), maker=maker, reason=words, request_id=request_id, family=known.family,
-                amount=amount, approvals_needed=0 if alone else approvals_for(family=known.family, amount=amount),
+                amount=amount, approvals_needed=0 if is_alone else approvals_for(family=known.family, amount=amount),
                 effect=stored_effect(lambda: known.effect(params, at)), created_at=at, expires_at=at + LIFETIME,
                 touches=_touched(known, params),
             )  # fmt: skip
-            if alone:
+            if is_alone:
                 return _carry_out(proposal, known, by, at)
             _tell(proposal, "proposed", by, at, words)
             return _outcome(proposal)

@@ -16,10 +16,12 @@ from phonenumbers import country_code_for_region
 from members.identifiers import MEMBER, NotFound, parse_ref
 from members.models import Card, Identity, Member, MemberPerson, Programme
 from members.phones import InvalidPhone, home_region, parse_phone
+from members.plain_rows import PlainRows
 
 _PROGRAMME_SECONDS = 5.0
 _programme: tuple[float, Programme] | None = None
 
+_BY_PUBLIC_ID = PlainRows(Member, "WHERE public_id = %s")
 _MOST_BY_DIGITS = 200
 _FEW_BY_NAME = 10_000
 _MOST_COUNTED = 100_000
@@ -104,9 +106,21 @@ def survivors_of(member_ids: Collection[int]) -> dict[int, int]:
     return {pk: merged_into_id or pk for pk, merged_into_id in rows}
 
 
+def full_name_of(member: Member) -> str:
+    """Return the full name of a member; empty when none is known, or the person was erased."""
+    if Member.person.is_cached(member):
+        return getattr(getattr(member, "person", None), "full_name", "")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT full_name FROM members_memberperson WHERE member_id = %s", [member.pk])
+        found = cursor.fetchone()
+    return str(found[0]) if found else ""
+
+
 def family_ids(member_id: int) -> list[int]:
     """Return the ids of a member and of all who were merged into it: what is read of one person is read of these."""
-    return [member_id, *Member.objects.filter(merged_into_id=member_id).order_by("pk").values_list("pk", flat=True)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM members_member WHERE merged_into_id = %s ORDER BY id", [member_id])
+        return [member_id, *(merged for (merged,) in cursor.fetchall())]
 
 
 def cooling_until(member_id: int, at: datetime) -> datetime | None:
@@ -138,7 +152,7 @@ def member_by_public_id(public_id: UUID) -> Member:
 
     What is told about a merged member is recorded as told; the services post it to the survivor.
     """
-    member = Member.objects.filter(public_id=public_id).first()
+    member = _BY_PUBLIC_ID.first(public_id)
     if member is None:
         raise MemberNotFound
     return member

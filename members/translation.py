@@ -35,7 +35,7 @@ class ChannelTexts(TranslationOptions):
 
 @register(Store)
 class StoreTexts(TranslationOptions):
-    fields = ("name",)
+    fields = ("name", "street", "opening_hours")
 
 
 @register(ActivityKind)

@@ -63,6 +63,7 @@ class RewardsConfig(AppConfig):
             "merging",
             "fulfilment_jobs",
             "address_lists",
+            "order_batches",
             "reward_prices",
             "voucher_batches",
             "voucher_goodwill_words",

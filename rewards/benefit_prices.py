@@ -6,17 +6,29 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from django.db import connection
+
 from loyalty.benefit_book import GivenBenefit, benefits_of_tier
 from loyalty.benefit_rules import is_in_window
 from loyalty.models import Benefit, Entitlement
 from loyalty.queries import ladder_book
+from members.plain_rows import PlainRows
 from members.queries import programme
 from rewards.deductions import PriceBenefit
 from rewards.models import Category, MemberPrice, OrderHold
 from rewards.queries import labels_of
 
 KINDS: Final = (Benefit.Kind.DISCOUNT, Benefit.Kind.PRODUCTS, Benefit.Kind.SHIPPING)
-_MOST_ENTITLEMENTS: Final = 50
+_MOST_ENTITLEMENTS: Final = 200
+_ENTITLEMENTS: Final = PlainRows(
+    Entitlement,
+    "WHERE member_id = %s AND state IN ('granted', 'used_up') AND valid_from <= %s AND valid_to > %s ORDER BY valid_to, id LIMIT %s",
+)
+_BENEFITS: Final = PlainRows(
+    Benefit, "WHERE id = ANY (%s) AND kind = ANY (%s) AND is_on AND voucher_template_code = ''"
+)
+_STORES: Final = "SELECT benefit_id, store_id FROM loyalty_benefit_stores WHERE benefit_id = ANY (%s)"
+_OVER: Final = PlainRows(OrderHold, "WHERE member_id = %s AND state = 'open' AND uses > 0 AND expires_at <= %s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,7 @@ def price_benefits(
 ) -> list[PriceBenefit]:
     """Return what makes orders of a member of a tier cheaper in a store at a moment; with `counted` also what is counted.
 
-    Two queries for what is counted, more only where such uses are open; none otherwise while the book is fresh.
+    One query for what is counted, more only where such uses are open; none otherwise while the book is fresh.
     """
     priced = _of_tier(tier_id, moment)
     found = [
@@ -62,32 +74,43 @@ def _of_tier(tier_id: int, moment: datetime) -> tuple[_Priced, ...]:
 
 def _counted(priced: Sequence[_Priced], member_id: int, store_id: int | None, moment: datetime) -> list[PriceBenefit]:
     """Return benefits of which uses are left, each once, from what ends first. Holds past their end count as given back."""
-    rows = Entitlement.objects.filter(
-        member_id=member_id, state__in=(Entitlement.State.GRANTED, Entitlement.State.USED_UP), valid_from__lte=moment,
-        valid_to__gt=moment, benefit__kind__in=KINDS, benefit__is_on=True, benefit__voucher_template_code="",
-    ).select_related("benefit").prefetch_related("benefit__stores").order_by("valid_to", "pk")  # fmt: skip
-    found = list(rows[:_MOST_ENTITLEMENTS])
-    back = _given_back(member_id, moment) if found else {}
+    found = _ENTITLEMENTS.all(member_id, moment, moment, _MOST_ENTITLEMENTS)
+    if not found:
+        return []
+    back = _given_back(member_id, moment)
     first: dict[int, Entitlement] = {}
     for row in found:
         if row.left + back.get(row.pk, 0) > 0:
             first.setdefault(row.benefit_id, row)
+    benefits = {one.pk: one for one in _BENEFITS.all(list(first), [kind.value for kind in KINDS])}
+    if not benefits:
+        return []
+    stores = _stores_of(benefits)
     figures = {one.given.benefit.pk: one.given.figure for one in priced}
     values = {one.given.benefit.pk: one.value for one in priced}
-    values |= _values([(row.benefit, figures.get(pk)) for pk, row in first.items() if pk not in values])
+    values |= _values([(benefit, figures.get(pk)) for pk, benefit in benefits.items() if pk not in values])
     return [
         replace(values[pk], entitlement_id=row.pk)
         for pk, row in first.items()
-        if pk in values and _is_usable(row.benefit, {store.pk for store in row.benefit.stores.all()}, store_id, moment)
+        if pk in benefits and pk in values and _is_usable(benefits[pk], stores.get(pk, ()), store_id, moment)
     ]
+
+
+def _stores_of(benefit_ids: Iterable[int]) -> Mapping[int, Sequence[int]]:
+    """Return the stores in which benefits can be used; those that can be everywhere are left out."""
+    found: dict[int, list[int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_STORES, [list(benefit_ids)])
+        for benefit_id, store_id in cursor.fetchall():
+            found.setdefault(benefit_id, []).append(store_id)
+    return found
 
 
 def _given_back(member_id: int, moment: datetime) -> Mapping[int, int]:
     """Return how many uses of entitlements holds past their end give back, whether or not the beat has come to them."""
-    over = OrderHold.objects.filter(member_id=member_id, state=OrderHold.State.OPEN, uses__gt=0, expires_at__lte=moment)
     back: dict[int, int] = {}
-    for terms in over.values_list("terms", flat=True):
-        for _use, entitlement_id in terms.get("uses", ()):
+    for hold in _OVER.all(member_id, moment):
+        for _use, entitlement_id in hold.terms.get("uses", ()):
             back[entitlement_id] = back.get(entitlement_id, 0) + 1
     return back
 

@@ -14,11 +14,9 @@ VOUCHER_GIVEN = "rewards.voucher_given.v1"
 VOUCHER_OFFER_CHANGED = "rewards.voucher_offer_changed.v1"
 
 
-def voucher_voided(
-    *, voucher_id: int, template_id: int, member_id: int, happened_at: datetime, by: Actor, quiet: bool = False
-) -> NewEntry:
+def voucher_voided(*, voucher_id: int, template_id: int, member_id: int, happened_at: datetime, by: Actor) -> NewEntry:
     """A voucher that could be used was made void."""
-    payload = {"voucher": voucher_id, "template": template_id} | ({"quiet": True} if quiet else {})
+    payload = {"voucher": voucher_id, "template": template_id}
     return _of_voucher(VOUCHER_VOIDED, voucher_id, member_id, payload, happened_at, by)
 
 

@@ -11,6 +11,7 @@ VOUCHER_HELD = "rewards.voucher_held.v1"
 VOUCHER_RELEASED = "rewards.voucher_released.v1"
 VOUCHER_USE_UNDONE = "rewards.voucher_use_undone.v1"
 VOUCHER_GIVEN_BACK = "rewards.voucher_given_back.v1"
+VOUCHERS_LEFT_OUT = "rewards.vouchers_left_out.v1"
 
 
 def voucher_issued(
@@ -57,8 +58,23 @@ def voucher_use_undone(
 
 
 def voucher_given_back(
-    *, voucher_id: int, template_id: int, member_id: int, order_no: str, happened_at: datetime, by: Actor
+    *,
+    voucher_id: int,
+    template_id: int,
+    member_id: int,
+    store_id: int | None,
+    order_no: str,
+    happened_at: datetime,
+    by: Actor,
 ) -> NewEntry:
-    """The order for which a voucher was used was voided or wholly returned; the member has the voucher again."""
-    payload = {"voucher": voucher_id, "template": template_id, "order_no": order_no}
+    """The order for which a voucher was used, in a store, was voided or wholly returned; the member has the voucher again."""
+    payload = {"voucher": voucher_id, "template": template_id, "store": store_id, "order_no": order_no}
     return NewEntry(VOUCHER_GIVEN_BACK, member_id, happened_at, by, payload, f"voucher:{voucher_id}")
+
+
+def vouchers_left_out(
+    *, template_id: int, member_id: int, entitlement_id: int, vouchers: int, most: int, happened_at: datetime, by: Actor
+) -> NewEntry:
+    """A member did not get so many vouchers that a benefit promised: they hold `most` unused ones, which is all one may."""
+    payload = {"template": template_id, "entitlement": entitlement_id, "vouchers": vouchers, "most": most}
+    return NewEntry(VOUCHERS_LEFT_OUT, member_id, happened_at, by, payload, f"voucher_template:{template_id}")

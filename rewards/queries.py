@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db import connection
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from members.conditions import ConditionInvalid, parse
 from members.queries import family_ids
@@ -24,12 +26,27 @@ from rewards.models import (
     PointsAccount,
     ProgrammeCap,
     Purchase,
+    PurchaseReturn,
     Voucher,
 )
 
 logger = logging.getLogger(__name__)
 
 _RULES_SECONDS = 3.0
+# The lots are asked for through the account and not by its id: so the planner reckons with an account like any other and
+# takes the index of open lots. Told the id of one that has a hundred thousand spent lots, it read a large part of the table.
+_ACCOUNT_AND_LOTS = """
+SELECT a.id, a.available, a.pending, a.held, a.debt, a.deadline_at, lot.expires_at, lot.remaining
+FROM rewards_pointsaccount a
+LEFT JOIN rewards_lot lot ON lot.account_id = a.id AND lot.remaining > 0 AND lot.state = %s
+WHERE a.member_id = %s AND a.currency_id = %s
+"""
+# What `usable` says.
+_USABLE_VOUCHERS = """
+SELECT count(*) FROM rewards_voucher
+WHERE member_id = ANY (%(family)s) AND state IN ('issued', 'held', 'offered') AND expires_at > %(at)s
+    AND valid_from <= %(at)s AND (held_until IS NULL OR held_until <= %(at)s)
+"""
 _rules: tuple[float, RuleBook] | None = None
 
 
@@ -150,54 +167,46 @@ class Balance:
 
 
 def balance_of(member_id: int, at: datetime, *, currency: int | None = None) -> Balance:
-    """Return the balance of a member at a moment (default currency): two queries, whatever the length of the history.
+    """Return the balance of a member at a moment (default currency): one query, whatever the length of the history.
 
     What a hold past its end gives back counts as available; one query more while something is set aside.
     """
-    account = PointsAccount.objects.filter(member_id=member_id, currency_id=currency or currency_id()).first()
-    if account is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCOUNT_AND_LOTS, [Lot.State.LIVE, member_id, currency or currency_id()])
+        rows = cursor.fetchall()
+    if not rows:
         return Balance(0, 0, 0, 0, [])
+    account_id, available, pending, held, debt, deadline_at = rows[0][:6]
     by_end: dict[datetime, int] = {}
-    for expires_at, points in _live_lots(account):
-        ends = [moment for moment in (expires_at, account.deadline_at) if moment is not None]
-        if ends:
+    for *_account, expires_at, points in rows:
+        ends = [moment for moment in (expires_at, deadline_at) if moment is not None]
+        if ends and points is not None:
             by_end[min(ends)] = by_end.get(min(ends), 0) + points
-    over = _over(account, at) if account.held else []
+    over = _over(account_id, at) if held else []
     # Arrears are repaid before a hold gives back, from what ends first.
-    repaid = min(sum(points for _end, points in over), account.debt)
+    repaid = min(sum(points for _end, points in over), debt)
     freed, unpaid = -repaid, repaid
     for end, points in over:
         freed += points
         kept, unpaid = max(points - unpaid, 0), max(unpaid - points, 0)
-        ends = [moment for moment in (end, account.deadline_at) if moment is not None]
+        ends = [moment for moment in (end, deadline_at) if moment is not None]
         if ends and kept:
             by_end[min(ends)] = by_end.get(min(ends), 0) + kept
     expiring = [Expiring(moment, points) for moment, points in sorted(by_end.items())]
     overdue = sum(part.points for part in expiring if part.expires_at <= at)
     return Balance(
-        available=account.available + freed - overdue,
-        pending=account.pending,
-        held=account.held - freed - repaid,
-        debt=account.debt - repaid,
+        available=available + freed - overdue,
+        pending=pending,
+        held=held - freed - repaid,
+        debt=debt - repaid,
         expiring=[part for part in expiring if part.expires_at > at],
     )
 
 
-def _over(account: PointsAccount, at: datetime) -> list[tuple[datetime | None, int]]:
+def _over(account_id: int, at: datetime) -> list[tuple[datetime | None, int]]:
     """Return what holds past their end give back with the account's next posting: when it expires, and how many points."""
-    parts = HoldLot.objects.filter(hold__account=account, hold__state=Hold.State.OPEN, hold__expires_at__lte=at)
+    parts = HoldLot.objects.filter(hold__account=account_id, hold__state=Hold.State.OPEN, hold__expires_at__lte=at)
     return list(parts.order_by("lot__expires_at", "lot_id").values_list("lot__expires_at", "points"))
-
-
-def _live_lots(account: PointsAccount) -> QuerySet[Lot, tuple[datetime | None, int]]:
-    """Return when the live lots of an account expire, with what is left of them.
-
-    Asked through the account and not by its id: so the planner reckons with an account like any other and takes the index
-    of open lots. Told the id of one that has a hundred thousand spent lots, it read a large part of the table.
-    """
-    live = Lot.objects.filter(remaining__gt=0, state=Lot.State.LIVE)
-    mine = live.filter(account__member_id=account.member_id, account__currency_id=account.currency_id)
-    return mine.order_by().values_list("expires_at", "remaining")
 
 
 def accounts_of(member_id: int) -> QuerySet[PointsAccount]:
@@ -250,6 +259,24 @@ def purchases_of(member_id: int) -> QuerySet[Purchase]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """What came back of an order: money, points taken back, in so many returns."""
+
+    amount: Decimal
+    points: int
+    times: int
+
+
+def came_back_of(purchases: Sequence[Purchase]) -> dict[int, CameBack]:
+    """Return for each purchase id what came back of it, where something did: one query for all."""
+    rows = PurchaseReturn.objects.filter(purchase__in=[purchase.pk for purchase in purchases]).values_list(
+        "purchase_id"
+    )
+    summed = rows.annotate(Sum("total_amount"), Sum("points"), Count("pk")).order_by()
+    return {purchase_id: CameBack(amount, int(points), times) for purchase_id, amount, points, times in summed}
+
+
 def outstanding(at: datetime) -> Q:
     """Return the condition that a voucher can be used at a moment, now or once what holds it is over."""
     return Q(state__in=(Voucher.State.ISSUED, Voucher.State.HELD, Voucher.State.OFFERED), expires_at__gt=at)
@@ -258,6 +285,13 @@ def outstanding(at: datetime) -> Q:
 def usable(at: datetime) -> Q:
     """Return the condition that a voucher is ready to use at a moment: neither held nor over, its first moment come."""
     return outstanding(at) & Q(valid_from__lte=at) & (Q(held_until__isnull=True) | Q(held_until__lte=at))
+
+
+def vouchers_usable(member_id: int, at: datetime) -> int:
+    """Return how many vouchers of a member, and of those merged into it, are ready to use at a moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_USABLE_VOUCHERS, {"family": family_ids(member_id), "at": at})
+        return int(cursor.fetchone()[0])
 
 
 def vouchers_of(member_id: int) -> QuerySet[Voucher]:

@@ -1,7 +1,7 @@
 """What rewards cost a member now, and whether they may have them: read for many rewards at once, in a bounded number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -37,6 +37,7 @@ from rewards.reward_refusals import (
     SaleLimitReached,
     TierTooLow,
 )
+from rewards.vouchers_held import MostVouchersHeld, held_of
 
 #: Orders whose points came back do not count towards limits.
 _BACK: Final = (RedemptionState.CANCELLED, RedemptionState.REFUNDED)
@@ -170,7 +171,7 @@ def obstacles_of(
     """Return what stands between a member and rewards besides points and stock, by id: none where they may have them."""
     asks = any(
         one.segment_id or one.active_days or one.per_member_limit is not None or one.period_limit is not None
-        or _limits_sale(offers[one.pk])
+        or _limits_sale(offers[one.pk]) or _most_held(one) is not None
         for one in rewards
     )  # fmt: skip
     family = family_ids(member_id) if asks else []
@@ -182,9 +183,29 @@ def obstacles_of(
     within = set(stays.values_list("segment_id", flat=True)) if stays is not None else set()
     bought_at = _last_purchase(family, rewards)
     had = _counted(family, rewards, offers, at)
-    return {
+    found = {
         one.pk: list(_obstacles(one, offers[one.pk], rank, within, bought_at, had.get(one.pk, (0, 0, 0)), at)) for one in rewards
     }  # fmt: skip
+    for pk, refusal in _vouchers_held(family, rewards, at):
+        found[pk].append(refusal)
+    return found
+
+
+def _most_held(reward: Reward) -> int | None:
+    """Return how many unused vouchers of the kind that a reward gives a member may hold."""
+    return reward.template.most_held if reward.template is not None else None
+
+
+def _vouchers_held(
+    family: Sequence[int], rewards: Collection[Reward], at: datetime
+) -> Iterator[tuple[int, RewardsRefusal]]:
+    """Yield the rewards whose vouchers the member holds as many of as one may. One query, where any has a limit."""
+    limited = [one for one in rewards if _most_held(one) is not None]
+    held = held_of([one.template_id or 0 for one in limited], family, at=at) if limited else {}
+    for one in limited:
+        most = _most_held(one)
+        if most is not None and held.get(one.template_id or 0, 0) >= most:
+            yield one.pk, MostVouchersHeld(most=most)
 
 
 def _obstacles(

@@ -21,6 +21,7 @@ from members.queries import forget_programme
 from members.services.rates import forget_leases
 from rewards.earning import contributors
 from rewards.expiry_book import forget_expiry_book
+from rewards.payment_book import forget_payment_book
 from rewards.policies import forget_policies
 from rewards.queries import forget_rules
 from tests.harness.browser import chromium
@@ -104,6 +105,7 @@ def settings_read_anew() -> None:
     forget_rules()
     forget_policies()
     forget_expiry_book()
+    forget_payment_book()
     forget_ladder_book()
     forget_benefit_book()
     forget_programme()

@@ -24,6 +24,22 @@ REGIONS: list[tuple[str, str, Names]] = [
     ("southwest", "", ("西南大区", "西南大區", "Southwest")),
     ("chengdu", "southwest", ("成都", "成都", "Chengdu")),
 ]
+#: Where each store lies (GCJ-02, as the maps of the country have it), and its address.
+ON_THE_MAP: dict[str, tuple[str, str, Names]] = {
+    "SH01": ("31.22352", "121.44591", ("南京西路1686号", "南京西路1686號", "1686 Nanjing West Road")),
+    "SH02": ("31.19523", "121.43717", ("虹桥路1号", "虹橋路1號", "1 Hongqiao Road")),
+    "SH03": ("31.29904", "121.51421", ("淞沪路8号", "淞滬路8號", "8 Songhu Road")),
+    "SH04": ("31.21585", "121.55142", ("锦绣路1001号", "錦繡路1001號", "1001 Jinxiu Road")),
+    "HZ01": ("30.25741", "120.16352", ("延安路98号", "延安路98號", "98 Yan'an Road")),
+    "HZ02": ("30.20873", "120.21201", ("江南大道228号", "江南大道228號", "228 Jiangnan Avenue")),
+    "SZ01": ("31.31142", "120.62573", ("观前街245号", "觀前街245號", "245 Guanqian Street")),
+    "NJ01": ("32.04184", "118.78412", ("中山路18号", "中山路18號", "18 Zhongshan Road")),
+    "GZ01": ("23.13245", "113.32284", ("天河路208号", "天河路208號", "208 Tianhe Road")),
+    "SZX1": ("22.51713", "113.93542", ("文心五路33号", "文心五路33號", "33 Wenxin 5th Road")),
+    "BJ01": ("39.93325", "116.45521", ("三里屯路19号", "三里屯路19號", "19 Sanlitun Road")),
+    "CD01": ("30.65342", "104.08311", ("中纱帽街8号", "中紗帽街8號", "8 Zhongshamao Street")),
+}
+OPENING_HOURS: Names = ("每日 7:30–22:00", "每日 7:30–22:00", "Daily 7:30–22:00")
 #: Sources of the business' own, beside those of every installation.
 SOURCES: list[tuple[str, Names]] = [
     ("livestream", ("直播间", "直播間", "Live stream")),
@@ -44,7 +60,7 @@ SHARES = {
 
 
 def open_regions() -> None:
-    """Make the regions and put each store into that of its city; make the business' own recruiting sources."""
+    """Make the regions, put each store into that of its city and on the map; make the business' own recruiting sources."""
     made: dict[str, Region] = {}
     by_city: dict[str, Region] = {}
     for code, parent, names in REGIONS:
@@ -54,6 +70,10 @@ def open_regions() -> None:
         by_city[names[0]] = made[code]
     for city, region in by_city.items():
         Store.objects.filter(city=city, region=None).update(region=region)
+    for code, (latitude, longitude, street) in ON_THE_MAP.items():
+        Store.objects.filter(code=code, latitude=None).update(
+            latitude=latitude, longitude=longitude, **texts("street", street), **texts("opening_hours", OPENING_HOURS)
+        )
     for code, names in SOURCES:
         RecruitingSource.objects.get_or_create(code=code, defaults=texts("name", names))
 

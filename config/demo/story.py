@@ -30,6 +30,7 @@ from config.demo.people import Goods, Person, basket, guests_of_day, make_people
 from config.demo.places import Recruiting, open_regions
 from config.demo.plans import PaidPlans
 from config.demo.points import BEHAVIOUR_DAYS, POINTS, open_points
+from config.demo.redeeming import scenes_of_rewards
 from config.demo.regulars import make_regulars, told_orders
 from config.demo.scenes import Scenes
 from config.demo.sign_ins import SignIns
@@ -121,7 +122,8 @@ class Story:
         self.sign_ins = SignIns(now=now, tz=self.tz, random=Random(SEED + 13))  # noqa: S311
         self.webhooks = Webhooks(now=now, tz=self.tz, random=Random(SEED + 14))  # noqa: S311
         self.issuing = VouchersComing(now=now, tz=self.tz, random=Random(SEED + 13))  # noqa: S311
-        for scenes in vars(self).values():
+        self.rewarding = scenes_of_rewards(now=now, tz=self.tz, seed=SEED + 15)
+        for scenes in [*vars(self).values(), *self.rewarding]:
             if isinstance(scenes, Scenes):
                 scenes.people = self.people
 
@@ -192,6 +194,8 @@ class Story:
             self.desk.play(end)
             self.identity.play(end)
             self.issuing.play(end)
+            for scenes in self.rewarding:
+                scenes.play(end)
             self.benefits.play(end)
             self.tiers.play(end)
             self.benefits.follow(start, end)

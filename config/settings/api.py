@@ -15,6 +15,10 @@ and acts for its own store, channel and source of orders only. In demo mode `POS
 elsewhere), may act for more stores than its own (`store` in the body names one of them), and may move so many points in a
 business day (`key_ceiling_reached`). A key that takes another's place works beside it for some days.
 
+**Servers of the shop** tell orders and returns by the thousand (`/integration/orders:batch`: 202, and a job that answers each
+line) and move points within what their key may move in a day (`/integration/adjustments`; beyond it staff decide: 202 and
+`pending_approval`). No key approves anything.
+
 **Repeats.** Calls that move value need an `Idempotency-Key` header, bare or in quotes. A repeat of the same request
 gets the first answer with `Idempotency-Replayed: true`, for 7 days; one that comes while the first is worked on waits
 for it. The key with another request is refused with 422. What was refused may be tried again with the same key.
@@ -34,6 +38,16 @@ such as `expires_on` is a day in the programme's zone, the last on which the thi
 
 **Growth.** Within v1 fields, values of codes, and addresses are only added: ignore what you do not know. A field
 in a request that is not known here is refused by name, so that a slip of the pen does not lose anybody's points.
+
+**What breaks** a caller, and so needs a v2 or a deprecation: an operation, a field of an answer, a parameter, a field or a
+value that was taken is gone or of another kind; something is needed that was not; a problem code or what a code means
+changes; more is needed to be let in; a list is in another order. What does not: new operations, fields, values, codes,
+optional parameters; words and sentences; the order of fields; longer ids. The promises are kept line by line and compared at each
+change.
+
+**Deprecation.** What goes is marked `deprecated` here at least twelve months before. Until then its answers carry
+`Deprecation` (RFC 9745: since when), `Sunset` (RFC 8594: the day from which it may be gone) and a `Link` with
+`rel="deprecation"` to this page; a field says so in its description. Nothing is deprecated without something to use instead.
 
 **PATCH** can be sent as POST with `X-HTTP-Method-Override: PATCH`, which `wx.request` of mini-programs needs.
 
@@ -70,6 +84,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "UnlockKindEnum": "loyalty.api.identity.UNLOCKED",
         "TillPurposeEnum": "rewards.api.resolving.PURPOSES",
         "PurposeEnum": "members.api.devices.PURPOSES",
+        "JobStateEnum": "members.api.jobs.STATES",
+        "AdjustmentStateEnum": "rewards.api.adjustments.STATES",
+        "BatchedOutcomeEnum": "rewards.services.order_batches.OUTCOMES",
         "WebhookStateEnum": "members.api.webhooks.SHOWN_STATES",
         "WebhookWishEnum": "members.api.webhooks.WISHED_STATES",
         "WebhookFaultEnum": "members.api.webhooks.FAULTS",

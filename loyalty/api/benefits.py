@@ -37,7 +37,7 @@ from members.api.permissions import IsMember, till_may
 from members.freeze_words import freeze_of
 from members.identifiers import ENTITLEMENT, MEMBER, NotFound, parse_ref
 from members.personal_words import WordsNamePerson
-from members.queries import MemberNotFound, member_id_by_public_id, programme
+from members.queries import MemberNotFound, family_ids, member_id_by_public_id, programme
 from members.services.idempotency import Answer, fingerprint_of
 from members.services.keys import BENEFITS_USE
 
@@ -202,12 +202,14 @@ class ClaimBenefitView(ApiView):
         member = caller_member(request)
         key = idempotency_key(request)
         ClaimSerializer.read(request.data)
+        meant = parse_ref(ENTITLEMENT, entitlement_id)
         use = Use(
-            member.pk, "app", f"{member.pk}:{fingerprint_of(key).hex()[:40]}",
-            entitlement=parse_ref(ENTITLEMENT, entitlement_id), in_app=True,
+            member.pk, "app", f"{member.pk}:{fingerprint_of(key).hex()[:40]}", entitlement=meant, in_app=True
         )  # fmt: skip
 
         def claim() -> Answer:
+            if not Entitlement.objects.filter(public_id=meant, member__in=family_ids(member.pk)).exists():
+                raise NotFound
             try:
                 return _answer(use_benefit(use=use, by=caller_of(request).actor, at=at))
             except MemberFrozen as refusal:

@@ -20,7 +20,11 @@ from members.refusals import refusal_sentence
 # The trace of a quote → its sentence.
 QuoteWords = Callable[[Mapping[str, Any]], str]
 
+# The trace of a quote → what did not count in it, and why.
+QuoteNotes = Callable[[Mapping[str, Any]], list[str]]
+
 _quotes: dict[str, QuoteWords] = {}
+_notes: dict[str, QuoteNotes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,11 @@ class ToldDecision:
     by: str
 
 
-def register_quote(code: str, words: QuoteWords) -> None:
-    """Tell quotes with this code by `words(trace)`. Called by the floor that gives them."""
+def register_quote(code: str, words: QuoteWords, notes: QuoteNotes | None = None) -> None:
+    """Tell quotes with this code by `words(trace)`, and beneath by `notes(trace)`. Called by the floor that gives them."""
     _quotes[code] = words
+    if notes is not None:
+        _notes[code] = notes
 
 
 def decision_sentence(decision: Decision) -> str:
@@ -50,7 +56,9 @@ def decision_sentence(decision: Decision) -> str:
 
 
 def decision_notes(decision: Decision) -> list[str]:
-    """Return which conditions stood in the way, in the active language, where the trace says so."""
+    """Return what stood in the way, in the active language, where the trace says so."""
+    if decision.kind == Decision.Kind.QUOTE and decision.code in _notes:
+        return _notes[decision.code](decision.trace)
     return failed_words(FailedTest.from_stored(row) for row in decision.trace.get("failed", []))
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 
@@ -35,10 +36,13 @@ from members.services.keys import (
     rotate_key,
     rotate_signing_secret,
     signing_secret,
+    signs_batches,
 )
 from members.wording import enumerated
 
 _ENTRIES_SHOWN = 20
+#: How many scopes of a key the list names.
+_SCOPES_SHOWN = 3
 _FACTS = ("name", "prefix", "state", "store", "more_stores", "channel", "source", "scope_names", "ceiling", "networks_shown", "last_used", "created_at", "ends")  # fmt: skip
 
 
@@ -47,13 +51,13 @@ class ApiKeyAdmin(HistoryAdmin):
     """Keys of tills."""
 
     form = IssueKeyForm
-    list_display = ("name", "prefix", "store", "scope_names", "last_used", "ends", "state")
+    list_display = ("name", "prefix", "store", "scopes_in_short", "last_used", "ends", "state")
     list_filter = (("store", RelatedDropdownFilter),)
     list_display_links = ("name",)
     list_select_related = ("store", "use")
     ordering = ("-created_at", "-id")
     autocomplete_fields = ("store",)
-    actions_detail = ("rotate", "scopes", "bounds", "rotate_signing", "revoke")
+    actions_detail = ("rotate", "bounds", {"title": _("More"), "items": ["scopes", "rotate_signing", "revoke"]})
     change_form_outer_after_template = "portal/keys/history.html"
     store_path = "store"
     empty_sentence = _("No till has a key yet. Issue one for each till; it is shown once.")
@@ -75,6 +79,18 @@ class ApiKeyAdmin(HistoryAdmin):
     @display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:
         return enumerated(SCOPES.get(scope, scope) for scope in key.scopes)
+
+    @display(description=_("scopes"))
+    def scopes_in_short(self, key: ApiKey) -> str:
+        """A few of what a key may do; all of it stands on its page."""
+        first, more = key.scopes[:_SCOPES_SHOWN], len(key.scopes) - _SCOPES_SHOWN
+        words = enumerated(SCOPES.get(scope, scope) for scope in first)
+        if more <= 0:
+            return words
+        return ngettext("%(some)s and %(count)s more", "%(some)s and %(count)s more", more) % {
+            "some": words,
+            "count": more,
+        }
 
     @display(
         description=_("state"), label={"live": "success", "ending": "warning", "ended": "info", "revoked": "danger"}
@@ -147,7 +163,7 @@ class ApiKeyAdmin(HistoryAdmin):
 
     def _show_secret(self, request: HttpRequest, key: ApiKey, secret: str, signing: str = "") -> HttpResponse:
         """Show what is shown once: a key, a secret to sign with, or both."""
-        if secret and SIGNED_SCOPES & {*key.scopes}:
+        if secret and (SIGNED_SCOPES & {*key.scopes} or signs_batches(key)):
             signing = signing_secret(key)
         context = {
             **self.admin_site.each_context(request),
@@ -238,7 +254,8 @@ class ApiKeyAdmin(HistoryAdmin):
             return self._show_secret(request, key, "", secret)
 
         words = _now(
-            "For batches and servers, which sign what they send. The key itself stays as it is. The secret is shown once."
+            "For batches and servers, which sign what they send. Offline batches of this key are taken signed only from now on. "
+            "The key itself stays as it is. The secret is shown once."
         )
         return self._ask(request, object_id, _now("A new secret to sign with"), words, act)
 

@@ -105,7 +105,8 @@ class OperatorAdmin(AccessActions, UserAdmin):
         return request.user.has_perm("members.change_operator")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:
-        return super().get_queryset(request).prefetch_related("groups")
+        people = super().get_queryset(request).filter(is_staff=True)  # not the accounts under which keys propose
+        return people.prefetch_related("groups")
 
     def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":

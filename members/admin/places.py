@@ -94,7 +94,9 @@ class StoreAdmin(TranslatedAdmin):
     list_filter = (("brand", RelatedDropdownFilter), ("region", RelatedDropdownFilter), "is_open")
     list_select_related = ("brand", "region")
     search_fields = ("code", "name", "city")
-    fields = ("code", "name", "city", "region", "brand", "is_open")
+    fields = (
+        "code", "name", "city", "region", "brand", "is_open", "street", "opening_hours", ("latitude", "longitude"),
+    )  # fmt: skip
     store_path = "pk"
     actions_detail = ("activate_till",)
     change_form_outer_after_template = "portal/keys/tills.html"

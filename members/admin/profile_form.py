@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -28,12 +29,12 @@ from members.admin.base import actor_of
 from members.admin.conflicts import VersionedForm, show_conflict
 from members.admin.timeline import ActorNames
 from members.models import Member, MemberAttribute, Region, Store, TimelineEntry
-from members.phones import display_phone
+from members.phones import mask_phone
 from members.profiles import Detail, details_of
 from members.queries import region
 from members.refusals import Refusal
 from members.services.personal_data import show_person
-from members.services.profile import ProfileChange, ProfileChanged, change_profile
+from members.services.profile import UNCHANGED, ProfileChange, ProfileChanged, change_profile
 
 SENSITIVE: Final = "members.view_sensitive_attributes"
 CORRECT_BIRTHDAY: Final = "members.correct_birthday"
@@ -82,9 +83,19 @@ class PersonForm(VersionedForm):
 class ProfileForm(PersonForm):
     """What staff may change about a member."""
 
-    def __init__(self, *args: Any, details: list[Detail], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, details: list[Detail], member: Member, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.details = details
+        self.known_phone = _known_phone(member)
+        if self.known_phone:
+            phone = self.fields["phone"]
+            phone.disabled, phone.initial = True, self.known_phone
+            phone.help_text = format_html(
+                '{} <a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>',
+                _now("Whoever has the number can sign in, so another one needs a code and a proof."),
+                reverse("admin:members_member_phone", args=[member.pk]),
+                _now("Change the phone number"),
+            )
         for detail in details:
             self.fields[_DETAIL + detail.attribute.code] = _field_of(detail)
         if any(detail.attribute.is_sensitive for detail in details):
@@ -100,7 +111,7 @@ class ProfileForm(PersonForm):
         wanted = self.cleaned_data
         return ProfileChange(
             full_name=wanted["full_name"],
-            phone=wanted["phone"] or None,
+            phone=UNCHANGED if self.known_phone else wanted["phone"] or None,
             email=wanted["email"] or None,
             birthday=wanted["birthday"],
             language=wanted["language"],
@@ -126,9 +137,9 @@ def edit_profile(
     ]
     context = page_context(request, member)
     if request.method != "POST":
-        form = ProfileForm(initial=_initial(request, member, details, at), details=details)
+        form = ProfileForm(initial=_initial(request, member, details, at), details=details, member=member)
         return render(request, "portal/member/edit.html", {**context, "form": form, "media": media + form.media})
-    form = ProfileForm(request.POST, details=details)
+    form = ProfileForm(request.POST, details=details, member=member)
     if form.is_valid():
         try:
             changed = change_profile(
@@ -161,7 +172,7 @@ def _conflict(
     return show_conflict(
         request,
         mine=form,
-        saved=ProfileForm(initial=_initial(request, member, details, at), details=details),
+        saved=ProfileForm(initial=_initial(request, member, details, at), details=details, member=member),
         version=member.profile_version,
         who=ActorNames.of([last]).name(last) if last else "",
         when=last.happened_at if last else None,
@@ -182,8 +193,14 @@ def _initial(request: HttpRequest, member: Member, details: list[Detail], at: da
     if getattr(member, "person", None):
         person = show_person(member_id=member.pk, by=actor_of(request), at=at)
         initial |= {"full_name": person.full_name, "email": person.email, "birthday": person.birthday}
-        initial["phone"] = display_phone(person.phone, region=region()) if person.phone else ""
+        initial["phone"] = _known_phone(member)
     return initial
+
+
+def _known_phone(member: Member) -> str:
+    """Return the phone number that a member has, masked; "" for none. Another one takes the two steps of `phone_wizard`."""
+    person = getattr(member, "person", None)
+    return mask_phone(person.phone, region=region()) if person and person.phone else ""
 
 
 def _field_of(detail: Detail) -> forms.Field:

@@ -92,7 +92,7 @@ def activate_page(request: HttpRequest, *, store: Store | None, opts: Any) -> Ht
     }
     if made is not None:
         address = request.build_absolute_uri("/api/v1")
-        context["square"] = segno.make(made.square_text(address), error="m").svg_inline(scale=5, border=3, light="#fff")
+        context["square"] = segno.make(made.square_text(address), error="m").svg_inline(scale=7, border=3, light="#fff")
     answer = render(request, "portal/keys/activate.html", context)
     answer["Cache-Control"] = "no-store"
     return answer

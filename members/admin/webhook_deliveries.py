@@ -18,6 +18,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
 from members.admin.base import Badge, HistoryAdmin, actor_of
+from members.admin.days import local_moment
 from members.admin.dialogs import ReasonDialog, carry_out
 from members.admin.filters import DayRangeFilter
 from members.admin.webhook_dialogs import type_labels
@@ -107,8 +108,9 @@ class WebhookDeliveryAdmin(HistoryAdmin):
         return fault_words(delivery.status, delivery.fault) if delivery.tried_at or delivery.fault else "–"
 
     @display(description=_("next try"))
-    def next_try(self, delivery: WebhookDelivery) -> Any:
-        return delivery.next_at if delivery.state in (State.WAITING, State.FAILED) else "–"
+    def next_try(self, delivery: WebhookDelivery) -> str:
+        is_due = delivery.next_at is not None and delivery.state in (State.WAITING, State.FAILED)
+        return local_moment(delivery.next_at) if is_due else "–"
 
     @display(description=_("time taken"))
     def took(self, delivery: WebhookDelivery) -> str:

@@ -1,6 +1,5 @@
 """Signing in: by WeChat, by a code to the phone, and with a refresh token."""
 
-import hashlib
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -48,6 +47,7 @@ from members.services.phone_sign_in import (
 )
 from members.services.rates import Limit
 from members.services.tokens import IssuedToken, MemberIsClosed, MemberIsFrozen, TokenExpired
+from members.services.told_phones import phone_told, principal_of
 
 _JOINING = (JoiningNeedsConsent, ConsentTextMissing, ConsentTextOutdated, ConsentChannelUnknown, GuardianNeeded)
 _WECHAT = (
@@ -108,7 +108,8 @@ class WeChatPhoneView(ApiView):
         summary="Bind the phone of a WeChat account",
         description=(
             "Takes the code of the phone button. Who has the number already is signed in, and the WeChat account is theirs "
-            "from now on; nobody is merged. Who is unknown joins, with what they say yes to. A lost answer is repeated with the "
+            "from now on; nobody is merged. Who is unknown joins, with what they say yes to; without it, `consent_required`, and "
+            "the code can be sent again with another key. A lost answer is repeated with the "
             "same key while the binding token is good: its tokens are new, those of the lost answer are ended."
         ),
         tags=["Sign-in"],
@@ -122,14 +123,14 @@ class WeChatPhoneView(ApiView):
         at = timezone.now()
         binding = binding_of(asked["binding_token"], at=at)
         whose: dict[str, Any] = {
-            "principal": f"binding:{hashlib.sha256(asked['binding_token'].encode()).hexdigest()[:32]}",
+            "principal": principal_of(asked["binding_token"]),
             "route": _PHONE_ROUTE,
             "key": key,
             "fingerprint": fingerprint_of(request.get_full_path(), request.data),
         }
         answer = kept_answer(**whose)
         if answer is None:
-            phone = wechat.phone_of(asked["code"], at=at)
+            phone = phone_told(code=asked["code"], binding_secret=asked["binding_token"], at=at)
 
             def bind() -> Answer:
                 member, is_new = bind_phone(

@@ -1,6 +1,6 @@
 """Requests and answers of signing in."""
 
-from typing import Any, Final
+from typing import Final
 
 from rest_framework import serializers
 
@@ -28,17 +28,13 @@ def _device() -> Text:
 class WithConsents(Body):
     """What somebody joins with who is unknown yet; of who is known, it changes nothing."""
 
-    consents = SaidYesSerializer(
+    consents = SaidYesSerializer(  # type: ignore[call-arg]
         many=True,
         required=False,
         default=list,
+        max_length=_MOST_CONSENTS,
         help_text="For who joins: at least `service`, the words about the membership.",
     )
-
-    def validate_consents(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if len(value) > _MOST_CONSENTS:
-            raise serializers.ValidationError(code="max_length")
-        return value
 
 
 class WeChatLoginSerializer(Body):

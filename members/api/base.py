@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from members.addresses import place_of
 from members.api.authentication import MemberCaller, TillCaller
+from members.api.deprecation import Deprecation
 from members.models import ApiKey, Member
 from members.refusals import Refusal
 from members.services.rates import Limit, Taken, take
@@ -35,11 +36,13 @@ class ApiView(APIView):
 
     `refusals` is read by the published schema: method in small letters → refusals. `limits` are those of a route by
     itself, beside the one that every caller has over all routes (`API_CALLS_A_MINUTE`): method in small letters → limits.
+    `deprecations` are the methods that go, with their dates; a serializer names its fields that go (`deprecated_fields`).
     """
 
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     refusals: ClassVar[dict[str, tuple[type[Refusal], ...]]] = {}
     limits: ClassVar[dict[str, tuple[CallLimit, ...]]] = {}
+    deprecations: ClassVar[dict[str, Deprecation]] = {}
     _taken: tuple[Limit, Taken] | None = None
 
     def check_throttles(self, request: Request) -> None:
@@ -57,6 +60,11 @@ class ApiView(APIView):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer.headers.setdefault("Cache-Control", "no-store")
+        method = (self.request.method or "").lower()
+        going = self.deprecations.get("get" if method == "head" else method)
+        if going is not None:
+            for name, value in going.headers().items():
+                answer.headers[name] = value
         if self._taken is not None:
             limit, taken = self._taken
             # draft-ietf-httpapi-ratelimit-headers: a draft, so Retry-After is what counts.

@@ -1,6 +1,6 @@
 """Tills: activated with a one-time code; people join at them."""
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.utils import timezone
@@ -132,12 +132,9 @@ class JoinSerializer(Body):
     name = Text(max_length=80, required=False, default="", allow_blank=True)
     birthday = serializers.DateField(required=False, allow_null=True, default=None)
     language = serializers.ChoiceField(choices=_LANGUAGES, required=False, default=_LANGUAGES[0])
-    consents = SaidYesSerializer(many=True, help_text="At least `service`: the words about one's own membership.")
-
-    def validate_consents(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if len(value) > len(PURPOSES):
-            raise serializers.ValidationError(code="max_length")
-        return value
+    consents = SaidYesSerializer(  # type: ignore[call-arg]
+        many=True, max_length=len(PURPOSES), help_text="At least `service`: the words about one's own membership."
+    )
 
 
 class JoinedMemberSerializer(serializers.Serializer):

@@ -29,6 +29,9 @@ _JOB: Final = "job_3t8v0m6d4q9j1x7k2c5n8r0w4z"
 _LINK: Final = f"/api/v1/jobs/{_JOB}/result?key=pJ3c…"
 
 
+STATES: Final = tuple(state.value for state in Job.State)
+
+
 class AskedForIt(BasePermission):
     """A member or a key; the view shows each what they asked for themselves."""
 
@@ -49,7 +52,7 @@ class JobSerializer(serializers.Serializer):
 
     id = Ref(JOB)
     title = serializers.CharField(help_text="What is being done, in the language asked for.")
-    state = serializers.ChoiceField(choices=[state.value for state in Job.State])
+    state = serializers.ChoiceField(choices=STATES)
     total = serializers.IntegerField(allow_null=True, help_text="Rows in all; null until it is known.")
     done = serializers.IntegerField()
     ok = serializers.IntegerField()
@@ -87,7 +90,7 @@ class JobView(ApiView):
         operation_id="get_job",
         summary="Long work: how far it is",
         description=(
-            "For work that was answered with 202. Shown to the member or the key that asked for it, to nobody else. "
+            "For work that was answered with 202. Shown to the member or the key that asked for it (or the one that takes its place), to nobody else. "
             "Ask again every few seconds until `state` is `done`, `failed` or `cancelled`; `result` is there when there is one."
         ),
         tags=["Jobs"],
@@ -96,7 +99,9 @@ class JobView(ApiView):
     )
     def get(self, request: Request, job: str) -> Response:
         caller = caller_of(request)
-        asked_by = {"member": caller.member} if isinstance(caller, MemberCaller) else {"api_key": caller.key}
+        asked_by = (
+            {"member": caller.member} if isinstance(caller, MemberCaller) else {"api_key__family": caller.key.family}
+        )
         found = Job.objects.filter(public_id=parse_ref(JOB, job), **asked_by).first()
         if found is None:
             raise NotFound

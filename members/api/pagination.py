@@ -44,15 +44,13 @@ class Page[M: Model]:
         return {"items": rows, "next": self.next, "previous": self.previous}
 
 
-def page_of[M: Model](
-    rows: QuerySet[M], request: Request, *, by: str, newest_first: bool = True, most: int = MOST
-) -> Page[M]:
-    """Return the page of `rows` that the request asks for with `cursor` and `limit`, which may be up to `most`.
+def page_of[M: Model](rows: QuerySet[M], request: Request, *, by: str, newest_first: bool = True) -> Page[M]:
+    """Return the page of `rows` that the request asks for with `cursor` and `limit`.
 
     Ordered by the field `by` (a moment or a whole number) and then by id, both descending when newest first.
     Raises `BadQuery` for a limit out of these bounds or a cursor that was not given out here.
     """
-    limit = limit_of(request, most)
+    limit = limit_of(request)
     backwards, edge = _read_cursor(request, by)
     descending = newest_first != backwards
     signs = "-" if descending else ""
@@ -86,11 +84,11 @@ def page_serializer(item: type[serializers.Serializer], name: str) -> type[seria
     return type(name, (serializers.Serializer,), fields)
 
 
-def limit_of(request: Request, most: int = MOST) -> int:
+def limit_of(request: Request) -> int:
     """Return how many items the request asks for. Raises `BadQuery`."""
     text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= most):
-        raise BadQuery("limit", _("A page has 1 to %(most)s items.") % {"most": most})
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST):
+        raise BadQuery("limit", _("A page has 1 to %(most)s items.") % {"most": MOST})
     return int(text)
 
 

@@ -16,7 +16,7 @@ from members import consents
 from members.api.authentication import TillAuthentication
 from members.api.base import ApiView, caller_of
 from members.api.fields import Instant, Ref
-from members.api.pagination import page_of, page_serializer
+from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import TillScope, till_may
 from members.api.queries import BadQuery
 from members.identifiers import MEMBER, SEGMENT, NotFound, parse_ref, public_ref
@@ -25,7 +25,6 @@ from members.segment_queries import segment_by_ref, segments_in_use, stays
 from members.services.keys import MEMBERS_READ, SEGMENTS_READ
 from members.services.segments import tell_handed_out
 
-MOST: Final = 1_000
 _HASHED: Final = "phone_sha256"
 _REF: Final = "ref"
 _SEGMENT: Final = "seg_3t8v0m6d4q9j1x7k2c5n8r0w4z"
@@ -113,8 +112,7 @@ class SegmentMembersView(ApiView):
         tags=["Integration"],
         parameters=[
             OpenApiParameter("ids", str, enum=[_HASHED, _REF], default=_HASHED),
-            OpenApiParameter("cursor", str, description="`next` or `previous` of an earlier answer."),
-            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 20}),
+            *CURSOR_PARAMETERS,
         ],
         responses={200: SegmentMembersSerializer},
         examples=[
@@ -142,7 +140,7 @@ class SegmentMembersView(ApiView):
         if ids == _REF and not MayReadMembers().has_permission(request, self):
             self.permission_denied(request, message=str(MayReadMembers.message))
         found = segment_by_ref(parse_ref(SEGMENT, segment))
-        page = page_of(stays(found).select_related("member"), request, by="id", newest_first=False, most=MOST)
+        page = page_of(stays(found).select_related("member"), request, by="id", newest_first=False)
         with transaction.atomic():
             items = _refs(page.items) if ids == _REF else _hashes(page.items, at)
             tell_handed_out(

@@ -6,6 +6,8 @@ from rest_framework import serializers
 from members.api.bodies import Body
 from members.api.fields import Instant, Ref, Text
 from members.identifiers import MEMBER, STORE
+from members.models import Member
+from members.queries import full_name_of
 
 
 class ProgramSerializer(serializers.Serializer):
@@ -34,8 +36,8 @@ class MemberSerializer(serializers.Serializer):
     name = serializers.SerializerMethodField(help_text="May be empty.")
     joined_at = Instant()
 
-    def get_name(self, member: object) -> str:
-        return getattr(getattr(member, "person", None), "full_name", "")
+    def get_name(self, member: Member) -> str:
+        return full_name_of(member)
 
 
 class DevLoginSerializer(Body):

@@ -68,14 +68,23 @@ SIGNATURE_HEADERS: Final = [
 ]  # fmt: skip
 
 
-def require_signature(request: Request, *, key: ApiKey, at: datetime, with_address: bool = False) -> None:
+#: The same, where only those calls are signed whose key was given a secret for it.
+OPTIONAL_SIGNATURE_HEADERS: Final = [
+    OpenApiParameter(one.name, str, OpenApiParameter.HEADER, required=False, description=one.description)
+    for one in SIGNATURE_HEADERS
+]
+
+
+def require_signature(
+    request: Request, *, key: ApiKey, at: datetime, with_address: bool = False, most_bytes: int = MOST_BYTES
+) -> None:
     """Refuse a call whose body was not signed just now with a signing secret of its key, or that was accepted before.
 
     Before the body is parsed. `with_address` asks for the method and the address in what is signed. Raises
     `SignatureInvalid`, `SignatureOutOfTime`, `SignedCallRepeated`, `SignedBodyTooLarge`.
     """
     body: bytes = request.body
-    if len(body) > MOST_BYTES:
+    if len(body) > most_bytes:
         raise SignedBodyTooLarge
     message_id, stamp = (request.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp"))
     if not (

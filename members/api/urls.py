@@ -25,6 +25,7 @@ from members.api.phone_change import PhoneChangeView, PhoneCodesView
 from members.api.profile import MeView, PreferencesView
 from members.api.segments import SegmentMembersView, SegmentsView
 from members.api.sessions import SessionsView, SessionView
+from members.api.stores import StoresView
 from members.api.views import DevLoginView, ProgramView
 from members.api.webhooks import (
     WebhookDeliveriesView,
@@ -68,6 +69,7 @@ def routes(*, demo: bool) -> list[URLPattern]:
 
 urlpatterns = [
     *routes(demo=settings.DEMO),
+    path("stores", StoresView.as_view(), name="stores"),
     path("auth/wechat/login", WeChatLoginView.as_view(), name="wechat_login"),
     path("auth/wechat/phone", WeChatPhoneView.as_view(), name="wechat_phone"),
     path("auth/sms/send", SendCodeView.as_view(), name="send_code"),

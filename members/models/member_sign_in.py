@@ -111,6 +111,7 @@ class OneTimeCode(models.Model):
         OLD_PHONE = "old_phone", _("letting a phone number go")
         NEW_PHONE = "new_phone", _("taking a phone number")
         TILL = "till", _("paying at a till")
+        TRANSFER = "transfer", _("giving points away")
 
     public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
     purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose)
@@ -127,7 +128,7 @@ class OneTimeCode(models.Model):
         verbose_name_plural = _("one-time codes")
         constraints = [
             models.CheckConstraint(
-                condition=Q(purpose__in=["sign_in", "old_phone", "new_phone", "till"]),
+                condition=Q(purpose__in=["sign_in", "old_phone", "new_phone", "till", "transfer"]),
                 name="purpose_of_a_code_is_known",
             ),
             models.CheckConstraint(

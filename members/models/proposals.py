@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.auth.models import Group
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -31,6 +32,7 @@ class Proposal(models.Model):
         WITHDRAWN = "withdrawn", pgettext_lazy("proposal", "withdrawn")
         EXPIRED = "expired", pgettext_lazy("proposal", "expired")
 
+    public_id = models.UUIDField(_("public id"), unique=True, editable=False, db_default=RandomUUID())
     kind = models.CharField(_("kind of change"), max_length=60)
     params = models.JSONField(_("what is to be changed"), default=dict)
     maker = models.ForeignKey(

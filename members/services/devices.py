@@ -20,10 +20,13 @@ from members.refusals import MembersRefusal
 from members.services.guessing import Bound, GuessKind, refuse_if_locked, register_guessing, wrong_try
 from members.services.keys import (
     BENEFITS_USE,
+    HOLDS_WRITE,
     MEMBERS_ENROL,
     MEMBERS_RESOLVE,
     ORDERS_READ,
     ORDERS_WRITE,
+    PICKUPS_COMPLETE,
+    QUOTES_WRITE,
     VOUCHERS_REDEEM,
     IssuedKey,
     SourceIsOurOwn,
@@ -36,7 +39,10 @@ from members.timeline import NewEntry, nudge, record
 
 GOOD_FOR: Final = timedelta(minutes=15)
 #: What a till may usually do.
-TILL_SCOPES: Final = (MEMBERS_RESOLVE, MEMBERS_ENROL, ORDERS_READ, ORDERS_WRITE, VOUCHERS_REDEEM, BENEFITS_USE)
+TILL_SCOPES: Final = (
+    MEMBERS_RESOLVE, MEMBERS_ENROL, ORDERS_READ, ORDERS_WRITE, QUOTES_WRITE, HOLDS_WRITE, VOUCHERS_REDEEM, PICKUPS_COMPLETE,
+    BENEFITS_USE,
+)  # fmt: skip
 DEVICE_LENGTH: Final = 120
 GUESSING: Final = "till_activation"
 register_guessing(GuessKind(GUESSING, _("codes that activate tills"), {"address": Bound(10)}, alarm_in_a_minute=20))

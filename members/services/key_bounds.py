@@ -75,10 +75,11 @@ def act_for_store(key: ApiKey, *, code: str | None) -> bool:
     """Let a key act in the store with this code for the rest of the call (None: its own); return whether it may."""
     if code is None or code == key.store.code:
         return True
-    more = store_ids_of(key)[1:]
+    own, *more = store_ids_of(key)
     store = Store.objects.filter(pk__in=more, code=code).first() if more else None
     if store is None:
         return False
+    key.more_store_ids = [own, *more]  # type: ignore[attr-defined]  # all of them stay those for which it may act
     key.store = store  # of this call's copy; nobody saves it
     return True
 

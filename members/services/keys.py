@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import ApiKey
+from members.plain_rows import PlainRows
 from members.refusals import MembersRefusal
 from members.services.status import words_of_reason
 from members.sources import OWN_SOURCES
@@ -43,6 +44,7 @@ SEGMENTS_READ: Final = "segments.read"
 BENEFITS_USE: Final = "benefits.use"
 PLANS_CONFIRM: Final = "plans.confirm"
 MEMBERS_ENROL: Final = "members.enrol"
+ADJUSTMENTS_WRITE: Final = "adjustments.write"
 EVENTS_READ: Final = "events.read"
 WEBHOOKS_MANAGE: Final = "webhooks.manage"
 #: What its key signs with, besides bearing it.
@@ -66,18 +68,22 @@ SCOPES: Final[dict[str, Promise]] = {
     EVENTS_READ: _("read what happens, in order"),
     WEBHOOKS_MANAGE: _("have events sent to its own addresses"),
     MEMBERS_ENROL: _("let people join at the till"),
+    ADJUSTMENTS_WRITE: _("give and take points within its ceiling of the day, and propose more"),
 }
 #: So long an old key goes on beside the new one, unless another time is asked for.
 OVERLAP_DAYS: Final = 7
 LONGEST_OVERLAP_DAYS: Final = 30
 MOST_NETWORKS: Final = 20
 
-_LIVE = """
-SELECT key.*, uses.last_used_at,
-       ARRAY(SELECT store_id FROM members_apikey_stores WHERE apikey_id = key.id) AS more_store_ids
-FROM members_apikey key LEFT JOIN members_keyuse uses ON uses.key_id = key.id
-WHERE key.key_sha256 = %s AND key.revoked_at IS NULL AND (key.ends_at IS NULL OR key.ends_at > %s)
-"""
+_LIVE = PlainRows(
+    ApiKey,
+    "WHERE key_sha256 = %s AND revoked_at IS NULL AND (ends_at IS NULL OR ends_at > %s)",
+    left_out=["key_sha256"],
+    more={
+        "last_used_at": "(SELECT last_used_at FROM members_keyuse WHERE key_id = members_apikey.id)",
+        "more_store_ids": "ARRAY(SELECT store_id FROM members_apikey_stores WHERE apikey_id = members_apikey.id)",
+    },
+)
 
 
 class UnknownScope(MembersRefusal):
@@ -185,10 +191,9 @@ def issue_key(
 def authenticate_key(*, secret: str, at: datetime) -> ApiKey | None:
     """Return the live key that a secret belongs to, or None. It knows its `more_store_ids` and when it was `last_used_at`.
 
-    The look-up is by hash, so its time says nothing about the secret. Raw, because every call of a till begins with it
-    and building the query costs more than running it.
+    The look-up is by hash, so its time says nothing about the secret.
     """
-    return next(iter(ApiKey.objects.raw(_LIVE, [_hash(secret), at])), None)
+    return _LIVE.first(_hash(secret), at)
 
 
 def rotate_key(*, key_id: int, overlap_days: int = OVERLAP_DAYS, reason: str, by: Actor, at: datetime) -> IssuedKey:
@@ -203,7 +208,9 @@ def rotate_key(*, key_id: int, overlap_days: int = OVERLAP_DAYS, reason: str, by
         old = live_key(key_id, at)
         if ApiKey.objects.filter(replaces=old).exists():
             raise KeyIsReplaced
-        kept = ("name", "scopes", "store_id", "channel_id", "source", "networks", "daily_points_ceiling", "family")
+        kept = (
+            "name", "scopes", "store_id", "channel_id", "source", "networks", "daily_points_ceiling", "family", "signing_version",
+        )  # fmt: skip
         issued = _make(
             {name: getattr(old, name) for name in kept} | {"replaces": old},
             old.stores.values_list("pk", flat=True),
@@ -300,6 +307,11 @@ def rotate_signing_secret(
         told = {"until": key.signing_overlap_until.isoformat(), "reason": words}
         _tell("members.key_signing_rotated.v1", key, told, by, at)
     return signing_secret(key)
+
+
+def signs_batches(key: ApiKey) -> bool:
+    """Return whether a key sends offline batches signed only: since staff drew a secret to sign with for it, or for the one before."""
+    return key.signing_version > 1
 
 
 def signing_secrets(key: ApiKey, at: datetime) -> list[str]:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members.freeze_words import TellsFreeze, freeze_of
 from members.models import Member, MemberSession, MemberToken, RefreshToken
+from members.plain_rows import PlainRows
 from members.refusals import MembersRefusal
 
 PREFIX: Final = "mt_"
@@ -27,6 +28,13 @@ USED_EXACTLY: Final = timedelta(hours=1)
 #: So many sessions a member may have at a time; the one that was not used for the longest ends for the next.
 MOST_SESSIONS: Final = 10
 _SECRET_BYTES = 32
+_TOKEN: Final = PlainRows(
+    MemberToken,
+    "WHERE token_sha256 = %s",
+    left_out=["token_sha256"],
+    more={"session_used_at": "(SELECT last_used_at FROM members_membersession WHERE id = session_id)"},
+)
+_MEMBER: Final = PlainRows(Member, "WHERE id = %s")
 _DEVICE_LENGTH = 80
 
 
@@ -107,21 +115,22 @@ def issue_pair(session: MemberSession, at: datetime) -> IssuedToken:
 
 
 def authenticate_token(*, secret: str, at: datetime) -> MemberToken | None:
-    """Return the token (its member and session loaded) that a secret belongs to; None when there is none.
+    """Return the token (its member loaded) that a secret belongs to; None when there is none.
 
     The look-up is by hash, so its time says nothing about the secret. Notes once an hour that the session is in use.
     Raises `TokenExpired`, `MemberIsFrozen`.
     """
-    token = MemberToken.objects.select_related("member", "session").filter(token_sha256=hash_of(secret)).first()
+    token = _TOKEN.first(hash_of(secret))
     if token is None:
         return None
     if token.expires_at <= at:
         raise TokenExpired
+    token.member = _MEMBER.first(token.member_id)  # type: ignore[assignment]  # who has a token is there
     refuse_inactive(token.member)
     if token.revoked_at is not None:
         raise TokenExpired
     stale = at - USED_EXACTLY
-    if token.session.last_used_at <= stale:
+    if token.session_used_at <= stale:  # type: ignore[attr-defined]
         MemberSession.objects.filter(pk=token.session_id, last_used_at__lte=stale).update(last_used_at=at)
     return token
 

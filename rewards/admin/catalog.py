@@ -82,6 +82,10 @@ class RewardAdmin(TranslatedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Reward | None = None) -> tuple[str, ...]:
         return ("price_link", "goods_links") if obj else ()
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """On the shelf from now on, unless told otherwise."""
+        return {"valid_from": timezone.now(), **super().get_changeform_initial_data(request)}
+
     def get_form(
         self, request: HttpRequest, obj: Reward | None = None, change: bool = False, **kwargs: Any
     ) -> type[ModelForm]:

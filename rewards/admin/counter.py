@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from members.admin.base import actor_of, say_refusal, store_scope
+from members.decisions import keep_refusal
+from members.figures import money
 from members.models import Store
 from members.queries import programme
 from members.refusals import Refusal
@@ -23,6 +25,7 @@ from rewards.counter_queries import shift_of
 from rewards.models import Redemption, Voucher
 from rewards.services.code_guessing import COUNTER, counted
 from rewards.services.counter import CodeNotKnown, Served, serve, take_pickup_back, take_voucher_back
+from rewards.services.voucher_refusals import MinSpendNotReached
 from rewards.services.vouchers import UNDO_FOR
 from rewards.voucher_sentence import voucher_sentence
 
@@ -32,11 +35,13 @@ if TYPE_CHECKING:
 PERMISSION: Final = "rewards.serve_at_counter"
 ADDRESS: Final = "admin:rewards_voucher_counter"
 _STORE: Final = "counter_store"
+#: Where a refusal was said, as decisions of the API name their route.
+_SUBJECT: Final = "counter"
 _LETTERS: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class ScanForm(forms.Form):
-    """What the scanner or the keyboard gives."""
+    """What the scanner or the keyboard gives. A scanner types where the cursor stands: a code among amounts is meant as the code."""
 
     code = forms.CharField(label=gettext_lazy("Code of a voucher or a pick-up"), max_length=60)
     spend_amount = forms.DecimalField(
@@ -44,6 +49,13 @@ class ScanForm(forms.Form):
     )
     order_no = forms.CharField(label=gettext_lazy("Order number"), max_length=80, required=False)
     slip_no = forms.RegexField(r"\AC-[0-9A-Z]{8}\Z", widget=forms.HiddenInput)
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        amount = data.get("spend_amount", "") if data else ""
+        if data is not None and any(letter.isalpha() for letter in amount):
+            data = data.copy()
+            data["code"], data["spend_amount"] = amount, ""
+        super().__init__(data)
 
 
 class CounterPage:
@@ -62,6 +74,8 @@ class CounterPage:
         if store is not None and request.method == "POST" and form.is_valid():
             shown = _served(request, store, form)
             form = ScanForm()
+        elif store is not None and form.is_bound:
+            shown = {"again": form["code"].value()}
         site = self.model_admin.admin_site
         request.current_app = site.name
         now = timezone.now()
@@ -110,7 +124,13 @@ def _served(request: HttpRequest, store: Store, form: ScanForm) -> dict[str, Any
                 spend_amount=asked["spend_amount"], by=by, at=at,
             )  # fmt: skip
     except Refusal as refusal:
-        return {"refused": refusal.sentence()}
+        keep_refusal(refusal, member_id=None, subject=_SUBJECT, by=by, at=at)
+        asks_amount = isinstance(refusal, MinSpendNotReached) and asked["spend_amount"] is None
+        if not asks_amount:
+            return {"refused": refusal.sentence()}
+        words = _("This voucher needs an order of %(required)s or more. How much is the order?")
+        required = money(Decimal(str(refusal.params["required"])), programme().currency)
+        return {"refused": words % {"required": required}, "asks_amount": True, "again": asked["code"]}
     return {"served": served, **_words(served)}
 
 

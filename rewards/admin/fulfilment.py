@@ -43,6 +43,27 @@ _STATES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+def _stages(request: HttpRequest) -> list[tuple[str, Any]]:
+    """Return where orders stand, in the order of their way; the first is what the page begins with."""
+    if store_scope(request) is not None:
+        return [
+            ("", _("to be made ready or picked up")),
+            ("ready", _("ready for pick-up")),
+            ("done", _("done")),
+            ("ended", _("points given back")),
+        ]
+    return [
+        ("", _("to be sent")),
+        ("late", _("late")),
+        ("stores", _("to be made ready in stores")),
+        ("ready", _("ready for pick-up")),
+        ("shipped", _("on their way")),
+        ("done", _("done")),
+        ("ended", _("cancelled, points given back")),
+        ("all", _("all")),
+    ]
+
+
 class WhatWaits(DropdownFilter):
     """Where orders stand. Whoever opens the page sees what is to be sent; staff of stores see what is theirs to do."""
 
@@ -51,22 +72,11 @@ class WhatWaits(DropdownFilter):
     all_option: ClassVar = ["", _("to be sent")]
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:
-        if store_scope(request) is not None:
-            self.all_option = ["", _("to be made ready or picked up")]  # type: ignore[misc]
+        self.all_option = list(_stages(request)[0])  # type: ignore[misc]
         super().__init__(request, *args)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        if store_scope(request) is not None:
-            return [("ready", _("ready for pick-up")), ("done", _("done")), ("ended", _("points given back"))]
-        return [
-            ("late", _("late")),
-            ("stores", _("to be made ready in stores")),
-            ("ready", _("ready for pick-up")),
-            ("shipped", _("on their way")),
-            ("done", _("done")),
-            ("ended", _("cancelled, points given back")),
-            ("all", _("all")),
-        ]
+        return _stages(request)[1:]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Redemption]) -> QuerySet[Redemption]:
         wanted = self.value() or ""
@@ -111,6 +121,7 @@ class RedemptionAdmin(FactAdmin):
         ("store", RelatedDropdownFilter), ("redeemed_at", DayRangeFilter),
     )  # fmt: skip
     list_filter_submit = True
+    list_before_template = "portal/fulfilment/above_list.html"
     fields = ("redeemed_at",)
     store_path = "store"
     actions = ("start_preparing", "make_ready", "picking_list", "picking_list_with_addresses", "out_of_stock")
@@ -119,6 +130,12 @@ class RedemptionAdmin(FactAdmin):
     empty_sentence = _(
         "Nothing waits to be shipped today. Well done. What was sent and handed over stands under the other states."
     )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Say above the list which part of the way it shows."""
+        chosen = request.GET.get(WHAT, "")
+        stages = [{"key": key, "label": label, "is_chosen": key == chosen} for key, label in _stages(request)]
+        return super().changelist_view(request, {"stages": stages, **(extra_context or {})})
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         waits = request.GET.get(WHAT, "") in _OLDEST_FIRST

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFiel
 
 from members.admin.base import actor_of, say_refusal
 from members.admin.days import local_day
+from members.models import Proposal
 from members.refusals import Refusal
 from rewards.admin.by_hand import MOST_POINTS, HandForm, ReasonField
 from rewards.admin.reward_words import missing_languages, reward_sentence, worth_sentence
@@ -30,6 +31,7 @@ from rewards.services.reward_prices import (
     LEAST_NOTICE_DAYS,
     MOST_DAYS,
     PERMISSION,
+    RAISE,
     USUAL_NOTICE_DAYS,
     NewPrice,
     ask_price,
@@ -110,8 +112,10 @@ class RewardPages:
         reward = self._reward(reward_id)
         may_change = request.user.has_perm(PERMISSION)
         now, planned = price_at(reward, at), planned_price(reward.pk, at)
+        asked = Proposal.objects.filter(kind=RAISE, state=Proposal.State.WAITING, params__reward=reward.pk).first()
         initial = {"points": now.points, "cash_amount": now.cash_amount}
-        form = PriceForm(request.POST or None, initial=initial) if may_change and planned is None else None
+        is_open = may_change and planned is None and asked is None
+        form = PriceForm(request.POST or None, initial=initial) if is_open else None
         if form is not None and request.method == "POST" and form.is_valid():
             try:
                 outcome = ask_price(
@@ -140,6 +144,8 @@ class RewardPages:
             "worth": worth_sentence(now.points, now.cash_amount, reward.cost_amount, _norm(at)),
             "planned": planned,
             "planned_price": price_words(planned.price_points, planned.cash_amount) if planned else "",
+            "asked": asked,
+            "asked_price": price_words(asked.params["points"], Decimal(asked.params["cash"])) if asked else "",
             "may_change": may_change,
             "versions": _versions(reward, at),
             "effect": reverse("admin:rewards_reward_price_effect", args=[reward.pk]),

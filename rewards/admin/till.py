@@ -6,7 +6,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
@@ -29,13 +29,16 @@ from members.models import Store
 from members.queries import programme
 from members.refusals import refusal_sentence
 from members.wording import listed
+from rewards.admin.simulator import SimulatorPage, simulator_post
 from rewards.deductions import PaymentRule
 from rewards.events_till import ORDER_VOIDED
-from rewards.explanation import points_words
+from rewards.explanation import in_active_language, points_words
 from rewards.models import MemberPrice, OfflineBatch, OfflineBatchLine, OrderHold, PointsPayment
+from rewards.payment_book import forget_payment_book
 from rewards.services.till_holds import release_order_hold
 from rewards.services.till_terms import QUOTE_CODE
 from rewards.till_words import payment_sentence
+from rewards.voucher_words import TEXTS, reason_words
 
 STATE_COLOURS: Final = {"open": "warning", "captured": "success", "released": "info", "expired": "info"}
 OUTCOME_COLOURS: Final = {"recorded": "success", "known": "info", "refused": "danger"}
@@ -102,6 +105,10 @@ class PointsPaymentAdmin(HistoryAdmin):
         names = [self._names[pk] for pk in row.store_ids if pk in self._names]
         return _now("%(sentence)s Only in: %(stores)s.") % {"sentence": said, "stores": listed(names)}
 
+    def save_model(self, request: HttpRequest, obj: PointsPayment, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        forget_payment_book()
+
     def load_columns(self, rows: Any) -> None:
         """Load the names of the stores that rules are for."""
         ids = {pk for row in rows for pk in row.store_ids}
@@ -153,6 +160,10 @@ class OrderHoldAdmin(FactAdmin):
     empty_sentence = _(
         "Nothing is set aside for an order. While a customer pays at a till, it stands here for minutes."
     )
+
+    def get_urls(self) -> list[Any]:
+        simulator = simulator_post(self.admin_site.admin_view(SimulatorPage(self).page))
+        return [path("simulator/", simulator, name="rewards_orderhold_simulator"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("terms", "fingerprint")
@@ -280,10 +291,20 @@ def _quoted(trace: Any) -> str:
     return _now("A till quoted a cart: %(payable)s to pay, %(earn)s to earn.") % figures
 
 
+def _not_used(trace: Any) -> list[str]:
+    """Return why vouchers are not in a quote, a line for each."""
+    said = _now("%(offer)s did not apply: %(reason)s")
+    return [
+        said % {"offer": in_active_language(one["label"]), "reason": reason_words(one["code"], one["params"])}
+        for one in trace.get("not_used", ())
+        if one.get("code") in TEXTS
+    ]
+
+
 def money_of(amount: str) -> str:
     """Return a stored amount of money in words."""
     return money(forms.DecimalField().clean(amount), programme().currency)
 
 
 register_sentence(ORDER_VOIDED, _voided, icon="undo", names={"store": store_names})
-register_quote(QUOTE_CODE, _quoted)
+register_quote(QUOTE_CODE, _quoted, _not_used)

@@ -101,13 +101,13 @@ class PointsTransferAdmin(FactAdmin):
 
     is_nameless = True
     member_path = "sender"
-    list_display = ("happened_at", "from_page", "to_page", "points_moved", "maker")
+    list_display = ("happened_at", "from_page", "to_page", "points_moved", "asked_by")
     list_display_links = ("happened_at",)
     list_select_related = ("sender", "receiver", "maker")
     list_filter = (("happened_at", DayRangeFilter),)
     ordering = ("-happened_at", "-id")
-    fields = ("happened_at", "from_page", "to_page", "points_moved", "maker", "reason")
-    readonly_fields = ("from_page", "to_page", "points_moved", "reason")
+    fields = ("happened_at", "from_page", "to_page", "points_moved", "asked_by", "reason")
+    readonly_fields = ("from_page", "to_page", "points_moved", "asked_by", "reason")
     empty_sentence = _(
         "No points were moved between members yet. The transfer policy says whether and how many may be."
     )
@@ -124,9 +124,13 @@ class PointsTransferAdmin(FactAdmin):
     def points_moved(self, row: PointsTransfer) -> str:
         return grouped(row.points)
 
+    @display(description=_("asked for by"))
+    def asked_by(self, row: PointsTransfer) -> str:
+        return str(row.maker) if row.maker is not None else _now("the member")
+
     @display(description=_("reason"))
     def reason(self, row: PointsTransfer) -> str:
-        return row.proposal.reason
+        return row.proposal.reason if row.proposal is not None else "–"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -21,6 +21,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 
 from members.admin.base import Badge, actor_of
+from members.admin.days import local_moment
 from members.admin.dialogs import ReasonDialog, carry_out
 from members.admin.filters import DayRangeFilter
 from members.admin.links import member_link
@@ -279,9 +280,10 @@ class VoucherGoodwillAdmin(FactAdmin):
     def why(self, row: VoucherGoodwill) -> str:
         return row.proposal.reason if row.proposal else "–"
 
-    @display(description=_("taken back"), boolean=True)
-    def taken_back(self, row: VoucherGoodwill) -> bool:
-        return hasattr(row, "undone_by")
+    @display(description=_("taken back"))
+    def taken_back(self, row: VoucherGoodwill) -> str:
+        undone = getattr(row, "undone_by", None)
+        return local_moment(undone.happened_at) if undone else "–"
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from members.admin.timeline import Names, register_sentence, store_names
 from members.queries import programme
@@ -47,6 +48,16 @@ def _given_back(payload: Payload, names: Names) -> str:
     return _("The voucher %(voucher)s came back with order %(number)s.") % figures
 
 
+def _left_out(payload: Payload, names: Names) -> str:
+    count = payload["vouchers"]
+    words = ngettext(
+        "A benefit promised %(count)s more voucher %(voucher)s; it was left out: at most %(most)s unused ones can be held.",
+        "A benefit promised %(count)s more vouchers %(voucher)s; they were left out: at most %(most)s unused ones can be held.",
+        count,
+    )
+    return words % {"count": count, "voucher": names["template"], "most": payload["most"]}
+
+
 _TEMPLATE = {"template": template_names}
 _VOUCHER = {"voucher": voucher_names}
 
@@ -55,3 +66,4 @@ register_sentence(events.VOUCHER_HELD, _held, icon="lock_clock", names=_VOUCHER)
 register_sentence(events.VOUCHER_RELEASED, _released, icon="lock_open", names=_VOUCHER)
 register_sentence(events.VOUCHER_USE_UNDONE, _undone, icon="undo", names={**_TEMPLATE, "store": store_names})
 register_sentence(events.VOUCHER_GIVEN_BACK, _given_back, icon="settings_backup_restore", names=_TEMPLATE)
+register_sentence(events.VOUCHERS_LEFT_OUT, _left_out, icon="do_not_disturb_on", names=_TEMPLATE)

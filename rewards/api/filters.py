@@ -12,7 +12,7 @@ from loyalty.periods import day_bounds
 from members.api.fields import EARLIEST, LATEST
 from members.api.queries import BadQuery
 from members.queries import programme
-from rewards.models import LedgerEntry, LedgerTransaction, Reward, Voucher
+from rewards.models import LedgerEntry, LedgerTransaction, Purchase, Reward, Voucher
 from rewards.reward_offers import costing_at_most
 
 _KINDS = [(kind.name.lower(), kind.name.lower()) for kind in LedgerTransaction.Kind]
@@ -37,6 +37,23 @@ class EntryFilter(django_filters.FilterSet):
 
     def to_day(self, rows: QuerySet[LedgerEntry], _name: str, day: date) -> QuerySet[LedgerEntry]:
         return rows.filter(happened_at__lt=day_bounds(_bounded(day, "until"), programme().tz)[1])
+
+
+class OrderFilter(django_filters.FilterSet):
+    """Orders by days of the programme's zone, both days included."""
+
+    since = django_filters.DateFilter(method="from_day")
+    until = django_filters.DateFilter(method="to_day")
+
+    class Meta:
+        model = Purchase
+        fields: tuple[str, ...] = ()
+
+    def from_day(self, rows: QuerySet[Purchase], _name: str, day: date) -> QuerySet[Purchase]:
+        return rows.filter(ordered_at__gte=day_bounds(_bounded(day, "since"), programme().tz)[0])
+
+    def to_day(self, rows: QuerySet[Purchase], _name: str, day: date) -> QuerySet[Purchase]:
+        return rows.filter(ordered_at__lt=day_bounds(_bounded(day, "until"), programme().tz)[1])
 
 
 class RewardFilter(django_filters.FilterSet):

@@ -10,6 +10,7 @@ from loyalty.progress import progress_of
 from loyalty.sentences import rise_sentence
 from members.api.authentication import MemberAuthentication
 from members.api.base import ApiView, caller_member
+from members.api.bodies import written
 from members.api.pagination import CURSOR_PARAMETERS, page_of, page_serializer
 from members.api.permissions import IsMember
 from members.api.queries import BadQuery
@@ -24,14 +25,14 @@ from rewards.api.serializers import (
 )
 from rewards.explanation import explain
 from rewards.models import LedgerTransaction, LotMove, PointsCurrency
-from rewards.queries import accounts_of, balance_of, entries_of, usable, vouchers_of
+from rewards.queries import accounts_of, balance_of, entries_of, vouchers_usable
 from rewards.services.household_points import household_would_add
 
 _DAY = "in the programme's zone, included"
 CURRENCY = OpenApiParameter("currency", str, description="Code of a points currency; left out: points.")
 
 
-def _currency(request: Request) -> PointsCurrency:
+def asked_currency(request: Request) -> PointsCurrency:
     """Return the points currency that is asked for. Raises BadQuery when there is none of that code."""
     code = request.query_params.get("currency", "points")
     found = PointsCurrency.objects.filter(code=code).first()
@@ -79,9 +80,9 @@ class SummaryView(ApiView):
                 "debt": balance.debt,
                 "expiring_next": balance.expiring[0] if balance.expiring else None,
             },
-            "vouchers_usable": vouchers_of(member.pk).filter(usable(at)).count(),
+            "vouchers_usable": vouchers_usable(member.pk, at),
         }
-        return Response(SummarySerializer(summary).data)
+        return Response(written(SummarySerializer, summary))
 
 
 class PointsView(ApiView):
@@ -99,7 +100,7 @@ class PointsView(ApiView):
         responses=PointsSerializer,
     )
     def get(self, request: Request) -> Response:
-        at, member, currency = timezone.now(), caller_member(request), _currency(request)
+        at, member, currency = timezone.now(), caller_member(request), asked_currency(request)
         balance = balance_of(member.pk, at, currency=currency.pk)
         others = accounts_of(member.pk).exclude(currency=currency)
         context = {"at": at, "currency": currency, "others": others}
@@ -131,7 +132,7 @@ class EntriesView(ApiView):
         responses=page_serializer(EntrySerializer, "EntryPageSerializer"),
     )
     def get(self, request: Request) -> Response:
-        entries = entries_of(caller_member(request).pk, currency=_currency(request).pk)
+        entries = entries_of(caller_member(request).pk, currency=asked_currency(request).pk)
         rows = filtered(EntryFilter, entries, request)
         page = page_of(rows, request, by="seq")
         return Response(page.body(EntrySerializer(page.items, many=True).data))
@@ -153,7 +154,7 @@ class EntryView(ApiView):
         responses=EntryDetailSerializer,
     )
     def get(self, request: Request, entry_id: str) -> Response:
-        entries = entries_of(caller_member(request).pk, currency=_currency(request).pk)
+        entries = entries_of(caller_member(request).pk, currency=asked_currency(request).pk)
         entry = entries.filter(seq=_entry_number(entry_id)).first()
         if entry is None:
             raise NotFound

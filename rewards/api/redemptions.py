@@ -78,13 +78,14 @@ from rewards.services.till_terms import QuoteExpired
 from rewards.services.transfers import TransferTooSoon
 from rewards.services.voucher_budgets import VoucherBudgetExhausted
 from rewards.services.voucher_issue import VoucherNotIssued
+from rewards.vouchers_held import MostVouchersHeld
 
 _REDEEM_REFUSALS: Final = (
     *KEY_REFUSALS, InsufficientPoints, OutOfStock, RewardNotAvailable, PriceChanged, QuoteExpired, RewardLimitReached,
     RewardPeriodLimitReached, SaleLimitReached, TierTooLow, NotForThisMember, NotActiveEnough, EventIsOver, DeliveryMissing,
     AddressMissing, InvalidPhone, PartnerAccountMissing, PartnerAccountInvalid, PartnerNotActive, ConversionTooSmall,
-    ConversionDayLimit, ProjectTakesNothing, TransferTooSoon, VoucherNotIssued, VoucherBudgetExhausted, CoolingDown,
-    MemberFrozen, MemberClosed,
+    ConversionDayLimit, ProjectTakesNothing, TransferTooSoon, VoucherNotIssued, VoucherBudgetExhausted, MostVouchersHeld,
+    CoolingDown, MemberFrozen, MemberClosed,
 )  # fmt: skip
 
 

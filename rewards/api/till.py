@@ -158,7 +158,7 @@ class HoldView(ApiView):
         description="All of it. Told again, or past its end, the hold is answered as it is. Refused once its order is recorded.",
         tags=["POS"],
         request=None,
-        responses=HoldSerializer,
+        responses={200: HoldSerializer},
     )
     def delete(self, request: Request, hold_id: str) -> Response:
         key = caller_key(request)

@@ -17,17 +17,19 @@ from members.api.base import ApiView, cacheable, caller_key
 from members.api.fields import Instant, OrderNumber, Ref
 from members.api.once import KEY_REFUSALS, idempotency_key, respond_once
 from members.api.permissions import till_may
+from members.api.signatures import OPTIONAL_SIGNATURE_HEADERS, SIGNATURE_REFUSALS, require_signature
 from members.identifiers import BATCH, PURCHASE, NotFound, parse_ref, public_ref
 from members.models import ApiKey
 from members.queries import programme
 from members.refusals import refusal_sentence
 from members.services.idempotency import Answer, fingerprint_of
-from members.services.keys import ORDERS_READ, ORDERS_WRITE
+from members.services.keys import ORDERS_READ, ORDERS_WRITE, signs_batches
 from rewards.api import examples_batches
 from rewards.api.pos import WrongStore, refuse_other_store
 from rewards.api.pos_serializers import MOST_LINES, OrderSerializer, StoreOfTillMixin
 from rewards.explanation import in_active_language
 from rewards.models import EarnRule, EarnRuleVersion, OfflineBatch, OfflineBatchLine
+from rewards.payment_book import PaymentRuleInForce, payment_rule
 from rewards.services.offline_batches import (
     INVALID,
     MOST_ORDERS,
@@ -42,7 +44,7 @@ from rewards.services.offline_batches import (
 from rewards.services.orders import OrderLine
 from rewards.services.payers import payer_hash
 from rewards.services.till_holds import LONGEST, SHORTEST, USUAL
-from rewards.services.till_quotes import QUOTE_VALID, PaymentRuleInForce, payment_rule
+from rewards.services.till_quotes import QUOTE_VALID
 from rewards.till_words import payment_sentence
 from rewards.ways_to_earn import WayToEarn, ways_to_earn
 
@@ -57,7 +59,10 @@ class OfflineOrderSerializer(OrderSerializer):
 
     points = serializers.IntegerField(required=False, help_text="Refused: nothing is spent offline.")
     vouchers = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text="Refused: nothing is spent offline."
+        child=serializers.CharField(max_length=60),
+        required=False,
+        max_length=20,
+        help_text="Refused: nothing is spent offline.",
     )
 
     def run_validation(self, data: Any = serializers.empty) -> ToldOrder:
@@ -119,7 +124,7 @@ class BatchesView(ApiView):
 
     authentication_classes = (TillAuthentication,)
     permission_classes = (till_may(ORDERS_WRITE),)
-    refusals: ClassVar = {"post": (*KEY_REFUSALS, WrongStore, BatchConflict)}
+    refusals: ClassVar = {"post": (*KEY_REFUSALS, *SIGNATURE_REFUSALS, WrongStore, BatchConflict)}
 
     @extend_schema(
         operation_id="record_batch",
@@ -128,9 +133,13 @@ class BatchesView(ApiView):
         description=(
             "At most 500. Each is recorded by itself, as if it were told alone, and answered by a line; one that is refused "
             "leaves the others as they are. They earn only: orders with points, vouchers, a quote or a hold are refused. A "
-            "batch that is told again goes on where it stopped and gives the same answers."
+            "batch that is told again goes on where it stopped and gives the same answers. Points count against what the key may "
+            "move in a day; an order beyond it is refused and may be told another day, in a batch with another number. A key that "
+            "was given a secret to sign with signs each call as Standard Webhooks are, with `POST` and the address before the body: "
+            "`id.timestamp.POST /api/v1/pos/batches.body`."
         ),
         tags=["POS"],
+        parameters=OPTIONAL_SIGNATURE_HEADERS,
         request=BatchRequestSerializer,
         responses=BatchSerializer,
     )
@@ -138,6 +147,10 @@ class BatchesView(ApiView):
         at = timezone.now()
         key = caller_key(request)
         idempotency_key(request)
+        if signs_batches(key):
+            require_signature(
+                request, key=key, at=at, with_address=True, most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            )
         asked = BatchRequestSerializer.read(request.data)
         refuse_other_store(key, asked)
         fingerprint = fingerprint_of(request.data["orders"] if isinstance(request.data, dict) else [])

@@ -22,6 +22,7 @@ from members.queries import MemberNotFound, family_ids, member_id_by_public_id
 from members.services.guessing import TooManyTries
 from members.services.idempotency import Answer, fingerprint_of
 from members.services.keys import VOUCHERS_REDEEM
+from members.services.phone_change import CoolingDown
 from rewards.api import examples_voucher_claims as examples
 from rewards.api.voucher_claim_serializers import (
     AcceptGiftSerializer,
@@ -40,7 +41,6 @@ from rewards.services.voucher_budgets import VoucherBudgetExhausted
 from rewards.services.voucher_claims import (
     ClaimCodeWrong,
     ClaimReceipt,
-    MostVouchersHeld,
     OfferNotForMember,
     OfferNotRunning,
     OfferUsedUp,
@@ -59,6 +59,7 @@ from rewards.services.voucher_gifts import (
     offer_gift,
 )
 from rewards.services.voucher_issue import VoucherNotIssued
+from rewards.vouchers_held import MostVouchersHeld
 
 _CACHE_SECONDS: Final = 30
 #: A claim that took longer was begun anew; nobody waits so long for a voucher.
@@ -185,7 +186,7 @@ class GiftView(ApiView):
 
     authentication_classes = (MemberAuthentication,)
     permission_classes = (IsMember,)
-    refusals: ClassVar = {"post": (*KEY_REFUSALS, VoucherNotGiftable, MemberFrozen, MemberClosed)}
+    refusals: ClassVar = {"post": (*KEY_REFUSALS, VoucherNotGiftable, CoolingDown, MemberFrozen, MemberClosed)}
 
     @extend_schema(
         operation_id="give_voucher",

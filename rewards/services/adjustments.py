@@ -1,5 +1,6 @@
 """Points that staff give and take: within the operator's limits at once, above them after a second person approved."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,14 +105,14 @@ def why(*, reason_code: str, note: str, points: int) -> Why:
 
 def propose_adjustment(
     *, member_id: int, points: int, reason_code: str, note: str, by: Actor, at: datetime, currency_id: int | None = None,
-    request_id: str = "",
+    request_id: str = "", alone: Callable[[int], bool] | None = None,
 ) -> proposals.ProposalOutcome:  # fmt: skip
     """Give a member points, or take them (below 0), within the operator's limits; else let a colleague decide.
 
-    Raises as `why` and `members.proposals.propose` do, InsufficientPoints, MemberFrozen, MemberClosed.
+    `alone` is that of `members.proposals.propose`. Raises as `why` and `members.proposals.propose` do, InsufficientPoints, MemberFrozen, MemberClosed.
     """
     asked = why(reason_code=reason_code, note=note, points=points)
-    return _propose(asked, member_id, points, default_currency(currency_id), None, by, at, request_id)
+    return _propose(asked, member_id, points, default_currency(currency_id), None, by, at, request_id, alone)
 
 
 def propose_missing_points(
@@ -139,7 +140,7 @@ def propose_missing_points(
 
 def _propose(
     asked: Why, member_id: int, points: int, currency_id: int, missing: MissingPoints | None, by: Actor, at: datetime,
-    request_id: str,
+    request_id: str, alone: Callable[[int], bool] | None = None,
 ) -> proposals.ProposalOutcome:  # fmt: skip
     params = {
         "member": member_id, "member_no": member_no_of(member_id), "currency": currency_id, "points": points,
@@ -147,7 +148,13 @@ def _propose(
         "order": missing.purchase.external_order_no if missing else "",
     }  # fmt: skip
     return proposals.propose(
-        kind=ADJUST, params=params, reason=asked.note or asked.reason.label, by=by, at=at, request_id=request_id
+        kind=ADJUST,
+        params=params,
+        reason=asked.note or asked.reason.label,
+        by=by,
+        at=at,
+        request_id=request_id,
+        alone=alone,
     )
 
 

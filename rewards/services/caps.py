@@ -21,6 +21,10 @@ from rewards.earning import (
     cap_uses_in,
 )
 
+_COUNTED = """
+SELECT rule_id, currency_id, period, period_start, used, times FROM rewards_capcounter
+WHERE member_id = %s AND period_start = ANY (%s)
+"""
 SLICES = 16
 _DAYS_DELETED_AT_ONCE = 10_000
 _BUDGETS_AT_ONCE = 500
@@ -31,15 +35,12 @@ def cap_usage(*, member_id: int, keys: Sequence[CapKey]) -> dict[CapKey, CapUsag
     if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT rule_id, currency_id, period, period_start, used, times "
-            "FROM rewards_cap_usage(%s, %s::bigint[], %s::smallint[], %s::smallint[], %s::date[])",
-            [member_id, *_columns(keys)],
-        )
-        return {
-            CapKey(rule_id, currency_id, Period(period), start): CapUsage(used, times)
+        cursor.execute(_COUNTED, [member_id, list({key.start for key in keys})])
+        counted = {
+            CapKey(rule_id or 0, currency_id, Period(period), start): CapUsage(used, times)
             for rule_id, currency_id, period, start, used, times in cursor.fetchall()
         }
+    return {key: counted[key] for key in keys if key in counted}
 
 
 def book_caps(*, member_id: int, quote: Quote) -> Quote:

@@ -15,6 +15,7 @@ PICKUP: Final = "pickup_code"
 CLAIM: Final = "claim_code"
 GIFT: Final = "gift_token"
 COUNTER: Final = "counter_code"
+RECIPIENT: Final = "transfer_recipient"
 
 #: At a till people mistype what members show them: more tries, and back at work soon.
 _AT_TILL: Final = {"key": Bound(20, lock=timedelta(minutes=5)), "address": Bound(100)}
@@ -25,6 +26,14 @@ register_guessing(GuessKind(VOUCHER, _("voucher codes at the till"), _AT_TILL))
 register_guessing(GuessKind(PICKUP, _("pick-up codes at the till"), _AT_TILL))
 register_guessing(GuessKind(CLAIM, _("codes of voucher offers"), {**_AT_TILL, **_BY_MEMBER}))
 register_guessing(GuessKind(GIFT, _("gifts of friends"), _BY_MEMBER))
+#: Who asks of one number after the other whether somebody has it is done for the day.
+register_guessing(
+    GuessKind(
+        RECIPIENT,
+        _("friends to give points to"),
+        {"member": Bound(5, timedelta(days=1), timedelta(days=1)), "address": Bound(50)},
+    )
+)
 register_guessing(GuessKind(COUNTER, _("codes at the counter"), {"operator": Bound(20, lock=timedelta(minutes=5))}))
 
 

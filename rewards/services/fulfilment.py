@@ -195,7 +195,7 @@ def _give_back(
         label=labels_of(redemption.reward, "name"),
     )  # fmt: skip
     if redemption.voucher_id is not None and not void_vouchers(
-        voucher_ids=[redemption.voucher_id], by=by, at=at, reason=reason, quiet=True
+        voucher_ids=[redemption.voucher_id], by=by, at=at, reason=reason
     ):
         raise RedemptionNotCancellable  # used or held a moment ago
     void_given_code(redemption_id=redemption.pk, at=at)

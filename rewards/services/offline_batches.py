@@ -19,10 +19,11 @@ from members.identifiers import NotFound
 from members.models import ApiKey
 from members.queries import member_id_by_public_id
 from members.refusals import Refusal
+from members.services.key_bounds import count_against_ceiling
 from rewards.models import OfflineBatch, OfflineBatchLine
 from rewards.refusals import RewardsRefusal
 from rewards.services.orders import Order, OrderLine
-from rewards.services.purchases import record_purchase
+from rewards.services.purchases import PurchaseReceipt, record_purchase
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,8 @@ def accept_batch(
 def work_off_batch(*, batch_id: int, at: datetime) -> OfflineBatch:
     """Record the orders of a batch that wait, each by itself; return the batch, done. Safe beside itself.
 
-    An order is dated by when it was made, so `at` only says that it is not later than now.
+    An order is dated by when it was made, so `at` only says that it is not later than now, and on which day its points count
+    against what the key may move.
     """
     batch = OfflineBatch.objects.select_related("key").get(pk=batch_id)
     answered = set(batch.lines.values_list("position", flat=True))
@@ -141,13 +143,24 @@ def _record_one(batch: OfflineBatch, position: int, told: Mapping[str, Any], at:
         return  # another worker was faster
     line = OfflineBatchLine(batch=batch, position=position, external_order_no=told["no"])
     try:
-        receipt = record_purchase(order=_order(batch, told), by=Actor("device", batch.key_id), at=at)
+        receipt = _recorded(batch, told, at)
     except Refusal as refusal:
         line.outcome, line.code, line.params = Outcome.REFUSED, refusal.code, refusal.stored_params()
     else:
         line.outcome = Outcome.KNOWN if receipt.already_recorded else Outcome.RECORDED
         line.purchase_id, line.points = receipt.purchase_id, receipt.points
     line.save(force_insert=True)
+
+
+@transaction.atomic
+def _recorded(batch: OfflineBatch, told: Mapping[str, Any], at: datetime) -> PurchaseReceipt:
+    """Record an order of a batch; one that is past the day's ceiling of the key is not recorded, and can be told another day."""
+    receipt = record_purchase(
+        order=order_as_stored(told, key=batch.key, store_id=batch.store_id), by=Actor("device", batch.key_id), at=at
+    )
+    if not receipt.already_recorded:
+        count_against_ceiling(batch.key, points=receipt.points + sum(receipt.others.values()), at=at)
+    return receipt
 
 
 def stored_order(
@@ -170,13 +183,14 @@ def stored_order(
     }  # fmt: skip
 
 
-def _order(batch: OfflineBatch, told: Mapping[str, Any]) -> Order:
+def order_as_stored(told: Mapping[str, Any], *, key: ApiKey, store_id: int) -> Order:
+    """Return an order of `stored_order` as the key tells it of a store. Raises MemberNotFound."""
     return Order(
-        source=batch.source,
+        source=key.source,
         external_order_no=told["no"],
         member_id=member_id_by_public_id(UUID(told["member"])) if told["member"] else None,
-        channel_id=batch.key.channel_id,
-        store_id=batch.store_id,
+        channel_id=key.channel_id,
+        store_id=store_id,
         ordered_at=datetime.fromisoformat(told["at"]),
         lines=tuple(
             OrderLine(sku, name, Decimal(quantity), Decimal(price), Decimal(amount), earns)

@@ -107,7 +107,7 @@ def redeem_reward(
 
     `quoted` is what the member was told that it costs (points, money). Raises InsufficientPoints, OutOfStock,
     RewardNotAvailable, PriceChanged, DeliveryMissing, AddressMissing, PartnerAccountMissing, the noes of `reward_offers`
-    (tier, segment, limits …), CoolingDown, MemberFrozen, MemberClosed, RequestConflict; for vouchers VoucherNotIssued and
+    (tier, segment, limits, as many vouchers as one may hold …), CoolingDown, MemberFrozen, MemberClosed, RequestConflict; for vouchers VoucherNotIssued and
     VoucherBudgetExhausted; for points given on what `services/conversions` and `services/donations` raise. After a refusal
     neither points nor stock have changed.
     """

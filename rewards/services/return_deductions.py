@@ -98,7 +98,12 @@ def give_back_deductions(
     if not is_complete:
         return GivenBack(vouchers_kept=used.count())
     vouchers = give_back_order_vouchers(
-        source=purchase.source, external_order_no=purchase.external_order_no, by=by, at=at, reason="return"
+        source=purchase.source,
+        external_order_no=purchase.external_order_no,
+        store_id=purchase.store_id,
+        by=by,
+        at=at,
+        reason="return",
     )
     uses = list(_uses(settlement)) if settlement is not None else []
     for use_id in uses:

@@ -20,6 +20,7 @@ from members.identifiers import NotFound
 from members.models import Member
 from members.personal_words import refuse_personal_words
 from members.services.member_codes import spend_allowed
+from members.services.phone_change import refuse_cooling
 from rewards import ledger
 from rewards.models import Hold, OrderHold
 from rewards.refusals import RewardsRefusal
@@ -111,8 +112,10 @@ def hold_order(
     hold = OrderHold.objects.get(pk=hold_id)
     bearer = hold_bearer(quote.member_id)
     hold_active(bearer, Member.Act.SPEND)
-    if key_id is not None and (wanted or quote.terms.voucher_ids):
-        _refuse_unshown(bearer, key_id, at)
+    if wanted or quote.terms.voucher_ids:
+        refuse_cooling(member_id=bearer, at=at)
+        if key_id is not None:
+            _refuse_unshown(bearer, key_id, at)
     ledger.lock_account(member_id=bearer)
     _release_due_of(quote.member_id, at)
     if wanted:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.ladder import TierNow
@@ -17,12 +18,12 @@ from members.decisions import MOST_BYTES, bounded, record_decision
 from members.facts import values_for
 from members.models import Member
 from members.queries import programme
-from rewards import deductions, earning
+from rewards import deductions
 from rewards.benefit_prices import price_benefits
 from rewards.cart import Cart, CartLine, VoucherNotUsed, VoucherSet, VoucherTerms, best_set, counts
 from rewards.deductions import NOTHING, Deduction, Goods, PointsPayable
-from rewards.models import PointsPayment, Product
-from rewards.queries import balance_of, labels_of, rule_book
+from rewards.payment_book import PaymentRuleInForce, payment_rule
+from rewards.queries import balance_of, rule_book
 from rewards.refusals import RewardsRefusal
 from rewards.services.caps import cap_usage
 from rewards.services.earn_facts import missing_facts
@@ -36,6 +37,9 @@ from rewards.services.voucher_terms import voucher_terms_of
 QUOTE_VALID: Final = timedelta(minutes=30)
 #: How many days a quote is kept, so that 为什么？ can be answered.
 _KEPT_DAYS: Final = 7
+#: Of how many vouchers that are not used a quote keeps why.
+_MOST_NOT_USED: Final = 10
+_GOODS: Final = "SELECT sku, earns, category_id, brand FROM rewards_product WHERE sku = ANY (%s)"
 
 
 class CartTooLarge(RewardsRefusal):
@@ -115,21 +119,30 @@ def quote_cart(
         "v": 1, "till": [cart.source, cart.store_id], "until": expires_at.isoformat(), "trial": moment is not None,
         "points": points.applied, "payable": str(settled.payable), "earn": earned, "terms": terms.stored(),
     }  # fmt: skip
+    not_used = [
+        {"label": dict(one.label), "code": why.code, "params": dict(why.params)} for one, why in found[:_MOST_NOT_USED]
+    ]
     return TillQuote(
-        _keep(kept, known, by, at), expires_at, settled, points, found, earned, trace,
+        _keep(kept, not_used, known, by, at), expires_at, settled, points, found, earned, trace,
         known.progress if known else None, known.tier if known else None, moment is not None,
     )  # fmt: skip
 
 
-def _keep(kept: Mapping[str, Any], known: _Member | None, by: Actor, at: datetime) -> UUID:
-    # What was cut could not be ordered as it was quoted.
-    text = bounded(kept)
-    if '"cut":true' in text and len(text.encode()) <= MOST_BYTES:
+def _keep(kept: Mapping[str, Any], not_used: Sequence[Any], known: _Member | None, by: Actor, at: datetime) -> UUID:
+    """Keep a quote, with why vouchers are not in it where that finds room. What was cut could not be ordered as quoted."""
+    traces = ({**kept, "not_used": not_used}, kept) if not_used else (kept,)
+    trace = next((one for one in traces if not _is_cut(one)), None)
+    if trace is None:
         raise CartTooLarge
     return record_decision(
-        kind="quote", member_id=known.id if known else None, subject="POST /pos/quotes", code=QUOTE_CODE, trace=kept, by=by,
+        kind="quote", member_id=known.id if known else None, subject="POST /pos/quotes", code=QUOTE_CODE, trace=trace, by=by,
         at=at, keep_days=_KEPT_DAYS,
     )  # fmt: skip
+
+
+def _is_cut(trace: Mapping[str, Any]) -> bool:
+    text = bounded(trace)
+    return '"cut":true' in text and len(text.encode()) <= MOST_BYTES
 
 
 def _member(member: Member, moment: datetime) -> _Member:
@@ -143,11 +156,9 @@ def _member(member: Member, moment: datetime) -> _Member:
 
 def _goods(lines: Sequence[OrderLine]) -> tuple[LineGoods, ...]:
     """Return what the catalogue knows of each line, as recording the order will find it."""
-    rows = Product.objects.filter(sku__in={line.sku for line in lines})
-    known = {
-        sku: (earns, category, brand)
-        for sku, earns, category, brand in rows.values_list("sku", "earns", "category", "brand")
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(_GOODS, [list({line.sku for line in lines})])
+        known = {sku: (earns, category, brand) for sku, earns, category, brand in cursor.fetchall()}
     found = []
     for line in lines:
         earns, category_id, brand = known.get(line.sku, (True, None, ""))
@@ -234,35 +245,6 @@ def _by_vouchers(
 
 
 # --- Points -----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class PaymentRuleInForce:
-    """The rule by which points of the default currency pay in a store at a moment, with the currency's code and name."""
-
-    value: deductions.PaymentRule
-    currency: str
-    names: earning.Label
-    reason: str = ""
-
-
-def payment_rule(store_id: int | None, moment: datetime) -> PaymentRuleInForce | None:
-    """Return how points pay here and now; None where there is no rule. One query."""
-    row = (
-        PointsPayment.objects.filter(currency__code="points", valid_from__lte=moment)
-        .select_related("currency")
-        .order_by("-valid_from")
-        .first()
-    )
-    if row is None:
-        return None
-    reason = "" if row.is_on else deductions.SWITCHED_OFF
-    if not reason and row.store_ids and store_id not in row.store_ids:
-        reason = deductions.NOT_HERE
-    rule = deductions.PaymentRule(
-        row.money_per_point, row.step_points, row.min_points, row.max_share_percent, row.pays_postage
-    )
-    return PaymentRuleInForce(rule, row.currency.code, labels_of(row.currency, "name"), reason)
-
-
 def _points(
     cart: CartRequest, rule: PaymentRuleInForce | None, left: Sequence[Decimal], known: _Member | None, moment: datetime
 ) -> PointsPayable:

@@ -1,7 +1,7 @@
 """Points that go from one member to another, by staff, within the limits of the policy.
 
 The limits are checked and counted under the lock of the sender's account, so that many at once never pass them.
-Members themselves give points away once one-time codes can be sent.
+What members give away themselves (`own_transfers`) counts together with it.
 """
 
 from collections.abc import Collection
@@ -70,14 +70,14 @@ class TransferTooSmall(RewardsRefusal):
 class TransferTooLarge(RewardsRefusal):
     """More than the policy allows each time."""
 
-    code = "transfer_too_large"
+    code = "transfer_limit"
     text = gettext_lazy("At most %(most)s points can be given at a time.")
 
 
 class TransferDayLimit(RewardsRefusal):
     """The member's limit of the day is reached."""
 
-    code = "transfer_day_limit"
+    code = "transfer_limit"
     text = gettext_lazy(
         "A member can give at most %(most)s points on one day (number of transfers: %(times)s at most). Given today: %(used)s points (transfers: %(used_times)s)."
     )
@@ -86,7 +86,7 @@ class TransferDayLimit(RewardsRefusal):
 class TransferMonthLimit(RewardsRefusal):
     """The member's limit of the month is reached."""
 
-    code = "transfer_month_limit"
+    code = "transfer_limit"
     text = gettext_lazy(
         "A member can give at most %(most)s points in one month (number of transfers: %(times)s at most). Given this month: %(used)s points (transfers: %(used_times)s)."
     )
@@ -170,10 +170,11 @@ def check_transfer(*, sender_id: int, points: int, currency_id: int, at: datetim
     if points < policy.min_points:
         raise TransferTooSmall(least=grouped(policy.min_points))
     if points > policy.max_points:
-        raise TransferTooLarge(most=grouped(policy.max_points))
+        raise TransferTooLarge(limit="each_time", most=grouped(policy.max_points))
     use = transfer_use(member_id=sender_id, currency_id=currency_id, at=at)
     if use.day_points + points > policy.day_points or use.day_times >= policy.day_times:
         raise TransferDayLimit(
+            limit="day",
             most=grouped(policy.day_points),
             times=policy.day_times,
             used=grouped(use.day_points),
@@ -181,7 +182,8 @@ def check_transfer(*, sender_id: int, points: int, currency_id: int, at: datetim
         )
     if use.month_points + points > policy.month_points or use.month_times >= policy.month_times:
         raise TransferMonthLimit(
-            most=grouped(policy.month_points), times=policy.month_times, used=grouped(use.month_points), used_times=use.month_times
+            limit="month", most=grouped(policy.month_points), times=policy.month_times, used=grouped(use.month_points),
+            used_times=use.month_times,
         )  # fmt: skip
     check_cooldown(member_id=sender_id, currency_id=currency_id, at=at)
 

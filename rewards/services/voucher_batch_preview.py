@@ -1,6 +1,5 @@
 """What a batch of vouchers would do before it is carried out: who would get one, who not and why, and what it may cost."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,21 +7,12 @@ from typing import Any, Final
 
 from django.db import connection
 
-from rewards.models import VoucherBatch, VoucherTemplate
+from rewards.models import VoucherBatch
 from rewards.services.voucher_budgets import budget_left
+from rewards.vouchers_held import HELD
 
 _MOST_SIMILAR: Final = 5
 
-#: Vouchers of a template that members hold unused, counted by whoever they belong to now: (id, number).
-HELD: Final = """
-    SELECT coalesce(m.merged_into_id, m.id) AS id, count(*) AS number
-    FROM rewards_voucher v JOIN members_member m ON m.id = v.member_id
-    WHERE v.template_id = %(template)s AND v.state IN ('issued', 'held', 'offered') AND v.expires_at > %(at)s {about}
-    GROUP BY 1
-"""
-OF_SOME: Final = """
-    AND v.member_id IN (SELECT id FROM members_member WHERE id = ANY (%(members)s) OR merged_into_id = ANY (%(members)s))
-"""
 _WHO: Final = f"""
     WITH people AS (
         SELECT DISTINCT coalesce(m.merged_into_id, m.id) AS id
@@ -101,14 +91,6 @@ def preview_of(batch: VoucherBatch, *, at: datetime) -> BatchPreview:
     return BatchPreview(
         listed, have_left, have_one, hold_most, template.most_cost_amount * people, budget_left(template), _similar(batch)
     )  # fmt: skip
-
-
-def held_by(template: VoucherTemplate, member_ids: Collection[int], *, at: datetime) -> dict[int, int]:
-    """Return how many unused vouchers of a template members hold, those of members merged into them included."""
-    params: dict[str, Any] = {"template": template.pk, "at": at, "members": list(member_ids)}
-    with connection.cursor() as cursor:
-        cursor.execute(HELD.format(about=OF_SOME), params)
-        return dict(cursor.fetchall())
 
 
 def _similar(batch: VoucherBatch) -> Similar:

@@ -33,10 +33,11 @@ from rewards.refusals import RewardsRefusal
 from rewards.services.by_hand import Params, operator_id
 from rewards.services.orders import hold_bearers
 from rewards.services.secret_codes import derived_id
-from rewards.services.voucher_batch_preview import BatchPreview, held_by, preview_of
+from rewards.services.voucher_batch_preview import BatchPreview, preview_of
 from rewards.services.voucher_budgets import VoucherBudgetExhausted, budget_left
 from rewards.services.voucher_issue import check_may_issue, issue_vouchers
 from rewards.services.voucher_voiding import void_vouchers
+from rewards.vouchers_held import held_by
 
 BATCH: Final = "rewards.voucher_batch"
 PERMISSION: Final = "rewards.issue_batch"
@@ -319,7 +320,7 @@ def undo_preview(job: Job, at: datetime) -> jobs.UndoPreview:
 
 
 def undo_batch(run: jobs.JobRun) -> None:
-    """Make the unused vouchers of a batch void, some thousand at a time."""
+    """Make the unused vouchers of a batch void, some thousand at a time; other systems are told, as they were of their issue."""
     if run.undoes is None:
         return
     of_batch = Voucher.objects.filter(origin=Voucher.Origin.BATCH, origin_ref=str(run.params["batch"]))
@@ -331,7 +332,7 @@ def undo_batch(run: jobs.JobRun) -> None:
             if not ids:
                 run.set_total(run.job.done)
                 return
-            voided = len(void_vouchers(voucher_ids=ids, by=run.by, at=at, reason="batch_taken_back", quiet=True))
+            voided = len(void_vouchers(voucher_ids=ids, by=run.by, at=at, reason="batch_taken_back"))
             if run.job.done + voided > run.total:
                 run.set_total(run.job.done + voided)
             run.advance(ok=voided, cursor={"voucher": ids[-1]})

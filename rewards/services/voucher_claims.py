@@ -19,9 +19,9 @@ from rewards.models import Voucher, VoucherClaim, VoucherOffer
 from rewards.refusals import RewardsRefusal
 from rewards.services.orders import check_active
 from rewards.services.secret_codes import derived_id
-from rewards.services.voucher_batch_preview import held_by
 from rewards.services.voucher_issue import issue_vouchers
 from rewards.services.voucher_offers import offer_key
+from rewards.vouchers_held import MostVouchersHeld, held_by
 
 Way = VoucherClaim.Way
 _MOST_LISTED: Final = 100
@@ -56,14 +56,6 @@ class OfferUsedUp(RewardsRefusal):
     code = "out_of_stock"
     status = 410
     text = _("All vouchers of this offer are taken.")
-
-
-class MostVouchersHeld(RewardsRefusal):
-    """The member holds as many vouchers of the template as one may."""
-
-    code = "most_vouchers_held"
-    explains = True
-    text = _("At most %(most)s unused vouchers of this kind can be held at a time.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,16 @@ from members.actors import Actor
 from members.identifiers import NotFound
 from members.models import Member
 from members.queries import family_ids
+from members.services.phone_change import refuse_cooling
 from rewards.events_voucher_issuing import voucher_given, voucher_offered
 from rewards.events_vouchers import voucher_released
 from rewards.models import Voucher, VoucherEvent, VoucherGift
 from rewards.refusals import RewardsRefusal
 from rewards.services.orders import hold_active, hold_bearers
 from rewards.services.secret_codes import derived_code, derived_id, lookup_key
-from rewards.services.voucher_batch_preview import held_by
 from rewards.services.voucher_budgets import give_back_budget
-from rewards.services.voucher_claims import MostVouchersHeld
 from rewards.services.voucher_issue import issue_vouchers
+from rewards.vouchers_held import MostVouchersHeld, held_by
 
 _SORT: Final = "voucher-gift-token"
 _LOOKUP: Final = "voucher-gift-lookup"
@@ -77,10 +77,11 @@ def gift_token(gift: VoucherGift) -> str:
 def offer_gift(*, member_id: int, voucher_id: int, by: Actor, at: datetime) -> VoucherGift:
     """Offer a voucher to whoever shows the token, for as long as its template says; its owner can not use it meanwhile.
 
-    Raises VoucherNotGiftable, MemberFrozen, MemberClosed, NotFound.
+    Raises VoucherNotGiftable, CoolingDown, MemberFrozen, MemberClosed, NotFound.
     """
     bearer = hold_bearers([member_id])[member_id]
     hold_active(bearer, Member.Act.SPEND)
+    refuse_cooling(member_id=bearer, at=at)
     voucher = _own_voucher(bearer, voucher_id)
     template = voucher.template
     if voucher.state_at(at) != Voucher.State.ISSUED or not template.is_giftable or _was_passed_on(voucher):

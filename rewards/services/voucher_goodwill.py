@@ -30,12 +30,11 @@ from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
 from rewards.services.by_hand import Params, hold_member, member_no_of, operator_id
 from rewards.services.secret_codes import derived_id
-from rewards.services.voucher_batch_preview import held_by
 from rewards.services.voucher_batches import counted
 from rewards.services.voucher_budgets import give_back_budget, take_budget
-from rewards.services.voucher_claims import MostVouchersHeld
 from rewards.services.voucher_issue import check_may_issue, issue_vouchers
 from rewards.services.voucher_voiding import void_vouchers
+from rewards.vouchers_held import MostVouchersHeld, held_by
 
 GIVE: Final = "rewards.give_voucher"
 EXTEND: Final = "rewards.extend_voucher"

@@ -17,7 +17,6 @@ from members.queries import programme
 from rewards.explanation import in_active_language
 from rewards.models import Voucher, VoucherTemplate
 from rewards.services.by_hand import Params
-from rewards.services.voucher_batch_preview import held_by
 from rewards.services.voucher_batches import FAMILY
 from rewards.services.voucher_goodwill import (
     EXTEND,
@@ -30,6 +29,7 @@ from rewards.services.voucher_goodwill import (
     give,
     reissue,
 )
+from rewards.vouchers_held import held_by
 
 _KINDS: Final = (EXTEND, EXTEND_LONG)
 

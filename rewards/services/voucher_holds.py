@@ -140,12 +140,12 @@ def use_held_vouchers(
 
 @transaction.atomic
 def give_back_order_vouchers(
-    *, source: str, external_order_no: str, by: Actor, at: datetime, reason: str = ""
+    *, source: str, external_order_no: str, store_id: int | None = None, by: Actor, at: datetime, reason: str = ""
 ) -> list[int]:
     """Give back what was used with an order that was voided or wholly returned; return the ids, ascending. Again, none.
 
     Each by its template: not at all; or with its old end; or, past that, with so many days of grace. A member who left
-    gets nothing back.
+    gets nothing back. `store_id`: where the order was made.
     """
     used = Q(state=Voucher.State.USED, used_source=source, used_order_no=external_order_no)
     back = [one for one in _locked(used & ~Q(bearer_status=Member.Status.CLOSED)) if _comes_back(one, at)]
@@ -158,8 +158,8 @@ def give_back_order_vouchers(
     )  # fmt: skip
     timeline.record([
         voucher_given_back(
-            voucher_id=one.pk, template_id=one.template_id, member_id=one.member_id, order_no=external_order_no,
-            happened_at=at, by=by,
+            voucher_id=one.pk, template_id=one.template_id, member_id=one.member_id, store_id=store_id,
+            order_no=external_order_no, happened_at=at, by=by,
         )
         for one in back
     ])  # fmt: skip

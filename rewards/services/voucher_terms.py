@@ -3,17 +3,25 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Min, Q
 
 from loyalty.periods import business_date, day_bounds
+from members.plain_rows import PlainRows
 from members.queries import family_ids, programme
 from rewards.cart import VoucherTerms
-from rewards.models import Voucher
+from rewards.models import Voucher, VoucherTemplate
 from rewards.queries import labels_of
 
 _USABLE_MOST = 200
+_OPEN: Final = PlainRows(
+    Voucher,
+    "WHERE member_id = ANY (%s) AND state IN ('issued', 'held', 'offered') AND expires_at > %s ORDER BY expires_at, id LIMIT %s",
+    left_out=["code_hmac"],
+)
+_TEMPLATES: Final = PlainRows(VoucherTemplate, "WHERE id = ANY (%s)")
 
 
 def voucher_terms_of(member_id: int, at: datetime, *, held_ref: UUID | None = None) -> list[VoucherTerms]:
@@ -22,9 +30,11 @@ def voucher_terms_of(member_id: int, at: datetime, *, held_ref: UUID | None = No
     Of more than 200 those that end first. What the order `held_ref` holds counts as free.
     """
     family = family_ids(member_id)
-    live = (Voucher.State.ISSUED, Voucher.State.HELD, Voucher.State.OFFERED)
-    rows = Voucher.objects.filter(member_id__in=family, state__in=live, expires_at__gt=at).defer("code_hmac")
-    found = rows.select_related("template").order_by("expires_at", "id")[:_USABLE_MOST]
+    found = _OPEN.all(family, at, _USABLE_MOST)
+    if found:
+        templates = {one.pk: one for one in _TEMPLATES.all(list({voucher.template_id for voucher in found}))}
+        for voucher in found:
+            voucher.template = templates[voucher.template_id]
     return terms_of(found, family, at, held_ref=held_ref)
 
 

@@ -31,9 +31,7 @@ _VOID: Final = """
 """
 
 
-def void_vouchers(
-    *, voucher_ids: Collection[int], by: Actor, at: datetime, reason: str, quiet: bool = False
-) -> list[int]:
+def void_vouchers(*, voucher_ids: Collection[int], by: Actor, at: datetime, reason: str) -> list[int]:
     """Make those vouchers void that can be used, in the caller's transaction; return their ids, ascending.
 
     What is used, over, void already, or held for an order or a friend is passed over. The budget gets their part back.
@@ -52,9 +50,7 @@ def void_vouchers(
         ended = cursor.fetchall()
     give_back_budget(vouchers_by_template=Counter(template_id for _id, _member, template_id in ended))
     timeline.record_many(
-        events.voucher_voided(
-            voucher_id=pk, template_id=template_id, member_id=member_id, happened_at=at, by=by, quiet=quiet
-        )
+        events.voucher_voided(voucher_id=pk, template_id=template_id, member_id=member_id, happened_at=at, by=by)
         for pk, member_id, template_id in ended
     )
     return [pk for pk, _member, _template in ended]

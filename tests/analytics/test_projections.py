@@ -102,7 +102,9 @@ def by_hand(told: Sequence[TimelineEntry], day: date, store_id: int | None) -> d
         + converted("out", "rejected")
         + converted("in", "confirmed"),
         "redemptions": len(redeemed),
-        "vouchers_used": len(of("rewards.voucher_used.v1")),
+        "vouchers_used": len(of("rewards.voucher_used.v1"))
+        - len(of("rewards.voucher_use_undone.v1"))
+        - len(of("rewards.voucher_given_back.v1")),
         "tiers_raised": len(of("loyalty.tier_raised.v1", placed=False)),
         "tiers_lowered": len(of("loyalty.tier_lowered.v1", placed=False)),
     }

@@ -264,13 +264,14 @@ def _sell_all(port: int, secret: str, bodies: list[str]) -> list[float]:
 
 
 @contextmanager
-def web_server(url: str) -> Iterator[int]:
-    """Run the web server on a database as ./run.sh does; yield its port."""
+def web_server(url: str, **more: str) -> Iterator[int]:
+    """Run the web server on a database as ./run.sh does, with `more` in its environment; yield its port."""
     port = free_port()
     environment = os.environ | {
         "DATABASE_URL": url,
         "DATABASE_POOL": "1",
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        **more,
     }
     command = [
         sys.executable,

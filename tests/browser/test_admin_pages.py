@@ -19,6 +19,8 @@ OWN_SIGNS = {
     "/admin/loyalty/benefit/grid/": ".pn-stack .pn-card",
     "/admin/loyalty/publishedrules/now/": ".pn-stack .pn-card",
     "/admin/rewards/expirypolicy/calendar/": ".pn-months",
+    "/admin/rewards/voucher/counter/": ".pn-counter",
+    "/admin/rewards/orderhold/simulator/": "#simulator",
 }
 # The first row of a list and its form for a new one. The list is read, not drawn: another test opens it.
 FORMS_OF = """async where => {

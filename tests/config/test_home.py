@@ -50,6 +50,15 @@ class TestTheHomePage:
         Subscription.objects.create(name="analytics.days", advanced_at=timezone.now())
         assert "(Asia/Shanghai)" in signed_in("marketing").get(reverse("admin:index")).text
 
+    def test_leads_store_staff_to_their_counter(self) -> None:
+        counter = reverse("admin:rewards_voucher_counter")
+        operator, client = an_operator("store"), signed_in()
+        operator.stores.add(a_store("S01"))
+        client.force_login(operator)
+        main = client.get(reverse("admin:index")).text.partition('class="pn-stack"')[2]
+        assert f'href="{counter}"' in main
+        assert f'href="{counter}"' not in signed_in("service").get(reverse("admin:index")).text
+
     def test_shows_store_staff_their_own_stores_only(self) -> None:
         mine, other = a_store("S01"), a_store("S02")
         a_day(1, mine, members_joined=5)

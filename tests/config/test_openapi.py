@@ -111,11 +111,11 @@ class TestTheDescription:
             )
         }
         assert keyed == {
-            "POST /pos/holds", "POST /pos/batches", "POST /pos/orders/{order_no}/void",
+            "POST /pos/holds", "POST /pos/batches", "POST /integration/orders:batch", "POST /integration/adjustments", "POST /pos/orders/{order_no}/void",
             "POST /pos/orders", "POST /pos/orders/{order_no}/returns", "POST /pos/vouchers/redeem", "POST /pos/vouchers/unredeem", "POST /me/redemptions",
             "POST /me/redemptions/{redemption_id}/cancel", "POST /pos/pickups/{code}/complete",
             "POST /pos/benefits/use", "POST /pos/benefits/uses/{external_ref}/undo", "POST /me/benefits/{entitlement_id}/claim",
-            "POST /me/plan",
+            "POST /me/plan", "POST /me/points/transfers",
             "POST /pos/members", "POST /auth/wechat/phone", "POST /me/phone-change",
             "POST /me/vouchers/claim", "POST /pos/vouchers/claim", "POST /me/vouchers/{voucher_id}/gift",
             "POST /me/vouchers/{voucher_id}/gift/cancel", "POST /me/vouchers/gift/accept",

@@ -1,6 +1,7 @@
 """What callers of v1 count on stays: a change that takes it away, or asks for more, is noticed."""
 
 from copy import deepcopy
+from datetime import date
 from typing import Any
 
 import pytest
@@ -58,8 +59,11 @@ def changed() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str,
     return copy, operation, body, copy["components"]["schemas"]["Me"]
 
 
-def faults(copy: dict[str, Any]) -> list[str]:
-    return broken(promises_of(DESCRIPTION), promises_of(copy))
+TODAY = date(2026, 7, 5)
+
+
+def faults(copy: dict[str, Any], before: dict[str, Any] = DESCRIPTION, *, on: date = TODAY) -> list[str]:
+    return broken(promises_of(before), promises_of(copy), on=on)
 
 
 class TestABreach:
@@ -117,8 +121,50 @@ class TestGrowth:
         assert faults(copy) == []
 
 
+class TestWhatIsDeprecated:
+    GOES = {"deprecated": True, "x-sunset": "2027-07-05"}
+
+    def test_may_go_after_its_day_and_no_sooner(self) -> None:
+        before, operation, *_parts = changed()
+        operation |= self.GOES
+        before["paths"]["/me/cards"] = {"post": deepcopy(OPERATION)}
+        copy = deepcopy(before)
+        del copy["paths"]["/me"]
+        assert "is gone: gives POST /me" in faults(copy, before, on=date(2027, 7, 5))
+        assert faults(copy, before, on=date(2027, 7, 6)) == []
+        del copy["paths"]["/me/cards"]  # an address below it was not deprecated with it
+        assert "is gone: gives POST /me/cards" in faults(copy, before, on=date(2027, 7, 6))
+
+    def test_takes_a_field_with_what_is_in_it_and_not_its_neighbours(self) -> None:
+        before, _operation, body, me = changed()
+        body["properties"]["home"] |= self.GOES
+        me["properties"]["id"] |= self.GOES
+        me["properties"]["id_of_old"] = {"type": "string"}
+        copy = deepcopy(before)
+        del copy["paths"]["/me"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]["home"]
+        mine = copy["components"]["schemas"]["Me"]["properties"]
+        del mine["id"]
+        assert len(faults(copy, before)) == 3
+        assert faults(copy, before, on=date(2027, 7, 6)) == []
+        del mine["id_of_old"]
+        assert faults(copy, before, on=date(2027, 7, 6)) == [
+            "is gone: gives POST /me 200 application/json body/id_of_old: string"
+        ]
+
+    def test_goes_no_sooner_than_was_said_once_and_may_stay(self) -> None:
+        before, operation, *_parts = changed()
+        operation |= self.GOES
+        sooner, later = deepcopy(before), deepcopy(before)
+        sooner["paths"]["/me"]["post"]["x-sunset"] = "2027-07-04"
+        later["paths"]["/me"]["post"]["x-sunset"] = "2028-07-05"
+        assert faults(sooner, before) == ["goes sooner than was said: POST /me: 2027-07-04, not 2027-07-05"]
+        assert faults(later, before) == []
+        assert faults(DESCRIPTION, before) == []
+        assert faults(before) == []
+
+
 class TestThePromises:
     def test_are_kept_and_complete(self) -> None:
         promised, now = PROMISED.read_text(encoding="utf-8").splitlines(), promises_of(published_schema())
-        assert broken(promised, now) == []
+        assert broken(promised, now, on=TODAY) == []
         assert promised == now, "add them: ./run.sh manage promise_api"

@@ -13,6 +13,7 @@ from members.models import Member, MemberAtTill
 from members.services.member_codes import let_spend
 from rewards import ledger
 from rewards.models import PointsCurrency, PointsPayment
+from rewards.payment_book import forget_payment_book
 from tests.factories.api import Till, now
 
 _numbers = count(1)
@@ -24,6 +25,7 @@ def points_pay(**changes: Any) -> PointsPayment:
         "currency": PointsCurrency.objects.get(code="points"), "valid_from": now() - timedelta(days=400),
         "money_per_point": Decimal("0.01"), **changes,
     }  # fmt: skip
+    forget_payment_book()
     return PointsPayment.objects.create(**values)
 
 

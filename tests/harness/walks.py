@@ -1,17 +1,23 @@
 """Jobs of staff walked through the portal; the walk itself counts every click and key, so that none can be forgotten."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from playwright.sync_api import Browser, Download, Locator, Page, expect
 
 from members.models import Operator
-from tests.harness.windows import Window
+from tests.harness.windows import DESK, Window
 
-#: Opens a walk: who, in which role, which job. At its end the steps are compared with the table.
-Walks = Callable[[Operator, str], AbstractContextManager["Walk"]]
+
+class Walks(Protocol):
+    """Opens a walk: who, in which role, which job, in how large a window. At its end the steps are compared with the table."""
+
+    def __call__(self, operator: Operator, job: str, *, size: dict[str, int] = DESK) -> AbstractContextManager["Walk"]:
+        """Return the walk."""
+
 
 _BUTTONS = ":is(a, button):visible:not(h1 *):not(#nav-sidebar-apps *)"
 _IS_SETTLED = "() => !document.querySelector('.htmx-request, .htmx-added, .htmx-settling, .htmx-swapping')"
@@ -75,6 +81,11 @@ class Walk:
         self.steps += 2
         self._settle()
 
+    def scan(self, code: str) -> None:
+        """Let a scanner read a code: it types where the cursor stands and ends with Enter, which is the one step."""
+        self.type(code)
+        self.press("Enter")
+
     def find(self, text: str) -> None:
         """Find a member from wherever one is."""
         self.press("Control+k")
@@ -127,12 +138,12 @@ def walks(browser: Browser, address: str, most_steps: Mapping[tuple[str, str], i
     """Return what opens walks in this portal, each compared with the steps of its role and job."""
 
     @contextmanager
-    def walk(operator: Operator, job: str) -> Iterator[Walk]:
+    def walk(operator: Operator, job: str, *, size: dict[str, int] = DESK) -> Iterator[Walk]:
         role = ", ".join(operator.groups.values_list("name", flat=True))
         assert not operator.is_superuser, "a job is walked by its role"
-        one = Walk(Window(browser, address, operator, language))
+        one = Walk(Window(browser, address, operator, language, size))
         yield one
-        assert one.window.complaints == []
+        assert one.window.complaints == [], one.window.complaints
         most = most_steps[role, job]
         assert one.steps <= most, f"{role}, {job}: {one.steps} steps instead of {most}"
         assert one.steps == most, f"{role}, {job}: {one.steps} steps are enough now; let the table say so"

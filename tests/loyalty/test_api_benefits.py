@@ -84,7 +84,7 @@ class TestClaiming:
         assert problem_of(caller.post(f"/me/benefits/{ref(in_store)}/claim", {})) == (400, "idempotency_key_missing")
         answer = caller.post(f"/me/benefits/{ref(in_store)}/claim", {}, key="a")
         assert problem_of(answer) == (409, "benefit_not_used_in_app")
-        assert problem_of(caller.post(f"/me/benefits/{ref(foreign)}/claim", {}, key="b")) == (409, "benefit_not_held")
+        assert problem_of(caller.post(f"/me/benefits/{ref(foreign)}/claim", {}, key="b")) == (404, "not_found")
         assert problem_of(caller.post("/me/benefits/etl_nonsense/claim", {}, key="c")) == (404, "not_found")
         assert not EntitlementUse.objects.exists()
 

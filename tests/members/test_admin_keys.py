@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from members.models import ApiKey, KeyUse, TillActivation
 from members.services.devices import activate_till
-from members.services.keys import authenticate_key, rotate_key, signing_secret
+from members.services.keys import SCOPES, authenticate_key, rotate_key, signing_secret
 from tests.factories.api import Till, make_store, make_till, now
 from tests.factories.portal import signed_in
 from tests.members.test_devices import STAFF
@@ -137,4 +137,5 @@ class TestAKey:
             make_till()
         with django_assert_max_num_queries(13):  # type: ignore[operator]
             shown = staff.get(reverse("admin:members_apikey_changelist")).text
+        assert f"find members, see its own orders, record purchases and returns and {len(SCOPES) - 3} more" in shown
         assert "not used yet" in shown

@@ -311,7 +311,7 @@ class TestRefusalsOfTheApi:
 
         member = make_member()
         caller_before = redeem(member)
-        monkeypatch.setattr(refused, "record_decision", lambda **details: in_a_savepoint(fails))
+        monkeypatch.setattr(refused, "keep", lambda *told, **details: in_a_savepoint(fails))
         with caplog.at_level(logging.ERROR):
             answer = redeem(member, key="K-2")
         assert problem_of(answer) == problem_of(caller_before)

@@ -261,7 +261,7 @@ def kept_of_her() -> list[int]:
 # Jobs that write members by their ids alone.
 NAMES_NOBODY = {
     FILL, COUNT, TAG_MANY, SETTLE_BADGE, LEAVE_STAGE, EXTEND, VERIFICATION, "loyalty.preview_ladder", "loyalty.review_forecast",
-    "loyalty.review_run", "rewards.voucher_batch", "rewards.fulfil", "rewards.ship",
+    "loyalty.review_run", "rewards.voucher_batch", "rewards.fulfil", "rewards.ship", "rewards.tell_orders",
 }  # fmt: skip
 
 

@@ -186,6 +186,21 @@ class TestACodeToThePhone:
             assert problem_of(Caller().post("/auth/sms/send", {"phone": PHONE})) == (503, "sms_unavailable")
         assert not OneTimeCode.objects.exists()
 
+    def test_says_so_when_the_provider_answers_what_its_code_can_not_read(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for fault in (ValueError(f"{PHONE}: no JSON"), TimeoutError(PHONE), RecursionError(), MemoryError(PHONE * 9)):
+
+            def send_it(_self: object, _message: object, fault: Exception = fault) -> None:
+                raise fault
+
+            monkeypatch.setattr(MemorySms, "send", send_it)
+            forget_calls()
+            assert problem_of(Caller().post("/auth/sms/send", {"phone": PHONE})) == (503, "sms_unavailable")
+        assert not OneTimeCode.objects.exists()
+        assert type(fault).__name__ in caplog.text
+        assert PHONE[3:] not in caplog.text
+
     def test_does_not_sign_in_who_is_frozen_or_left(self) -> None:
         member = make_member(phone=PHONE)
         freeze_member(member_id=member.pk, reason="fraud", release_at=now() + timedelta(days=1), by=SYSTEM, at=now())
@@ -343,6 +358,20 @@ class TestWeChat:
         assert (bound.status_code, bound.json()["member"]["member_no"]) == (200, member.member_no)
         assert Member.objects.count() == 1
         assert self.login(weixin).json()["member"]["member_no"] == member.member_no
+
+    def test_asks_wechat_once_for_a_code_also_of_who_had_not_agreed_yet(self, weixin: FakeWeChat) -> None:
+        token = self.login(weixin).json()["binding_token"]
+        body = {"binding_token": token, "code": weixin.phone_code(PHONE[3:])}
+        assert problem_of(Caller().post("/auth/wechat/phone", body, key="a")) == (422, "consent_required")
+        assert not Member.objects.exists()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT answer::text FROM members_idempotentanswer")
+            assert PHONE[3:] not in str(cursor.fetchall())
+        other = self.login(weixin, "wang").json()["binding_token"]
+        stolen = {**body, "binding_token": other, "consents": YES}
+        assert problem_of(Caller().post("/auth/wechat/phone", stolen, key="s")) == (422, "wechat_code_invalid")
+        joined = Caller().post("/auth/wechat/phone", body | {"consents": YES}, key="b")
+        assert (joined.status_code, Member.objects.get().person.phone) == (201, PHONE)
 
     def test_repeats_a_lost_answer_with_new_tokens(self, weixin: FakeWeChat) -> None:
         body = {

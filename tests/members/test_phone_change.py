@@ -156,7 +156,7 @@ class TestStaff:
 
     def test_are_led_to_the_merge_when_somebody_has_the_number(self) -> None:
         member, holder = make_member(phone=OLD), make_member(phone=NEW)
-        staff = staff_who("members.view_member", "members.change_phone", "members.add_merge")
+        staff = staff_who("members.view_member", "members.change_phone", "members.merge_members")
         assert holder.member_no in self.asked(staff, member).text
         answer = self.second(staff, member, code_to(NEW))
         assert answer.headers["Location"] == reverse("admin:members_merge_compare", args=[member.pk, holder.pk])

@@ -299,7 +299,7 @@ def check_benefits() -> None:
     assert EntitlementUse.objects.filter(undoes__isnull=False).exists()
     assert Entitlement.objects.filter(source_ref="instead:cup-upgrade").exists()
     assert set(BenefitBudgetNote.objects.values_list("kind", flat=True)) >= {"warned", "full"}
-    assert Voucher.objects.filter(redemption=None).count() == sum(
+    assert Voucher.objects.filter(origin=Voucher.Origin.BENEFIT).count() == sum(
         Entitlement.objects.exclude(benefit__voucher_template_code="").values_list("used", flat=True)
     )
 

@@ -9,8 +9,9 @@ from loyalty.models import Benefit, Entitlement
 from loyalty.services.entitlements import Use, use_benefit
 from members.actors import SYSTEM, Actor
 from members.models import Member, TimelineEntry
+from rewards.events_vouchers import VOUCHERS_LEFT_OUT
 from rewards.handlers import issue_vouchers_of_benefits
-from rewards.models import Category, Voucher, VoucherEvent
+from rewards.models import Category, Voucher, VoucherEvent, VoucherTemplate
 from rewards.services.benefit_vouchers import VoucherTemplateMissing, voucher_id_for
 from rewards.services.vouchers import use_voucher, voucher_code
 from tests.factories.benefits import a_benefit, an_entitlement
@@ -75,6 +76,18 @@ class TestVouchersOfABenefit:
         Member.objects.filter(pk=gone.pk).update(status="closed")
         issue_vouchers_of_benefits(told())
         assert [voucher.member for voucher in Voucher.objects.all()] == [kept]
+
+    def test_are_left_out_and_told_where_the_member_holds_as_many_as_one_may(self) -> None:
+        member, benefit = a_member(), pack()
+        VoucherTemplate.objects.filter(code="coffee").update(most_held=2)
+        an_entitlement(member, benefit, at=NOON, quota=3)
+        for _ in range(2):
+            issue_vouchers_of_benefits(told())
+        assert Voucher.objects.count() == 2
+        left_out = TimelineEntry.objects.filter(member=member, kind=VOUCHERS_LEFT_OUT)
+        assert {(one.payload["vouchers"], one.payload["most"]) for one in left_out} == {(1, 2)}
+        page = signed_in("service").get(reverse("admin:members_member_change", args=[member.pk])).text
+        assert "A benefit promised 1 more voucher" in page
 
     def test_of_a_template_that_is_missing_wait_with_the_parked_entries(self) -> None:
         an_entitlement(a_member(), a_benefit(voucher_template_code="nothing"), at=NOON)

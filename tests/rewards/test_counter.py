@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from members.actors import SYSTEM
-from members.models import Operator, Store
+from members.admin.decisions import decision_sentence
+from members.models import Decision, Operator, Store
 from rewards.models import Redemption, RedemptionState, Voucher, VoucherEvent
 from rewards.services.counter import CodeNotKnown, HandedOverTooLongAgo, serve, take_pickup_back, take_voucher_back
 from rewards.services.fulfilment import PICKUP_LOOKUP, PickupElsewhere
@@ -143,6 +144,29 @@ class TestThePage:
         assert "100.00" in (said := scan(client, voucher_code(voucher.public_id)))
         assert "pn-no" in said
         assert "pn-yes" in scan(client, voucher_code(voucher.public_id), spend_amount="120")
+
+    def test_keeps_the_code_while_it_asks_and_takes_a_code_among_the_amounts_as_the_code(
+        self, store: Store, voucher: Voucher
+    ) -> None:
+        template = a_template("over-100", min_spend_amount=Decimal(100))
+        over = voucher_code(a_voucher(make_member().pk, template, issued_at=timezone.now()).public_id)
+        client, _operator = at_the_counter(store)
+        said = scan(client, over)
+        assert "needs an order of ¥100.00 or more. How much is the order?" in said
+        assert f'value="{over}"' in said
+        assert "Take off" in scan(client, over, spend_amount=voucher_code(voucher.public_id))
+        assert scan(client, over, spend_amount="12,5,0").count(f'value="{over}"') == 1  # a slip: the code stays
+        assert "pn-yes" in scan(client, over, spend_amount="120")
+
+    def test_keeps_what_it_refused_for_those_who_are_asked_why(self, store: Store, voucher: Voucher) -> None:
+        code = voucher_code(voucher.public_id)
+        client, operator = at_the_counter(store)
+        scan(client, code)
+        scan(client, code)
+        scan(client, "AAAA-BBBB-CCCC-DDDD")
+        decision = Decision.objects.get()
+        assert (decision.member_id, decision.actor_id, decision.subject) == (voucher.member_id, operator.pk, "counter")
+        assert decision_sentence(decision).startswith("This voucher was used")
 
     def test_sent_twice_serves_once(self, store: Store, voucher: Voucher) -> None:
         client, _operator = at_the_counter(store)

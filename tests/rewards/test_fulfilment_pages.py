@@ -60,6 +60,7 @@ class TestTheList:
         page = client.get(LIST)
 
         assert [row.pk for row in page.context["cl"].result_list] == [late.pk, new.pk]
+        assert 'aria-current="page">to be sent</a>' in page.text
         assert page.text.count(", late</span>") == 1
         assert order_no(late.pk) in page.text
         assert rows(client, "?what=late") == [late.pk]
@@ -109,7 +110,7 @@ class TestTheList:
 
     def test_offers_nothing_to_those_who_may_only_look(self) -> None:
         order = an_order(at=timezone.now())
-        client = one_who_may()
+        client = one_who_may(role="analyst")
 
         assert "start_preparing" not in client.get(LIST).text
         act(client, "start_preparing", order)

@@ -1,17 +1,22 @@
 """Orders that tills took offline: each recorded by itself and answered, once for ever; and what a till must know for it."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from members.models import Member
+from members.actors import Actor
+from members.api.signatures import signature_of
+from members.models import ApiKey, KeyDay, Member
+from members.services.keys import rotate_key, rotate_signing_secret, signs_batches
 from rewards.models import OfflineBatch, OfflineBatchLine, Purchase
 from rewards.queries import balance_of
 from rewards.services import offline_batches
 from rewards.services.offline_batches import work_off_batches
 from tests.factories.api import Till, make_member, make_store, make_till, now, order_body, problem_of
+from tests.factories.portal import an_operator
 from tests.factories.till import points_pay, ref
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +34,13 @@ def member() -> Member:
 
 def a_batch(*orders: dict[str, Any], number: str = "B-1") -> dict[str, Any]:
     return {"external_batch_no": number, "orders": list(orders)}
+
+
+def signed(secret: str, body: dict[str, Any], *, number: str = "msg_1") -> dict[str, str]:
+    """Return the headers that sign a batch as its till sends it."""
+    stamp, sent = int(now().timestamp()), json.dumps(body).encode()
+    signature = signature_of(secret, message_id=number, stamp=stamp, body=sent, address="POST /api/v1/pos/batches")
+    return {"webhook_id": number, "webhook_timestamp": str(stamp), "webhook_signature": signature}
 
 
 class TestABatch:
@@ -87,6 +99,33 @@ class TestABatch:
         told = till.post("/pos/batches", body, key="1").json()
         assert (told["is_done"], told["recorded"]) == (True, 3)
         assert Purchase.objects.count() == OfflineBatchLine.objects.count() == 3
+
+    def test_counts_towards_what_the_key_may_move_in_a_day(self, till: Till, member: Member) -> None:
+        ApiKey.objects.update(daily_points_ceiling=60)
+        beyond = order_body(ref(member), amount="20.00")
+        body = a_batch(order_body(ref(member), amount="50.00"), beyond, order_body(ref(member), amount="10.00"))
+        told = till.post("/pos/batches", body, key="1").json()
+        assert [line["code"] for line in told["lines"]] == ["", "key_ceiling_reached", ""]
+        assert "60 points a day" in told["lines"][1]["reason"]
+        assert (balance_of(member.pk, now()).available, Purchase.objects.count()) == (60, 2)
+        KeyDay.objects.all().delete()  # the next day
+        assert till.post("/pos/batches", a_batch(beyond, number="B-2"), key="2").json()["recorded"] == 1
+
+    def test_is_signed_once_its_key_was_given_a_secret(self, till: Till, member: Member) -> None:
+        staff = Actor("operator", an_operator().pk)
+        secret = rotate_signing_secret(key_id=till.key.pk, overlap_days=0, reason="x", by=staff, at=now())
+        body = a_batch(order_body(ref(member)))
+        assert problem_of(till.post("/pos/batches", body, key="1")) == (401, "signature_invalid")
+        headers = signed(secret, body)
+        other = a_batch(order_body(ref(member)))
+        assert problem_of(till.post("/pos/batches", other, key="2", **headers)) == (401, "signature_invalid")
+        assert not OfflineBatch.objects.exists()
+        assert till.post("/pos/batches", body, key="3", **headers).json()["recorded"] == 1
+        assert problem_of(till.post("/pos/batches", body, key="3", **headers)) == (409, "signature_replayed")
+        again = till.post("/pos/batches", body, key="3", **signed(secret, body, number="msg_2"))
+        assert again.headers["Idempotency-Replayed"] == "true"
+        rotated = rotate_key(key_id=till.key.pk, reason="x", by=staff, at=now())
+        assert signs_batches(rotated.key)
 
     def test_of_more_than_500_orders_or_of_another_store_is_refused(self, till: Till, member: Member) -> None:
         order = order_body()

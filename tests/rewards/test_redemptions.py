@@ -24,6 +24,7 @@ from rewards.services.redemptions import (
 )
 from rewards.services.verification import verify
 from rewards.services.vouchers import use_voucher, voucher_code
+from rewards.vouchers_held import MostVouchersHeld
 from tests.factories.catalogue import a_reward, a_template
 from tests.factories.histories import with_points
 from tests.factories.orders import NOON
@@ -188,6 +189,13 @@ class TestRefusal:
         refusal = _is_refused(RewardLimitReached, member, reward, "wish-2")
         assert (refusal.code, refusal.params["limit"]) == ("cap_reached", 2)
         assert redeem(a_rich_member(), reward, "wish-3").redemption.number == 1
+
+    def test_when_the_member_holds_as_many_of_its_vouchers_as_one_may(self) -> None:
+        member, reward = a_rich_member(), a_reward(30, stock=2, template=a_template("scarce", most_held=1))
+        code = redeem(member, reward).code
+        assert _is_refused(MostVouchersHeld, member, reward, "wish-2").params == {"most": 1}
+        use_voucher(code=code, store_id=None, external_order_no="A1", spend_amount=None, by=TILL, at=NOON)
+        assert redeem(member, reward, "wish-2").available == 40
 
     @pytest.mark.parametrize(
         "span",

@@ -150,6 +150,23 @@ class TestAHold:
         MemberAtTill.objects.all().delete()
         again = till.post("/pos/holds", body, key="h3")  # whoever holds it asks nobody again
         assert (again.status_code, again.json()["already_processed"]) == (200, True)
+
+    def test_of_vouchers_alone_asks_as_well_and_waits_while_the_phone_is_new(
+        self, till: Till, member: Member, voucher: Voucher
+    ) -> None:
+        quote = quoted(till, member, LINES, shown=False)
+        body = {"quote_id": quote["quote_id"], "points": 0}
+        assert problem_of(till.post("/pos/holds", body, key="h")) == (403, "spending_not_shown")
+        shows_card(till, member)
+        Member.objects.filter(pk=member.pk).update(cooling_until=now() + timedelta(hours=3))
+        assert problem_of(till.post("/pos/holds", body, key="h2")) == (403, "cooling_down")
+        assert not OrderHold.objects.exists()
+        voucher.refresh_from_db()
+        assert voucher.state == "issued"
+        Member.objects.filter(pk=member.pk).update(cooling_until=None)
+        assert till.post("/pos/holds", body, key="h3").status_code == 201
+        voucher.refresh_from_db()
+        assert (voucher.state, balance_of(member.pk, now()).available) == ("held", 2_000)
         late = till.post("/pos/holds", {"quote_id": quoted(till, member, LINES, shown=False)["quote_id"]}, key="h4")
         assert late.status_code == 201  # nothing but the quote: no points, and the voucher is held already
 

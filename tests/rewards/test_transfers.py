@@ -169,7 +169,7 @@ class TestATransfer:
         move(sender, receiver, 200, staff())
         with pytest.raises(TransferDayLimit) as refused:
             move(sender, receiver, 101, staff())
-        assert refused.value.params == {"most": "300", "times": 3, "used": "200", "used_times": 1}
+        assert refused.value.params == {"limit": "day", "most": "300", "times": 3, "used": "200", "used_times": 1}
         move(sender, receiver, 50, staff())
         move(sender, receiver, 10, staff())
         with pytest.raises(TransferDayLimit):

@@ -8,7 +8,17 @@ import pytest
 from django.utils.translation import override
 
 from members.jobs import InputFile, JobRun, title_of, words_of
-from members.models import Job, JobErrorRow, LimitUsage, Member, Operator, OwnMembership, Proposal, SegmentSpan
+from members.models import (
+    Job,
+    JobErrorRow,
+    LimitUsage,
+    Member,
+    Operator,
+    OwnMembership,
+    Proposal,
+    SegmentSpan,
+    TimelineEntry,
+)
 from members.own_accounts import OwnAccount
 from members.proposals import EffectChanged, approve, effect_now, sentence_of
 from members.refusals import Refusal
@@ -311,6 +321,11 @@ class TestTakingBack:
         assert work(undo) == "done"
         states = [Voucher.objects.get(member=member).state for member in members]
         assert states == ["used", "voided", "voided"]
+        taken = TimelineEntry.objects.filter(kind="rewards.voucher_voided.v1")
+        assert [bool(one.payload.get("quiet")) for one in taken] == [
+            False,
+            False,
+        ]  # other systems are told, as of the issue
         assert VoucherBudget.objects.get().used_amount == Decimal(5)
         with pytest.raises(JobIsUndone):
             undo_job(job_id=job.pk, by=actor(batch.maker), at=LATER)

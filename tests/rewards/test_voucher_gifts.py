@@ -11,10 +11,10 @@ from django.utils.translation import override
 from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
 from members.models import Member, TimelineEntry
+from members.services.phone_change import CoolingDown
 from rewards.models import Voucher, VoucherBudget, VoucherGift, VoucherTemplate
 from rewards.refusals import RewardsRefusal
 from rewards.services.orders import MemberClosed, MemberFrozen
-from rewards.services.voucher_claims import MostVouchersHeld
 from rewards.services.voucher_codes import voucher_code
 from rewards.services.voucher_gifts import (
     AcceptedGift,
@@ -29,6 +29,7 @@ from rewards.services.voucher_gifts import (
 )
 from rewards.services.voucher_privacy import erase, export
 from rewards.services.voucher_voiding import void_vouchers
+from rewards.vouchers_held import MostVouchersHeld
 from tests.factories.catalogue import a_template
 from tests.factories.orders import NOON
 from tests.factories.people import TILL, a_member
@@ -74,6 +75,14 @@ class TestOffer:
         with pytest.raises(VoucherNotGiftable):
             offer(voucher, SOON)
         assert void_vouchers(voucher_ids=[voucher.pk], by=SYSTEM, at=SOON, reason="") == []
+
+    def test_waits_while_the_phone_number_is_new(self) -> None:
+        voucher = a_voucher(a_member(), giftable())
+        Member.objects.filter(pk=voucher.member_id).update(cooling_until=SOON)
+        with pytest.raises(CoolingDown):
+            offer(voucher)
+        assert (state(voucher), VoucherGift.objects.count()) == ("issued", 0)
+        assert offer(voucher, SOON).giver_id == voucher.member_id
 
     def test_lasts_no_longer_than_the_voucher(self) -> None:
         voucher = a_voucher(a_member(), giftable(validity_days=1), at=NOON - timedelta(hours=20))

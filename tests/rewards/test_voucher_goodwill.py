@@ -16,7 +16,6 @@ from members.refusals import Refusal
 from members.services.status import ReasonMissing
 from rewards.models import Voucher, VoucherBudget, VoucherEvent, VoucherGoodwill
 from rewards.services.orders import MemberClosed
-from rewards.services.voucher_claims import MostVouchersHeld
 from rewards.services.voucher_goodwill import (
     GoodwillCanNotBeUndone,
     VoucherCanNotBe,
@@ -29,6 +28,7 @@ from rewards.services.voucher_goodwill import (
     void_voucher,
 )
 from rewards.services.vouchers import expire_due_vouchers
+from rewards.vouchers_held import MostVouchersHeld
 from tests.factories.catalogue import a_template
 from tests.factories.orders import NOON
 from tests.factories.people import a_member

@@ -176,7 +176,7 @@ class TestHandPages:
         new.refresh_from_db()
         assert new.state == "voided"
         done = VoucherGoodwill.objects.latest("pk")
-        assert "Take back" in text_of(client, "rewards_vouchergoodwill_change", done.pk)
+        assert "Take it back" in text_of(client, "rewards_vouchergoodwill_change", done.pk)
         sent(client, "rewards_vouchergoodwill_undo", done.pk, _form_submitted="True", reason="It was right")
         new.refresh_from_db()
         assert new.state == "issued"

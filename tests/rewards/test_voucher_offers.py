@@ -21,7 +21,6 @@ from rewards.services.voucher_budgets import VoucherBudgetExhausted, budget_left
 from rewards.services.voucher_claims import (
     ClaimCodeWrong,
     ClaimReceipt,
-    MostVouchersHeld,
     OfferNotForMember,
     OfferNotRunning,
     OfferUsedUp,
@@ -40,6 +39,7 @@ from rewards.services.voucher_offers import (
     scan_code,
     start_offer,
 )
+from rewards.vouchers_held import MostVouchersHeld
 from tests.factories.catalogue import a_template
 from tests.factories.orders import NOON
 from tests.factories.people import TILL, a_member, a_store

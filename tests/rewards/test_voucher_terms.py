@@ -278,8 +278,9 @@ class TestAVoidedOrder:
     def back(self, voucher: Voucher, days: float) -> list[int]:
         use(voucher)
         return give_back_order_vouchers(
-            source="till", external_order_no="A1", by=TILL, at=LATER + timedelta(days=days), reason="voided"
-        )
+            source="till", external_order_no="A1", store_id=a_store().pk, by=TILL, at=LATER + timedelta(days=days),
+            reason="voided",
+        )  # fmt: skip
 
     def test_gives_its_vouchers_back_once(self) -> None:
         voucher = held()
@@ -289,6 +290,7 @@ class TestAVoidedOrder:
         voucher.refresh_from_db()
         assert (voucher.state, voucher.expires_at) == ("issued", before)
         assert voucher.events.latest("id").reason == "voided"
+        assert TimelineEntry.objects.get(kind="rewards.voucher_given_back.v1").payload["store"] == a_store().pk
 
     def test_keeps_those_whose_template_says_so_and_those_past_their_end(self) -> None:
         assert self.back(held(is_given_back=False), 1) == []
