@@ -109,7 +109,7 @@ class TestTheList:
 
     def test_offers_nothing_to_those_who_may_only_look(self) -> None:
         order = an_order(at=timezone.now())
-        client = one_who_may()
+        client = one_who_may(role="analyst")
 
         assert "start_preparing" not in client.get(LIST).text
         act(client, "start_preparing", order)
