@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import CharField, TextField
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from django.utils.text import capfirst
 
 from config.translations import CATALOGUES
 from tests.factories.portal import a_business, signed_in
@@ -21,7 +22,7 @@ SHOWN_ATTRIBUTES = ("title", "placeholder", "aria-label", "alt")
 # and each language in itself.
 NAMES = re.compile(
     r"Perennial|SKU|API|ISO 4217|CNY|English|zh-hans|zh-hant|\ben\b|\besc\b|Asia/Shanghai|\{\w+\}"
-    r"|\bCtrl K\b|\b(?:xlsx|csv|pdf|PDF)\b|ref、result、reason|ref、member、units|IFRS|Cape Cod|Gault、Llaguno、Ménard|CAS E-Forum"
+    r"|\bCtrl K\b|\b(?:xlsx|csv|txt|pdf|PDF)\b|ref、result、reason|ref、member、units|IFRS|Cape Cod|Gault、Llaguno、Ménard|CAS E-Forum"
     r"|\bID\b|QR Code|\b(?:cm|MB|CSV|PNG|JPEG|WebP)\b|Google|Microsoft|Apple|WALLET_PASS_\w+|README|Configuration|\b(?:openid|unionid|appid)\b|old-pos"
     r"|\b[A-Z2-7]{32}\b"  # the key of a second step
     r"|Loyalty Rewards and Gift Card Programs: Basic Actuarial Estimation Techniques"
@@ -119,20 +120,24 @@ def test_no_page_has_a_word_of_english(language: str) -> None:
         "phone",
         "number",
         "name",
+        "event",
     }
     code_words = re.compile(rf"(?<![A-Za-z-])(?:{'|'.join(codes)})(?![A-Za-z-])")
     code_pages = re.compile(
-        r"/(channel|tier|pointscurrency|activity|activitykind|onboardingtask|recruitingsource|memberimport)/"
+        r"/(channel|tier|pointscurrency|activity|activitykind|onboardingtask|recruitingsource|memberimport|reasoncode|offlinebatch)/"
     )
     found: dict[str, set[str]] = {}
     walked = 0
     for kind, page in pages(client):
         walked += 1
         for said in page.said:
+            if "/webhookdelivery/" in kind and said.startswith(("{", "evt_")):
+                continue  # what was sent, for the engineer at the other end
             rest = said
             for text in typed:
-                if text in rest and WORD.search(rest):
-                    rest = re.sub(rf"(?<![A-Za-z]){re.escape(text)}(?![A-Za-z])", "", rest)
+                for shown in (text, capfirst(text)):  # a heading begins with a capital
+                    if shown in rest and WORD.search(rest):
+                        rest = re.sub(rf"(?<![A-Za-z]){re.escape(shown)}(?![A-Za-z])", "", rest)
             rest = NAMES.sub("", rest)
             if code_pages.search(kind):
                 rest = code_words.sub("", rest)

@@ -39,14 +39,17 @@ def smuggle() -> set[str]:
                 continue
             if not model._meta.app_label.startswith(("members", "loyalty", "rewards", "campaigns")):
                 continue
-            try:
-                with transaction.atomic(), connection.cursor() as cursor:
-                    table, column = model._meta.db_table, field.column
-                    cursor.execute(f'UPDATE "{table}" SET "{column}" = %s', [EVIL[: field.max_length or 200]])
-                    if cursor.rowcount:
-                        taken.add(f"{model._meta.label}.{column}")
-            except DatabaseError:
-                continue  # a constraint, or history: what stands there came in otherwise
+            # Into every row; where a name may be used only once, into one.
+            for rows in ("", f' WHERE ctid = (SELECT min(ctid) FROM "{model._meta.db_table}")'):
+                try:
+                    with transaction.atomic(), connection.cursor() as cursor:
+                        table, column = model._meta.db_table, field.column
+                        cursor.execute(f'UPDATE "{table}" SET "{column}" = %s{rows}', [EVIL[: field.max_length or 200]])
+                        if cursor.rowcount:
+                            taken.add(f"{model._meta.label}.{column}")
+                            break
+                except DatabaseError:
+                    continue  # a constraint, or history: what stands there came in otherwise
     return taken
 
 

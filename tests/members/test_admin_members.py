@@ -20,7 +20,7 @@ from tests.factories.orders import an_order
 from tests.factories.portal import a_named_member, an_operator, signed_in
 
 HEAD_QUERIES = 16
-TAB_QUERIES = {"timeline": 8, "points": 9, "tier": 10, "vouchers": 8, "orders": 12}
+TAB_QUERIES = {"timeline": 9, "points": 9, "tier": 10, "vouchers": 8, "orders": 12}
 LIST = "admin:members_member_changelist"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from rewards.admin.voucher_form import FIXED
 from rewards.models import Reward
 from rewards.services.shelf import StockSoldMeanwhile, change_stock
 from tests.factories.catalogue import a_reward
@@ -86,4 +87,4 @@ class TestTheTemplateForm:
         form = client.get(f"/admin/rewards/vouchertemplate/{template.template_id}/change/").context["adminform"].form
 
         fixed = {name for name, field in form.fields.items() if field.disabled}
-        assert fixed == {"kind", "off_amount", "min_spend_amount"}
+        assert fixed == {*FIXED, "code"}
