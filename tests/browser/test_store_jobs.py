@@ -59,10 +59,8 @@ class TestTheCounter:
         )  # fmt: skip
         with walk(staff, "10 use a voucher and undo it", size=PHONE) as one:
             one.click("核销台")
-            expect(one.page.locator("#counter-code")).to_be_focused()
             one.scan(voucher_code(plain.public_id))
             expect(one.page.locator(".pn-yes .pn-what")).to_have_text(["满减券", "减 ¥5.00"])
-            expect(one.page.locator("#counter-code")).to_be_focused()
             one.scan("AAAA-BBBB-CCCC-DDDD")
             expect(one.page.locator(".pn-no")).to_contain_text("没有此代码的优惠券或待自提商品。")
             one.sees("核销优惠券 1 张，共减 ¥5.00；交付 0 笔。")
@@ -73,10 +71,8 @@ class TestTheCounter:
 
         with walk(staff, "10 a voucher that needs an amount", size=PHONE) as one:
             one.click("核销台")
-            expect(one.page.locator("#counter-code")).to_be_focused()
             one.scan(voucher_code(over.public_id))
             expect(one.page.locator(".pn-no")).to_contain_text("100")
-            expect(one.page.locator("#counter-amount")).to_be_focused()
             one.scan("120")
             expect(one.page.locator(".pn-yes .pn-what")).to_have_text(["满百券", "减 ¥20.00"])
         over.refresh_from_db()
@@ -84,7 +80,6 @@ class TestTheCounter:
 
         with walk(staff, "10 hand over a gift", size=PHONE) as one:
             one.click("核销台")
-            expect(one.page.locator("#counter-code")).to_be_focused()
             one.scan(PICKUP.lower())
             expect(one.page.locator(".pn-yes .pn-what")).to_have_text(["马克杯", "收取 ¥9.90"])
             one.sees("核销优惠券 1 张，共减 ¥20.00；交付 1 笔。")

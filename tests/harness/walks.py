@@ -83,6 +83,8 @@ class Walk:
 
     def scan(self, code: str) -> None:
         """Let a scanner read a code: it types where the cursor stands and ends with Enter, which is the one step."""
+        self._settle()
+        self.page.bring_to_front()
         self.type(code)
         self.press("Enter")
 

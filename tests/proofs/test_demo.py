@@ -206,6 +206,7 @@ def check_points() -> None:
         Hold.State.OPEN,
         Hold.State.CAPTURED,
         Hold.State.EXPIRED,
+        Hold.State.RELEASED,
     }
     assert Decision.objects.filter(code="insufficient_points").count() > 1
 
@@ -352,8 +353,8 @@ def test_five_thousand_members(committed_db: str, record_result: Callable[[str, 
     check_books()
     assert [str(finding) for finding in verify(at=datetime.now(UTC))] == []
     about = set(Message.objects.values_list("template__occasion", flat=True))
-    # Of its past the demo writes to nobody; of what lies ahead it does.
-    assert {"points_expiring"} <= about <= {"points_expiring", "tier_at_risk", "plan_ends_soon"}
+    # Of its past the demo writes to nobody; of what lies ahead it does, and to who rose at the till in these days.
+    assert {"points_expiring"} <= about <= {"points_expiring", "tier_at_risk", "plan_ends_soon", "tier_raised"}
     accounts = Operator.objects.filter(is_active=True)
     assert accounts.count() == 10
     home = signed_in("marketing", language="zh-hans").get(reverse("admin:index"))
