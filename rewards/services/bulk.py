@@ -281,7 +281,8 @@ def _replay_return(run: _Run, ret: Return, bought: dict[tuple[str, str], _Bought
     )
     run.return_facts.append(len(run.facts) if member_id is not None else None)
     if member_id is not None:
-        _take_back(run, ret, run.bearers[member_id], total, share, sale.purchase if sale else None, _is_whole(sale))
+        is_whole = total > 0 and _is_whole(sale)
+        _take_back(run, ret, run.bearers[member_id], total, share, sale.purchase if sale else None, is_whole)
 
 
 def _came_back(sale: _Bought, lines: Sequence[ReturnedLine], total: Decimal, eligible: Decimal) -> None:

@@ -278,10 +278,13 @@ def _take_back(
 
 
 def _is_whole(sale: _Sale, what: _Back) -> bool:
-    """Whether with this return all money is paid back; of an order that cost none, all goods are back."""
+    """Whether with this return all money is paid back; of an order that cost none, all goods are back.
+
+    What cost nothing may come back after the last of the money: that does not make the order whole once more.
+    """
     if not sale.purchase.total_amount:
         return what.is_complete
-    return sale.total_before + what.total == sale.purchase.total_amount
+    return what.total > 0 and sale.total_before + what.total == sale.purchase.total_amount
 
 
 def _claw_back(

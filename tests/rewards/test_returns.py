@@ -18,6 +18,7 @@ from members.models import Member, TimelineEntry
 from rewards.explanation import explain
 from rewards.models import LedgerTransaction, Lot, Product, PurchaseReturn
 from rewards.queries import balance_of
+from rewards.services.bulk import post_history
 from rewards.services.expiry import expire_due_lots
 from rewards.services.purchases import Order, OrderInFuture, record_purchase
 from rewards.services.returns import (
@@ -94,6 +95,19 @@ class TestReturn:
         receipt = give_back(a_return(order, (1, "1")))
         assert (receipt.amount, receipt.points, receipt.credits) == (30, 30, 30)
         assert (available(member), credits(member)) == (70, 70)
+
+    @pytest.mark.parametrize("is_import", [False, True])
+    def test_of_what_cost_nothing_does_not_take_the_order_back_once_more(self, is_import: bool) -> None:
+        member = a_member()
+        order = an_order(member, lines=(a_line("30.00"), a_line("0.00", sku="GIFT")))
+        returns = [a_return(order, (1, "1")), a_return(order, (2, "1"))]
+        if is_import:
+            post_history(orders=[order], returns=returns, by=TILL, at=NOON + timedelta(days=1), quiet=True)
+        else:
+            record_purchase(order=order, by=TILL, at=order.ordered_at)
+            assert [give_back(ret).amount for ret in returns] == [30, 0]
+        counted = QualificationEntry.objects.filter(member=member)
+        assert counted.aggregate(sum=Sum("orders"))["sum"] == 0
 
     def test_of_one_piece_takes_the_share_of_its_quantity(self) -> None:
         member = a_member()
