@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.http import parse_etags
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +19,7 @@ from rest_framework.views import APIView
 from members.addresses import place_of
 from members.api.authentication import MemberCaller, TillCaller
 from members.api.deprecation import Deprecation
+from members.api.queries import BadQuery
 from members.models import ApiKey, Member
 from members.refusals import Refusal
 from members.services.rates import Limit, Taken, take
@@ -44,6 +46,13 @@ class ApiView(APIView):
     limits: ClassVar[dict[str, tuple[CallLimit, ...]]] = {}
     deprecations: ClassVar[dict[str, Deprecation]] = {}
     _taken: tuple[Limit, Taken] | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let in who may, and no parameter that no text of the database could equal. Raises `BadQuery`."""
+        super().initial(request, *args, **kwargs)
+        for name, text in request.query_params.items():
+            if "\0" in text:
+                raise BadQuery(name, _("Control characters are not allowed."))
 
     def check_throttles(self, request: Request) -> None:
         """Count the call, after it is known who calls and before anything is done. Raises `RateLimited`.

@@ -93,6 +93,7 @@ def typed_in() -> list[str]:
         columns = [field.name for field in model._meta.concrete_fields if isinstance(field, CharField | TextField)]
         for row in model._default_manager.values_list(*columns) if columns else ():
             texts.update(text for text in row if isinstance(text, str) and WORD.search(text))
+    texts |= {capfirst(text) for text in texts if text.startswith("http")}  # as a heading
     return sorted(texts - own, key=len, reverse=True)
 
 
@@ -135,9 +136,8 @@ def test_no_page_has_a_word_of_english(language: str) -> None:
                 continue  # what was sent, for the engineer at the other end
             rest = said
             for text in typed:
-                for shown in (text, capfirst(text)):  # a heading begins with a capital
-                    if shown in rest and WORD.search(rest):
-                        rest = re.sub(rf"(?<![A-Za-z]){re.escape(shown)}(?![A-Za-z])", "", rest)
+                if text in rest and WORD.search(rest):
+                    rest = re.sub(rf"(?<![A-Za-z]){re.escape(text)}(?![A-Za-z])", "", rest)
             rest = NAMES.sub("", rest)
             if code_pages.search(kind):
                 rest = code_words.sub("", rest)

@@ -164,3 +164,9 @@ class TestAddresses:
             if one["in"] == "query"
         }
         assert asked == {("record_return", "dry_run"), ("quote_cart", "at")}
+
+    @pytest.mark.django_db
+    def test_with_a_character_that_no_text_can_hold_are_refused(self, world: World) -> None:
+        answer = world.me.get("/me/points/entries?currency=a%00b")
+        assert problem_of(answer) == (400, "validation_error")
+        assert [one["parameter"] for one in answer.json()["errors"]] == ["currency"]

@@ -25,8 +25,8 @@ from tests.members.test_cards import STAFF, a_batch, bind
 
 pytestmark = pytest.mark.django_db
 
-#: The token with its member, the card in use, the name.
-CARD_QUERIES = 4
+#: The token, its member, the card in use, the name, the phone that shows the code.
+CARD_QUERIES = 5
 _SVG = "{http://www.w3.org/2000/svg}"
 
 

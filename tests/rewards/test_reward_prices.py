@@ -180,15 +180,17 @@ class TestThePages:
         assert "It affects 2 members who have saved enough." in shown
         assert "1 of them would no longer have enough." in shown
 
-    def test_ask_for_approval_of_a_dearer_price_and_take_a_cheaper_one(self) -> None:
+    def test_take_a_cheaper_price_and_ask_for_approval_of_a_dearer_one_before_which_there_is_no_other(self) -> None:
         reward = a_reward(30)
         client = signed_in(superuser=True)
         address = f"/admin/rewards/reward/{reward.pk}/price/"
         form = {"cash_amount": "0", "notice_days": 30, "honour_days": 0, "reason": "costs", "request_id": "r1"}
 
-        client.post(address, {**form, "points": 40})
+        client.post(address, {**form, "points": 25})
+        assert price_at(reward, timezone.now()).points == 25
+        client.post(address, {**form, "points": 40, "request_id": "r2"})
         assert Proposal.objects.get().kind == "rewards.raise_price"
-        client.post(address, {**form, "points": 25, "request_id": "r2"})
+        client.post(address, {**form, "points": 20, "request_id": "r3"})
         assert price_at(reward, timezone.now()).points == 25
 
     def test_are_closed_to_those_who_set_no_prices(self) -> None:
