@@ -85,6 +85,7 @@ TITLES: Final[dict[str, Promise]] = {
     "invalid_identity": _("Account not valid"),
     "too_many_identities": _("Too many accounts"),
     "phone_unchanged": _("The same phone number"),
+    "phone_replaced": _("Earlier phone number"),
     "cooling_down": _("Points stay for now"),
     # of tiers
     "no_ladder": _("No tiers yet"),

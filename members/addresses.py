@@ -9,7 +9,10 @@ _NETWORK_OF_A_HOUSE = 64
 
 
 def address_of(request: HttpRequest | None) -> str:
-    """Return the address of whoever asks. Behind our proxy it is the one that the proxy saw last; otherwise nobody's word counts."""
+    """Return the address of whoever asks. Behind our proxy it is the one that the proxy saw last; otherwise nobody's word counts.
+
+    The proxy must write the header itself (README, `BEHIND_TLS_PROXY`): one that passes it on passes on whatever was made up.
+    """
     given = request.META if request is not None else {}
     text = str(given.get("REMOTE_ADDR", ""))
     if getattr(settings, "SECURE_PROXY_SSL_HEADER", None):

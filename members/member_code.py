@@ -122,9 +122,13 @@ def step_shown(digits: str, seeds: dict[int, bytes], steps: Iterable[int]) -> in
 
 
 def steps_around(step: int, drift: int) -> list[int]:
-    """Return the half minutes whose codes are good now, the likeliest first, for a phone whose clock is ahead by `drift`."""
-    middle = step + drift
-    return [middle, middle - TOLERANCE_STEPS, middle + TOLERANCE_STEPS]
+    """Return the half minutes whose codes are good now, the likeliest first, for a phone whose clock is ahead by `drift`.
+
+    Those of the right time are always among them: a drift that was learned wrongly must not lock the phone's owner out.
+    """
+    return list(
+        dict.fromkeys(middle + off for middle in (step + drift, step) for off in (0, -TOLERANCE_STEPS, TOLERANCE_STEPS))
+    )
 
 
 def steps_remembered(step: int) -> list[int]:

@@ -46,11 +46,13 @@ class PriceBenefit:
     entitlement_id: int | None = None
 
     def saving(self, line: Goods) -> Decimal:
-        """Return what it takes off a line."""
+        """Return what it takes off a line; nothing of goods that nothing makes cheaper."""
+        if not line.is_discountable:
+            return NOTHING
         if line.sku in self.prices:
             return max(line.amount - (self.prices[line.sku] * line.quantity).quantize(CENT, ROUND_HALF_UP), NOTHING)
         counted = self.category_ids is None or not self.category_ids.isdisjoint(line.category_ids)
-        if self.percent is None or not line.is_discountable or not counted:
+        if self.percent is None or not counted:
             return NOTHING
         return min((line.amount * self.percent / 100).quantize(CENT, ROUND_HALF_UP), line.amount)
 

@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final
 
+from django.db import connection
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Least
 
@@ -18,7 +20,6 @@ from rewards.ledger import currency_id
 from rewards.models import (
     DigitalCode,
     FlashSale,
-    LedgerEntry,
     Purchase,
     Redemption,
     RedemptionState,
@@ -27,7 +28,7 @@ from rewards.models import (
     WishedReward,
 )
 from rewards.refusals import RewardsRefusal
-from rewards.reward_prices import prices_at
+from rewards.reward_prices import is_dearer, prices_at
 from rewards.reward_refusals import (
     EventIsOver,
     NotActiveEnough,
@@ -97,29 +98,38 @@ def announced_prices(rewards: Collection[Reward], at: datetime) -> dict[int, Rew
 
 
 def offers_at(rewards: Collection[Reward], at: datetime, *, member_id: int | None = None) -> dict[int, Offer]:
-    """Return what rewards cost now, by id; with a member, what they cost that member. Two queries, or five with old prices.
+    """Return what rewards cost now, by id; with a member, what they cost that member.
 
-    A sale whose own pieces are gone is over. The cheapest holds where a sale meets an old price.
+    Two queries, three with a member, at most seven where old prices are honoured. A sale whose own pieces are gone is over.
+    A sale holds where it asks for fewer points than everybody pays; an old price gives way only to what is in no way dearer.
     """
     prices = prices_at(rewards, at)
     found = {pk: Offer(price.points, price.cash_amount, price.points) for pk, price in prices.items()}
     if member_id is not None:
         for pk, old in _honoured(rewards, member_id, at).items():
-            found[pk] = Offer(
-                old.points, old.cash_amount, found[pk].points, is_honoured=True, ends_at=old.version.honoured_until
-            )
+            if is_dearer(_price(found[pk]), _price(old)):
+                found[pk] = Offer(
+                    old.points, old.cash_amount, found[pk].points, is_honoured=True, ends_at=old.version.honoured_until
+                )
     sales = FlashSale.objects.filter(
         Q(stock__isnull=True) | Q(stock__gt=0), reward__in=list(found), starts_at__lte=at, ends_at__gt=at
     )
     for sale in sales:
-        if sale.price_points <= found[sale.reward_id].points:
-            ordinary = found[sale.reward_id].list_points
-            found[sale.reward_id] = Offer(sale.price_points, sale.cash_amount, ordinary, sale, ends_at=sale.ends_at)
+        offer, asked = found[sale.reward_id], (sale.price_points, sale.cash_amount)
+        if not (is_dearer(asked, _price(offer)) if offer.is_honoured else asked > _price(offer)):
+            found[sale.reward_id] = Offer(*asked, offer.list_points, sale, ends_at=sale.ends_at)
     return found
 
 
+def _price(one: Offer | _Old) -> tuple[int, Decimal]:
+    return one.points, one.cash_amount
+
+
 def _honoured(rewards: Collection[Reward], member_id: int, at: datetime) -> dict[int, _Old]:
-    """Return the old prices that a member still has: after a rise, if they had wished or saved enough when it was announced."""
+    """Return the old prices that a member still has: after rises, if they had wished or saved enough when one was announced.
+
+    Of several, the one that ends first, unless another is in no way dearer.
+    """
     versions: dict[int, list[RewardPrice]] = defaultdict(list)
     risen = RewardPrice.objects.filter(honoured_until__gt=at, valid_from__lte=at, withdrawn_at=None)
     ids = set(risen.filter(reward__in=[one.pk for one in rewards]).values_list("reward_id", flat=True))
@@ -129,40 +139,54 @@ def _honoured(rewards: Collection[Reward], member_id: int, at: datetime) -> dict
     for row in rows.order_by("reward", "valid_from"):
         versions[row.reward_id].append(row)
     olds = {one.pk: _before(one, versions[one.pk], at) for one in rewards if one.pk in ids}
-    risen_now = {pk: old for pk, old in olds.items() if old is not None}
-    family = family_ids(member_id)
     wished = dict(
-        WishedReward.objects.filter(member__in=family, reward__in=risen_now)
+        WishedReward.objects.filter(member__in=family_ids(member_id), reward__in=ids)
         .values("reward_id")
         .annotate(since=Min("wished_at"))
         .values_list("reward_id", "since")
     )
-    kept = {}
-    for pk, old in risen_now.items():
+    announced = {old.version.announced_at for found in olds.values() for old in found}
+    had = _had(member_id, announced)
+    kept: dict[int, _Old] = {}
+    for pk, found in olds.items():
         since = wished.get(pk)
-        if (since is not None and since <= old.version.announced_at) or _had(
-            member_id, old.version.announced_at
-        ) >= old.points:
-            kept[pk] = old
+        for old in found:
+            moment = old.version.announced_at
+            is_theirs = (since is not None and since <= moment) or had[moment] >= old.points
+            if is_theirs and (pk not in kept or not is_dearer(_price(old), _price(kept[pk]))):
+                kept[pk] = old
     return kept
 
 
-def _before(reward: Reward, versions: Sequence[RewardPrice], at: datetime) -> _Old | None:
-    """Return the price before the one in force, where it was lower and is honoured still."""
-    last = versions[-1]
-    if last.honoured_until is None or last.honoured_until <= at:
-        return None
-    before = versions[-2] if len(versions) > 1 else reward
-    is_dearer = (last.price_points, last.cash_amount) > (before.price_points, before.cash_amount)
-    return _Old(last, before.price_points, before.cash_amount) if is_dearer else None
+def _before(reward: Reward, versions: Sequence[RewardPrice], at: datetime) -> list[_Old]:
+    """Return the prices before those rises after which they are honoured still, the one that ends first at the beginning."""
+    found: list[tuple[datetime, _Old]] = []
+    before: Reward | RewardPrice = reward
+    for version in versions:
+        old = _Old(version, before.price_points, before.cash_amount)
+        is_rise = is_dearer((version.price_points, version.cash_amount), _price(old))
+        if is_rise and version.honoured_until is not None and version.honoured_until > at:
+            found.append((version.honoured_until, old))
+        before = version
+    return [old for _ends, old in sorted(found, key=itemgetter(0))]
 
 
-def _had(member_id: int, moment: datetime) -> int:
-    """Return the points that could be spent at a moment, as booked."""
-    entries = LedgerEntry.objects.filter(
-        account__member=member_id, account__currency=currency_id(), happened_at__lte=moment
-    )
-    return entries.order_by("-seq").values_list("available_after", flat=True).first() or 0
+def _had(member_id: int, moments: Collection[datetime]) -> dict[datetime, int]:
+    """Return the points that could be spent at each moment, as booked: one query for all."""
+    if not moments:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT m.moment, coalesce((
+                SELECT e.available_after FROM rewards_ledgerentry e JOIN rewards_pointsaccount a ON a.id = e.account_id
+                WHERE a.member_id = %s AND a.currency_id = %s AND e.happened_at <= m.moment ORDER BY e.seq DESC LIMIT 1
+            ), 0)
+            FROM unnest(%s::timestamptz[]) AS m (moment)
+            """,
+            [member_id, currency_id(), list(moments)],
+        )
+        return dict(cursor.fetchall())
 
 
 def obstacles_of(

@@ -30,6 +30,11 @@ class PriceNow:
     since: datetime | None = None
 
 
+def is_dearer(price: tuple[int, Decimal], than: tuple[int, Decimal]) -> bool:
+    """Whether anybody could have to pay more at a price (points, money) than at another one: more points, or more money."""
+    return price[0] > than[0] or price[1] > than[1]
+
+
 @dataclass(frozen=True, slots=True)
 class SavedUp:
     """How many members have saved enough for a reward at its price, and how many of them would lack points at a new one."""

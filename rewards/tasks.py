@@ -93,13 +93,14 @@ def forget_day_counters() -> None:
 
 @shared_task(name="rewards.release_due_holds")
 def release_due_holds() -> None:
-    """Points set aside, and vouchers held for an order, past their end are the member's again."""
+    """Points set aside, and vouchers held for an order, past their end are the member's again; what flash sales left, the shelf's."""
     at = timezone.now()
     till_holds.release_due_order_holds(at=at)  # whole orders first, then what is left by itself
     holds.release_due_holds(at=at)
     for _ in range(50):
         if not voucher_holds.release_lapsed_vouchers(at=at, by=SYSTEM):
             break
+    flash_sales.return_unsold(at=at)
 
 
 @shared_task(name="rewards.work_off_batches")
@@ -193,9 +194,8 @@ def settle_erased() -> None:
 
 @shared_task(name="rewards.forget_addresses")
 def forget_addresses() -> None:
-    """Where parcels went is kept no longer than questions about them come. What flash sales left goes back on the shelf."""
+    """Where parcels went is kept no longer than questions about them come."""
     at = timezone.now()
-    flash_sales.return_unsold(at=at)
     for _ in range(1_000):
         if not addresses.forget_addresses(at=at):
             break

@@ -177,7 +177,8 @@ def undo_use(*, use_id: int, reason: str, by: Actor, at: datetime) -> UseReceipt
     if opposite is not None:
         return UseReceipt(opposite, row, opposite.left_after, True)
     refuse_own_account(by, [row.member_id])
-    refuse_personal_words(words, member_ids=[row.member_id])
+    if by.kind == "operator":
+        refuse_personal_words(words, member_ids=[row.member_id])
     if use.source == VOUCHERS or row.benefit.voucher_template_code:
         raise VouchersWereIssued
     row.used -= use.units

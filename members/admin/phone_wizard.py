@@ -184,6 +184,11 @@ def _caller(request: HttpRequest, member: Member) -> Caller:
 
 
 def _told_changed(payload: Mapping[str, Any], names: Names) -> str:
+    if payload.get("source"):
+        words = _now(
+            "The phone number was changed by another system (%(source)s). For 24 hours no points leave the account."
+        )
+        return words % {"source": payload["source"]}
     if not payload.get("proof"):
         return _now(
             "The member changed the phone number, with codes to both. For 24 hours no points leave the account."

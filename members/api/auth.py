@@ -38,6 +38,8 @@ from members.services.one_time_codes import Caller, CodeOver, CodeWrong, check_c
 from members.services.phone_sign_in import (
     IssuedBinding,
     Joining,
+    PhoneReplaced,
+    announce_attached,
     begin_binding,
     bind_phone,
     binding_of,
@@ -98,8 +100,8 @@ class WeChatPhoneView(ApiView):
     limits: ClassVar = {"post": (_SIGN_IN,)}
     refusals: ClassVar = {
         "post": (
-            *KEY_REFUSALS, TokenExpired, *_WECHAT, wechat.PhoneQuotaExhausted, InvalidPhone, *_JOINING, MemberIsFrozen,
-            MemberIsClosed, IdentityInUse, TooManyIdentities,
+            *KEY_REFUSALS, TokenExpired, *_WECHAT, wechat.PhoneQuotaExhausted, InvalidPhone, *_JOINING, PhoneReplaced,
+            MemberIsFrozen, MemberIsClosed, IdentityInUse, TooManyIdentities,
         )
     }  # fmt: skip
 
@@ -109,7 +111,8 @@ class WeChatPhoneView(ApiView):
         description=(
             "Takes the code of the phone button. Who has the number already is signed in, and the WeChat account is theirs "
             "from now on; nobody is merged. Who is unknown joins, with what they say yes to; without it, `consent_required`, and "
-            "the code can be sent again with another key. A lost answer is repeated with the "
+            "the code can be sent again with another key. 409 `phone_replaced`: it is an earlier number of a membership that has "
+            "another one now. A lost answer is repeated with the "
             "same key while the binding token is good: its tokens are new, those of the lost answer are ended."
         ),
         tags=["Sign-in"],
@@ -131,14 +134,20 @@ class WeChatPhoneView(ApiView):
         answer = kept_answer(**whose)
         if answer is None:
             phone = phone_told(code=asked["code"], binding_secret=asked["binding_token"], at=at)
+            attached: list[Member] = []
 
             def bind() -> Answer:
-                member, is_new = bind_phone(
+                bound = bind_phone(
                     binding=binding, phone=phone, joining=_joining(asked, Channel.Kind.MINI_PROGRAM), at=at
                 )
-                return Answer(201 if is_new else 200, {"member": member.pk})  # tokens are no part of what is kept
+                if bound.is_attached:
+                    attached.append(bound.member)
+                # Tokens are no part of what is kept.
+                return Answer(201 if bound.is_new else 200, {"member": bound.member.pk})
 
             answer = answer_once(**whose, effect=bind, at=at)
+            for member in attached:
+                announce_attached(member)
         return _bound(answer, asked["binding_token"], asked["device"], at)
 
 
@@ -180,15 +189,18 @@ class VerifyCodeView(ApiView):
     permission_classes = (Public,)
     limits: ClassVar = {"post": (_SIGN_IN,)}
     refusals: ClassVar = {
-        "post": (CodeWrong, CodeOver, TooManyTries, InvalidPhone, *_JOINING, MemberIsFrozen, MemberIsClosed)
-    }
+        "post": (
+            CodeWrong, CodeOver, TooManyTries, InvalidPhone, *_JOINING, PhoneReplaced, MemberIsFrozen, MemberIsClosed,
+        )
+    }  # fmt: skip
 
     @extend_schema(
         operation_id="sign_in_with_code",
         summary="Sign in with a code",
         description=(
             "Who has the number is signed in; who is unknown joins, with what they say yes to: without it, "
-            "`consent_required`, and the code stays good. Five wrong tries end a code; more lock the phone for a while."
+            "`consent_required`, and the code stays good. Five wrong tries end a code; more lock the phone for a while. 409 "
+            "`phone_replaced`: it is an earlier number of a membership that has another one now."
         ),
         tags=["Sign-in"],
         examples=examples.VERIFY_CODE,

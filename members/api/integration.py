@@ -24,6 +24,7 @@ from members.queries import MemberNotFound, member_by_identity
 from members.services.details import ConsentRequired, DetailInvalid, DetailUnknown
 from members.services.enrolment import EmailInUse, InvalidBirthday, InvalidEmail, PhoneInUse
 from members.services.keys import MEMBERS_READ, MEMBERS_WRITE
+from members.services.phone_change import announce
 from members.services.profile import BirthdayLocked, ProfileChange, ProfileChanged
 from members.services.tokens import MemberIsClosed
 from members.services.upserts import upsert_member
@@ -99,7 +100,7 @@ class ShopMemberView(ApiView):
         version = version_asked(request, is_required=False)
         asked = ShopMemberWriteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        _member_id, is_new = upsert_member(
+        told = upsert_member(
             issuer=key.source,
             external_id=external_id,
             change=ProfileChange(**changes_of(asked.validated_data)),
@@ -109,7 +110,9 @@ class ShopMemberView(ApiView):
             by=caller_of(request).actor,
             at=timezone.now(),
         )
-        return _answer(key, external_id, status=201 if is_new else 200)
+        if told.phone_changed is not None:
+            announce(told.phone_changed)
+        return _answer(key, external_id, status=201 if told.is_new else 200)
 
 
 def _answer(key: ApiKey, external_id: str, *, status: int = 200) -> Response:

@@ -29,7 +29,7 @@ from members.ports import SmsUnavailable
 from members.queries import region
 from members.services.enrolment import PhoneInUse
 from members.services.guessing import TooManyTries
-from members.services.idempotency import Answer, fingerprint_of, kept_answer
+from members.services.idempotency import Answer, RequestInProgress, fingerprint_of, kept_answer
 from members.services.one_time_codes import Caller, CodeOver, CodeWrong, check_code, send_code
 from members.services.phone_change import (
     PhoneChanged,
@@ -120,6 +120,8 @@ class PhoneChangeView(ApiView):
         code_ids = [] if kept else _checked(request, asked, member.pk)
 
         def change() -> Answer:
+            if kept:  # tidied away since it was looked for; no code was looked at
+                raise RequestInProgress
             done = change_phone(
                 member_id=member.pk,
                 phone=asked["phone"],

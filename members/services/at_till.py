@@ -17,15 +17,14 @@ from members.services.one_time_codes import Caller, Purpose, SentCode, check_cod
 
 CODE: Final = "code"
 GUESSING: Final = "member_code"
+CARD_GUESSING: Final = "card_number"
+_AT_TILL: Final = {"key": Bound(20, lock=timedelta(minutes=5)), "address": Bound(100)}
+register_guessing(GuessKind(CARD_GUESSING, _("numbers of printed cards at the till"), _AT_TILL))
 register_guessing(
     GuessKind(
         GUESSING,
         _("member codes at the till"),
-        {
-            "key": Bound(20, lock=timedelta(minutes=5)),
-            "member": Bound(10),
-            "address": Bound(100),
-        },
+        {**_AT_TILL, "member": Bound(10)},
     )
 )
 #: What else names a member.
@@ -62,16 +61,21 @@ class Brought:
 
 
 def find_at_till(*, way: str, value: str, key_id: int, address: str, at: datetime) -> Found:
-    """Return who is named at a till. Outside of a transaction: wrong codes are counted, by till, address and member.
+    """Return who is named at a till. Outside of a transaction: what opens spending and is wrong is counted as a guess.
 
-    A slip of the scanner is no guess: its check digits are wrong, which anybody can see. Raises `MemberNotFound`; for codes
-    `CodeUnknown`, `CodeExpired`, `TooManyTries`.
+    Codes are counted by till, address and member; numbers of cards, which follow one another, by till and address. A slip of
+    the scanner is no guess at a code: its check digits are wrong, which anybody can see. Raises `MemberNotFound`; for codes
+    `CodeUnknown`, `CodeExpired`; for codes and cards `TooManyTries`.
     """
     if way == CODE:
         read = _read(value, key_id, address, at)
         return Found(Member.objects.select_related("person").get(pk=read.member_id), way, read)
+    counted = {"key": str(key_id), "address": address} if way in _IN_HAND else {}
+    refuse_if_locked(kind=CARD_GUESSING, partitions=counted, at=at)
     member = LOOK_UPS[way](value)
     if member is None:
+        if counted:
+            wrong_try(kind=CARD_GUESSING, partitions=counted, at=at)
         raise MemberNotFound
     return Found(member, way)
 

@@ -87,12 +87,17 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class ReadCode:
-    """Who showed a code: `member_id` (the survivor of a merge), and what it was, so that it can be used up."""
+    """Who showed a code: `member_id` (the survivor of a merge), and what it was, so that it can be used up.
+
+    `ahead` is by how many half minutes the code was, `device` the public id of the phone that has the place.
+    """
 
     member_id: int
     owner_id: int
     place: int
     step: int
+    ahead: int
+    device: uuid.UUID
 
 
 def code_now(*, session_id: int, at: datetime) -> ShownCode:
@@ -107,7 +112,8 @@ def code_now(*, session_id: int, at: datetime) -> ShownCode:
 def seed_now(*, session_id: int, at: datetime) -> Seed:
     """Return the seed of today for the phone of a session; the same for the whole day, however often it is asked for.
 
-    Raises `MemberIsFrozen`, `MemberIsClosed`, `TokenExpired`.
+    The phone gets our clock with it, so what was learned of its own is forgotten. Raises `MemberIsFrozen`,
+    `MemberIsClosed`, `TokenExpired`.
     """
     device = _device_of(session_id, at, renew=True)
     day = member_code.day_of(member_code.step_of(at.timestamp()))
@@ -121,11 +127,10 @@ def seed_now(*, session_id: int, at: datetime) -> Seed:
     )
 
 
-def read_code(*, code: str, learn: bool = True, at: datetime) -> ReadCode:
-    """Return who shows this code now. It stays good: only spending uses it up.
+def read_code(*, code: str, at: datetime) -> ReadCode:
+    """Return who shows this code now. Changes nothing, and the code stays good: only spending uses it up.
 
-    With `learn`, a clock that is off is remembered. A `CodeUnknown` is `about` the member whose phone was guessed at. Raises
-    `CodeUnknown`, `CodeExpired`.
+    A `CodeUnknown` is `about` the member whose phone was guessed at. Raises `CodeUnknown`, `CodeExpired`.
     """
     read = member_code.parsed("".join(code.split()))
     if read is None:
@@ -141,9 +146,8 @@ def read_code(*, code: str, learn: bool = True, at: datetime) -> ReadCode:
     if step is None:
         was = member_code.step_shown(read.digits, seeds, member_code.steps_remembered(now))
         raise CodeUnknown().about(owner_id) if was is None else CodeExpired
-    if learn:
-        _remember_drift(device, step - now)
-    return ReadCode(device.member.merged_into_id or owner_id, owner_id, device.place, step)
+    survivor_id = device.member.merged_into_id or owner_id
+    return ReadCode(survivor_id, owner_id, device.place, step, step - now, device.public_id)
 
 
 def owner_named(code: str) -> int | None:
@@ -155,12 +159,14 @@ def owner_named(code: str) -> int | None:
 def use_up(*, read: ReadCode, key_id: int, at: datetime) -> MemberAtTill:
     """Use a code up for spending at one till, for `GOOD_FOR`; return what says so.
 
-    The same till gets the same answer again, so that a lost one can be asked for. Raises `CodeReused`.
+    The same till gets the same answer again, so that a lost one can be asked for. Who spends for the first time with it
+    teaches us the phone's clock: a picture of a code, shown late again and again, must not. Raises `CodeReused`.
     """
     place_and_step = (read.owner_id, read.place, read.step)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_USE_UP, [read.member_id, key_id, *place_and_step, at, at + GOOD_FOR])
-        cursor.fetchone()
+        if cursor.fetchone():
+            _remember_drift(read)
         shown = MemberAtTill.objects.get(code_owner=read.owner_id, place=read.place, step=read.step)
     if shown.key_id != key_id or shown.good_until <= at:
         raise CodeReused
@@ -183,7 +189,7 @@ def spend_allowed(*, member_id: int, key_id: int, at: datetime) -> bool:
 def member_of_code(*, code: str, at: datetime) -> int | None:
     """Return whose code this is, for staff who look a member up; None when it is nobody's or no longer good."""
     try:
-        return read_code(code=code, learn=False, at=at).member_id
+        return read_code(code=code, at=at).member_id
     except (CodeUnknown, CodeExpired):
         return None
 
@@ -207,7 +213,7 @@ def _device_of(session_id: int, at: datetime, *, renew: bool) -> MemberCodeDevic
     if live is not None:
         _refuse_who_may_nothing(live.member)
         if renew:
-            MemberCodeDevice.objects.filter(pk=live.pk).update(seeded_at=at)
+            MemberCodeDevice.objects.filter(pk=live.pk).update(seeded_at=at, drift_steps=0)
         return live
     with transaction.atomic():
         session = MemberSession.objects.filter(pk=session_id, ended_at__isnull=True, expires_at__gt=at).first()
@@ -259,11 +265,10 @@ def _refuse_who_may_nothing(member: Member) -> None:
     raise MemberIsClosed
 
 
-def _remember_drift(device: MemberCodeDevice, seen: int) -> None:
+def _remember_drift(read: ReadCode) -> None:
     """Remember how far a phone's clock is off, so that one that goes wrong slowly stays good (RFC 6238, section 6)."""
-    drift = max(-MOST_DRIFT, min(MOST_DRIFT, seen))
-    if drift != device.drift_steps:
-        MemberCodeDevice.objects.filter(pk=device.pk, nonce=device.nonce).update(drift_steps=drift)
+    drift = max(-MOST_DRIFT, min(MOST_DRIFT, read.ahead))
+    MemberCodeDevice.objects.filter(public_id=read.device).exclude(drift_steps=drift).update(drift_steps=drift)
 
 
 def _prefix_of(device: MemberCodeDevice) -> str:

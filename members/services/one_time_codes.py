@@ -2,7 +2,7 @@
 
 Nobody learns here whether a number is a member's: who is known and who is not gets the same code by the same path. The
 code is bound to its own id, which only the one who asked has, to a purpose and to the caller. A try is counted before it is
-looked at, by a guarded update; wrong ones count against the phone and the address, too (`guessing`).
+looked at, by a guarded update; wrong ones count against the phone and, of strangers, the address, too (`guessing`).
 """
 
 import secrets
@@ -33,7 +33,9 @@ MOST_TRIES: Final = 5
 KIND: Final = "one_time_code"
 
 GAP: Final = Limit("sms_gap", 1, 60)
+#: By purpose: whoever has codes to sign in sent to somebody's phone does not keep them from paying at a till.
 A_DAY: Final = Limit("sms_day", 5, 86_400)
+A_DAY_IN_ALL: Final = Limit("sms_day_all", 12, 86_400)
 #: A house, or a shop, has one address.
 FROM_AN_ADDRESS: Final = Limit("sms_address", 30, 3_600)
 #: Text messages cost money: what all together may cause in an hour.
@@ -87,15 +89,17 @@ class Caller:
 def send_code(*, phone: str, purpose: str, caller: Caller, language: str, at: datetime) -> SentCode:
     """Send a code to a phone; return under which id it can be brought. Called outside of any transaction.
 
-    Raises `InvalidPhone`, `RateLimited` (60 seconds apart, five a day and phone), `TooManyTries`, `SmsUnavailable`.
+    Raises `InvalidPhone`, `RateLimited` (60 seconds apart, five a day, phone and purpose, twelve a day and phone),
+    `TooManyTries`, `SmsUnavailable`.
     """
     number = parse_phone(phone, region=region())
     refuse_if_locked(kind=KIND, partitions={"phone": number}, at=at)
-    # Narrow ones last: a refusal because of the address uses nothing up for the phone's owner.
+    # A refusal because of the address uses nothing up for the phone's owner; one because of the phone nothing up for all.
     take(limit=FROM_AN_ADDRESS, partition=caller.place, at=at)
-    take(limit=ALTOGETHER, partition="", at=at)
     take(limit=GAP, partition=f"{purpose}:{number}", at=at)
-    take(limit=A_DAY, partition=number, at=at)
+    take(limit=A_DAY, partition=f"{purpose}:{number}", at=at)
+    take(limit=A_DAY_IN_ALL, partition=number, at=at)
+    take(limit=ALTOGETHER, partition="", at=at)
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
     public_id = uuid4()
     OneTimeCode.objects.create(
@@ -130,15 +134,17 @@ def check_code(
     Raises `CodeWrong`, `CodeOver`, `TooManyTries`, `InvalidPhone`.
     """
     number = parse_phone(phone, region=region())
-    partitions = {"phone": number, "address": caller.place} | ({"member": str(member_id)} if member_id else {})
+    # Who brings a key or a token is known by it; their address may be that of a whole shop.
+    place = {} if caller.name else {"address": caller.place}
+    partitions = {"phone": number} | place | ({"member": str(member_id)} if member_id else {})
     refuse_if_locked(kind=KIND, partitions=partitions, at=at)
     mine = OneTimeCode.objects.filter(
         public_id=public_id, purpose=purpose, recipient_hash=_recipient_hash(number), caller_hash=_caller_hash(caller)
     )
     counted = mine.filter(used_at__isnull=True, expires_at__gt=at, tries__lt=MOST_TRIES).update(tries=F("tries") + 1)
     row = mine.first()
-    if row is None:
-        wrong_try(kind=KIND, partitions=partitions, at=at, member_id=member_id)
+    if row is None:  # an id made up: no guess at a code of this phone, or anybody could lock anybody's
+        wrong_try(kind=KIND, partitions=place, at=at)
         raise CodeWrong
     if not counted:
         raise CodeOver

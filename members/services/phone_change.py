@@ -4,7 +4,7 @@ Whoever has somebody's phone number may sign in as them. So a change ends all ot
 is told to both numbers: the owner of the old one has a day to call.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -48,7 +48,10 @@ class CoolingDown(MembersRefusal):
 
 @dataclass(frozen=True, slots=True)
 class PhoneChanged:
-    """What a change was, for those who are to be told: both numbers (the old one may have been missing), and the language."""
+    """What a change was, for those who are to be told: both numbers, and the language.
+
+    The old number may have been missing; the new one is empty where a number was only taken off.
+    """
 
     old: str | None
     new: str
@@ -83,31 +86,48 @@ def change_phone(
         for code_id in sorted(code_ids):
             use_code(code_id=code_id, at=at)
         change_profile(member_id=member_id, change=ProfileChange(phone=number), by=by, at=at)
-        until = at + COOLING
-        Member.objects.filter(pk=member_id).update(cooling_until=Greatest(Coalesce("cooling_until", until), until))
-        end_sessions_of(member_ids=[member_id], end=MemberSession.End.PHONE, keep=keep_session, at=at)
-        told = (
-            {"until": until.isoformat()} | ({"proof": proof} if proof else {}) | ({"reason": reason} if reason else {})
-        )
-        record([NewEntry(CHANGED, member_id, at, by, told)])
-        nudge()
+        told = ({"proof": proof} if proof else {}) | ({"reason": reason} if reason else {})
+        until = guard_after_change(member_id=member_id, told=told, keep_session=keep_session, by=by, at=at)
     return PhoneChanged(old, number, member.language, until)
+
+
+def guard_after_change(
+    *, member_id: int, told: Mapping[str, str], keep_session: int | None = None, by: Actor, at: datetime
+) -> datetime:
+    """Keep points in and end all sessions but `keep_session`, since the number is another; return until when points stay.
+
+    Inside the transaction of the change, the member's row locked. `told` is what the timeline says beside that.
+    """
+    until = at + COOLING
+    Member.objects.filter(pk=member_id).update(cooling_until=Greatest(Coalesce("cooling_until", until), until))
+    end_sessions_of(member_ids=[member_id], end=MemberSession.End.PHONE, keep=keep_session, at=at)
+    record([NewEntry(CHANGED, member_id, at, by, {"until": until.isoformat(), **told})])
+    nudge()
+    return until
 
 
 def announce(change: PhoneChanged) -> tuple[bool, bool]:
     """Tell both numbers, after the commit; return whether the old and the new one could be told."""
     with override(change.language):
         name = programme().name
-        to_old = _now(
-            "%(programme)s: your membership has a new phone number, %(phone)s. Points stay in for 24 hours. If this was not you, please call us now."
-        ) % {"programme": name, "phone": mask_phone(change.new, region=region())}
+        if change.new:
+            to_old = _now(
+                "%(programme)s: your membership has a new phone number, %(phone)s. Points stay in for 24 hours. If this was not you, please call us now."
+            ) % {"programme": name, "phone": mask_phone(change.new, region=region())}
+        else:
+            to_old = _now(
+                "%(programme)s: this is no longer the phone number of your membership. Points stay in for 24 hours. If this was not you, please call us now."
+            ) % {"programme": name}
         to_new = _now(
             "%(programme)s: this is now the phone number of your membership. Points can be used in 24 hours."
         ) % {"programme": name}
     told_old = bool(change.old) and notify(
         phone=change.old or "", kind="phone_changed_old", language=change.language, words=to_old
     )
-    return told_old, notify(phone=change.new, kind="phone_changed_new", language=change.language, words=to_new)
+    told_new = bool(change.new) and notify(
+        phone=change.new, kind="phone_changed_new", language=change.language, words=to_new
+    )
+    return told_old, told_new
 
 
 def phone_of_member(member_id: int) -> str | None:

@@ -1,7 +1,7 @@
 """Signing in by WeChat and by a code to the phone: who is known is signed in, who is not joins.
 
 Possession of the number is what has been shown when these are called, nothing else. A number that somebody has gets the
-WeChat account attached; two records are never merged by it.
+WeChat account attached, and is told so; two records are never merged by it.
 """
 
 import secrets
@@ -12,16 +12,21 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from members.actors import SYSTEM, Actor
-from members.models import Channel, ConsentEntry, Identity, Member, MemberSession, WeChatBinding
-from members.queries import member_by_phone
+from members.models import Channel, ConsentEntry, Identity, Member, MemberPerson, MemberSession, WeChatBinding
+from members.phones import parse_phone
+from members.queries import member_by_phone, programme, region
+from members.refusals import MembersRefusal
 from members.services.consents import give_consent
 from members.services.enrolment import PhoneInUse, enrol_member
 from members.services.identities import IdentityInUse, link_identity
 from members.services.joining import NEEDED, JoiningNeedsConsent, SaidYes
 from members.services.member_sessions import sign_in
-from members.services.one_time_codes import use_code
+from members.services.one_time_codes import notify, use_code
 from members.services.tokens import IssuedToken, TokenExpired, end_sessions, hash_of, refuse_inactive
 from members.wechat import WeChatAccount
 
@@ -31,12 +36,28 @@ _SECRET_BYTES = 32
 Kind = Identity.Kind
 
 
+class PhoneReplaced(MembersRefusal):
+    """The number is that of a record which was merged into a member with another number."""
+
+    code = "phone_replaced"
+    text = _("This membership has another phone number now. Please sign in with that one, or ask our staff.")
+
+
 @dataclass(frozen=True, slots=True)
 class IssuedBinding:
     """What an app holds whose WeChat account belongs to nobody yet: with it, it may bind a phone number."""
 
     secret: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Whose a WeChat account is now: `is_new` who joined with it, `is_attached` who was a member before and got it now."""
+
+    member: Member
+    is_new: bool
+    is_attached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +107,41 @@ def binding_of(secret: str, *, at: datetime) -> WeChatBinding:
     return found
 
 
-def bind_phone(*, binding: WeChatBinding, phone: str, joining: Joining, at: datetime) -> tuple[Member, bool]:
-    """Let a WeChat account belong to whoever has a phone number, or to a new member; return them, and whether they are new.
+def bind_phone(*, binding: WeChatBinding, phone: str, joining: Joining, at: datetime) -> Bound:
+    """Let a WeChat account belong to whoever has a phone number, or to a new member; return whose it is.
 
-    Inside the caller's transaction. Raises `JoiningNeedsConsent`, `MemberIsFrozen`, `MemberIsClosed`, `IdentityInUse`,
-    and what `enrol_member` and `give_consent` raise.
+    Inside the caller's transaction; who got it attached is told by `announce_attached` afterwards. Raises
+    `JoiningNeedsConsent`, `PhoneReplaced`, `MemberIsFrozen`, `MemberIsClosed`, `IdentityInUse`, and what `enrol_member` and
+    `give_consent` raise.
     """
     account = WeChatAccount(binding.appid, binding.openid, binding.unionid)
     WeChatBinding.objects.select_for_update().filter(pk=binding.pk).first()  # one after the other
     known = member_of_account(account, at=at)
     if known is not None:  # bound meanwhile, by a call beside this one
-        return known, False
+        return Bound(known, is_new=False, is_attached=False)
     member, is_new = find_or_join(phone=phone, joining=joining, at=at)
     _attach(member.pk, account, at)
-    return member, is_new
+    return Bound(member, is_new, is_attached=not is_new)
+
+
+def announce_attached(member: Member) -> bool:
+    """Tell a member, after the commit, that a WeChat account signs in as them from now on; return whether it went out."""
+    phone = MemberPerson.objects.filter(pk=member.pk).values_list("phone", flat=True).first()
+    if not phone:
+        return False
+    with override(member.language):
+        words = _now(
+            "%(programme)s: a WeChat account can now sign in to your membership. If this was not you, please call us now."
+        ) % {"programme": programme().name}
+    return notify(phone=phone, kind="wechat_attached", language=member.language, words=words)
 
 
 def find_or_join(*, phone: str, joining: Joining, at: datetime) -> tuple[Member, bool]:
     """Return the member who has a phone number, or a new one, and whether they are new. Inside the caller's transaction.
 
     What somebody known says yes to is not written down here: their consents have a page of their own. Raises
-    `JoiningNeedsConsent`, `MemberIsFrozen`, `MemberIsClosed`, and what `enrol_member` and `give_consent` raise.
+    `JoiningNeedsConsent`, `PhoneReplaced`, `MemberIsFrozen`, `MemberIsClosed`, and what `enrol_member` and `give_consent`
+    raise.
     """
     member = member_by_phone(phone)
     if member is None:
@@ -116,6 +151,7 @@ def find_or_join(*, phone: str, joining: Joining, at: datetime) -> tuple[Member,
             member = member_by_phone(phone)
             if member is None:
                 raise
+    _refuse_replaced(member, phone)
     refuse_inactive(member)
     return member, False
 
@@ -171,6 +207,17 @@ def _join(phone: str, joining: Joining, at: datetime) -> Member:
                 at=at,
             )
     return member
+
+
+def _refuse_replaced(member: Member, phone: str) -> None:
+    """Raise `PhoneReplaced` for a number that only a record merged into the member has, who has another one.
+
+    It finds the member at the till, but they see it nowhere and can not change it: whoever gets it from the phone company
+    one day would sign in as them.
+    """
+    person = getattr(member, "person", None)
+    if person is not None and person.phone not in (None, parse_phone(phone, region=region())):
+        raise PhoneReplaced
 
 
 def _attach(member_id: int, account: WeChatAccount, at: datetime) -> None:

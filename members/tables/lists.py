@@ -15,9 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from members.refusals import MembersRefusal
 from members.tables.refused import READING_REASONS, TableError, UnreadableRow
 from members.tables.rows import read_rows
+from members.tables.workbooks import RoundedNumber
 from members.wording import enumerated
 
 MOST_CELL: Final = 200
+_ROUNDED: Final = _(
+    "“%(value)s” is a number of more digits than Excel keeps. Format the column as text and put the number in again."
+)
 
 
 class ListTooLong(MembersRefusal):
@@ -51,10 +55,12 @@ class ListRow:
 
 
 def read_list(
-    *, name: str, content: bytes, columns: Mapping[str, Sequence[str]], needed: Collection[str], most_rows: int
-) -> list[ListRow]:
+    *, name: str, content: bytes, columns: Mapping[str, Sequence[str]], needed: Collection[str], most_rows: int,
+    most_cell: int = MOST_CELL,
+) -> list[ListRow]:  # fmt: skip
     """Return the rows of an uploaded list. `columns`: the names, in small letters, that people give each of ours.
 
+    Of a cell at most `most_cell` characters are kept. A number that Excel has rounded is a problem of its row.
     Raises TableError, ListTooLong, ListColumnMissing.
     """
     found: list[ListRow] = []
@@ -65,7 +71,7 @@ def read_list(
             with read_rows(path) as rows:
                 ours = _our_columns(rows.columns, columns, needed)
                 for number, cells in rows:
-                    found.append(_row(number, cells, ours))
+                    found.append(_row(number, cells, ours, most_cell))
                     if len(found) > most_rows:
                         raise ListTooLong(rows=most_rows)
         except TableError as error:
@@ -86,9 +92,12 @@ def _our_columns(found: Sequence[str], columns: Mapping[str, Sequence[str]], nee
     return ours
 
 
-def _row(number: int, cells: dict[str, str], ours: Mapping[str, str]) -> ListRow:
-    kept = {ours[key]: value[:MOST_CELL] for key, value in cells.items() if key in ours}
+def _row(number: int, cells: dict[str, str], ours: Mapping[str, str], most_cell: int) -> ListRow:
+    kept = {ours[key]: value[:most_cell] for key, value in cells.items() if key in ours}
     if isinstance(cells, UnreadableRow):
         params = {name: str(value)[:MOST_CELL] for name, value in cells.params.items()}
         return ListRow(number, kept, READING_REASONS[cells.code], params)
+    rounded = next((value for key, value in cells.items() if key in ours and isinstance(value, RoundedNumber)), None)
+    if rounded is not None:
+        return ListRow(number, kept, _ROUNDED, {"value": rounded[:MOST_CELL]})
     return ListRow(number, kept)

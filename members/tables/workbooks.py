@@ -20,7 +20,18 @@ MAX_CELLS = 20_000_000
 _CHUNK_BYTES = 1024 * 1024
 # Neither "<" nor ">" within a tag: each byte is looked at for one tag only, however many are never closed.
 _PLACE = re.compile(rb"<(?:\w+:)?(?:c|row)\s(?:[^<>]*?\s)?r\s*=\s*[\"']([A-Za-z]{0,3})([0-9]{1,7})[\"']")
-_EXACT_IN_A_FLOAT = 10**15
+_EXACT_IN_EXCEL = 10**15
+_EXACT_IN_A_FLOAT = 2**53
+
+
+class RoundedNumber(str):
+    """A number of a cell that may have had other digits than these: Excel keeps 15, and puts noughts for the others."""
+
+    __slots__ = ()
+
+    def strip(self, chars: str | None = None, /) -> "RoundedNumber":
+        """Return the number itself: it has nothing around it, and stays known as rounded."""
+        return self
 
 
 def sheet_rows(path: Path, magic: bytes, sheet: str | None) -> tuple[str, int, Iterator[list[str]]]:
@@ -97,7 +108,10 @@ def _refuse_merged_header(sheet: CalamineSheet) -> None:
 
 
 def _as_text(value: Any) -> str:
-    """Return a cell as text: times in ISO form, numbers with the 15 digits that Excel itself shows, no trailing .0."""
+    """Return a cell as text: times in ISO form, whole numbers with all digits that are exact, others with the 15 of Excel.
+
+    A whole number whose last digits can not be trusted comes out as a RoundedNumber.
+    """
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
@@ -106,9 +120,12 @@ def _as_text(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         if value.is_integer() and abs(value) < _EXACT_IN_A_FLOAT:
-            return str(int(value))
+            text = str(int(value))
+            # One digit more than Excel keeps: a last digit other than 0 was written there by a program, and is true.
+            return RoundedNumber(text) if abs(value) >= _EXACT_IN_EXCEL and text.endswith("0") else text
         text = f"{value:.15g}"
-        return f"{Decimal(text):f}" if "e" in text else text
+        text = f"{Decimal(text):f}" if "e" in text else text
+        return RoundedNumber(text) if value.is_integer() else text
     if isinstance(value, datetime):
         return _to_second(value).isoformat(sep=" ")
     if isinstance(value, (date, time)):

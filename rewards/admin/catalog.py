@@ -32,7 +32,7 @@ from rewards.services.digital_codes import Pool, codes_left
 from rewards.services.flash_sales import NotEnoughForSale, SaleNeedsNoPieces, open_sale
 from rewards.services.reward_prices import PERMISSION as PRICE
 from rewards.services.reward_prices import price_words
-from rewards.services.shelf import StockSoldMeanwhile, change_stock
+from rewards.services.shelf import StockSoldMeanwhile, StockWhileOnSale, change_stock
 
 _PRICES = ("price_points", "cash_amount")
 
@@ -115,8 +115,8 @@ class RewardAdmin(TranslatedAdmin):
         if "stock" in form.changed_data:
             try:
                 seen = form.fields["stock"].to_python(form.data.get(form["stock"].html_initial_name))
-                change_stock(reward_id=obj.pk, was=seen, becomes=form.cleaned_data["stock"])
-            except StockSoldMeanwhile as refusal:
+                change_stock(reward_id=obj.pk, was=seen, becomes=form.cleaned_data["stock"], at=timezone.now())
+            except (StockSoldMeanwhile, StockWhileOnSale) as refusal:
                 say_refusal(request, refusal)
 
     def changeform_view(

@@ -25,7 +25,7 @@ from members.identifiers import REDEMPTION, NotFound, parse_ref
 from members.refusals import Refusal
 from rewards.admin.fulfilment_pages import OrderPages
 from rewards.admin.fulfilment_words import STATE_COLOURS, say_many, state_badge
-from rewards.admin.tracking_pages import TrackingPages
+from rewards.admin.tracking_pages import TrackingPages, may_send_parcels
 from rewards.fulfilment_queries import OPEN, is_late
 from rewards.models import Redemption, RedemptionState, RewardCategory
 from rewards.order_numbers import order_no, redemption_id_of
@@ -215,6 +215,9 @@ class RedemptionAdmin(FactAdmin):
     def has_fulfil_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
 
+    def has_parcels_permission(self, request: HttpRequest) -> bool:
+        return may_send_parcels(request)
+
     def has_addresses_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION) and request.user.has_perm(MAY_SEE_ADDRESSES)
 
@@ -264,12 +267,12 @@ class RedemptionAdmin(FactAdmin):
             orders = orders.filter(delivery=Redemption.Delivery.POST)
         return OrderPages(self).picking_list(request, orders, with_addresses=False)
 
-    @action(description=_("List of parcels"), url_path="parcels", permissions=["fulfil"], icon="table_view")
+    @action(description=_("List of parcels"), url_path="parcels", permissions=["parcels"], icon="table_view")
     def parcels_form(self, request: HttpRequest) -> HttpResponse:
         """A workbook of what waits to be sent, to be filled in with carriers and tracking numbers."""
         return TrackingPages(self).form(request)
 
-    @action(description=_("Tracking numbers"), url_path="tracking", permissions=["fulfil"], icon="upload_file")
+    @action(description=_("Tracking numbers"), url_path="tracking", permissions=["parcels"], icon="upload_file")
     def tracking_file(self, request: HttpRequest) -> HttpResponse:
         """The page that reads tracking numbers."""
         return TrackingPages(self).upload(request)

@@ -31,7 +31,13 @@ from rewards.admin.fulfilment_words import say_many, state_badge, steps_of
 from rewards.fulfilment_queries import OPEN, is_late
 from rewards.models import Redemption, RedemptionState, Reward
 from rewards.order_numbers import order_no
-from rewards.services.fulfilment import cancel_redemption, may_be_cancelled, move_redemption, refund_out_of_stock
+from rewards.services.fulfilment import (
+    cancel_redemption,
+    may_be_cancelled,
+    may_be_refunded,
+    move_redemption,
+    refund_out_of_stock,
+)
 from rewards.services.fulfilment_jobs import PERMISSION, REFUND, REFUND_PERMISSION, act_on_many
 from rewards.services.fulfilment_lists import (
     MAY_SEE_ADDRESSES,
@@ -53,7 +59,7 @@ _MOST_REWARDS = 50
 _MOST_CHOSEN = 100
 
 _State = RedemptionState
-#: Of these the points can be given back as out of stock: what is on its way is not.
+#: Of these the points are given back as out of stock; of the others that may be given back, as lost or not working.
 _IN_HAND = (_State.PLACED, _State.PREPARING, _State.READY)
 
 
@@ -148,6 +154,14 @@ def _refund(redemption_id: int, asked: Mapping[str, Any], by: Actor, at: datetim
     return refund_out_of_stock(redemption_id=redemption_id, by=by, at=at, reason=asked["reason"])
 
 
+def _is_out_of_stock(order: Redemption, by: Actor, at: datetime) -> bool:
+    return order.state in _IN_HAND and may_be_refunded(order)
+
+
+def _is_lost(order: Redemption, by: Actor, at: datetime) -> bool:
+    return order.state not in _IN_HAND and may_be_refunded(order)
+
+
 WISHES: Final[Mapping[str, Wish]] = {
     "prepare": Wish(
         gettext_lazy("Start preparing"), "inventory", gettext_lazy("Start preparing this order?"),
@@ -183,7 +197,13 @@ WISHES: Final[Mapping[str, Wish]] = {
     "refund": Wish(
         gettext_lazy("Out of stock, points back"), "production_quantity_limits", gettext_lazy("Out of stock: give the points back?"),
         gettext_lazy("The points come back, and the member is told why."), gettext_lazy("The points were given back."),
-        ReasonDialog, REFUND_PERMISSION, _IN_HAND, _refund,
+        ReasonDialog, REFUND_PERMISSION, (), _refund, may_be=_is_out_of_stock,
+    ),
+    "lost": Wish(
+        gettext_lazy("Lost or not working, points back"), "production_quantity_limits",
+        gettext_lazy("It was lost, or does not work: give the points back?"),
+        gettext_lazy("The points come back, and the member is told why. A code that was given can no longer be read."),
+        gettext_lazy("The points were given back."), ReasonDialog, REFUND_PERMISSION, (), _refund, may_be=_is_lost,
     ),
 }  # fmt: skip
 
@@ -274,8 +294,9 @@ class OrderPages:
     def refund_many(self, request: HttpRequest) -> HttpResponse:
         """Out of stock: which orders, how many points come back, and why. Without a choice: what is open, by reward."""
         self._require(request, REFUND_PERMISSION)
-        open_orders = self.model_admin.get_queryset(request).filter(state__in=_IN_HAND)
-        chosen = _chosen(request, open_orders)
+        orders = self.model_admin.get_queryset(request)
+        open_orders = orders.filter(state__in=_IN_HAND)
+        chosen = _chosen(request, open_orders, orders)
         if chosen is None:
             return self._by_reward(request, open_orders)
         ids = list(chosen.order_by("pk").values_list("pk", flat=True))
@@ -339,12 +360,20 @@ class OrderPages:
         return {**site.each_context(request), "opts": self.model_admin.opts, "title": title}
 
 
-def _chosen(request: HttpRequest, orders: QuerySet[Redemption]) -> QuerySet[Redemption] | None:
-    """Return the orders that the address names: single ones, or all of one reward. None where it names none."""
+def _chosen(
+    request: HttpRequest, open_orders: QuerySet[Redemption], orders: QuerySet[Redemption]
+) -> QuerySet[Redemption] | None:
+    """Return the orders that the address names: single ones whose points may be given back, or the open ones of a reward.
+
+    None where it names none.
+    """
     if reward := request.GET.get("reward", ""):
-        return orders.filter(reward=int(reward)) if reward.isdecimal() and len(reward) < 19 else None
+        return open_orders.filter(reward=int(reward)) if reward.isdecimal() and len(reward) < 19 else None
     ids = [int(part) for part in request.GET.get("orders", "").split(".") if part.isdecimal() and len(part) < 19]
-    return orders.filter(pk__in=ids[:_MOST_CHOSEN]) if ids else None
+    if not ids:
+        return None
+    named = orders.filter(pk__in=ids[:_MOST_CHOSEN])
+    return named.filter(pk__in=[order.pk for order in named.select_related("reward") if may_be_refunded(order)])
 
 
 def _member_page(order: Redemption) -> str:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django import forms
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
@@ -57,6 +58,10 @@ class RewardForm(forms.ModelForm):
             kept = self.instance.store_ids or []
             stores = Store.objects.filter(Q(is_open=True) | Q(pk__in=kept)).order_by("code")
             self.fields["store_ids"].choices = [(store.pk, store.name) for store in stores]  # type: ignore[attr-defined]
+        if "valid_from" in self.fields and self.instance.pk and self.instance.valid_from <= timezone.now():
+            # What has been on the shelf has been: its price never again rises without approval and notice.
+            self.fields["valid_from"].disabled = True
+            self.fields["valid_from"].help_text = _now("The reward has come onto the shelf: this stays as it is.")
 
     def clean(self) -> dict[str, Any]:
         """Empty what the kind does not have; ask for what it needs."""

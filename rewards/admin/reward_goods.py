@@ -17,9 +17,17 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSplitDateTimeW
 from members.admin.base import actor_of, say_refusal
 from members.figures import grouped
 from members.refusals import Refusal
-from members.tables.lists import read_list
+from members.tables.lists import ListRow, read_list
 from rewards.models import DigitalCode, Reward, RewardImage
-from rewards.services.digital_codes import MOST_CODES, Pool, add_codes, codes_left, read_codes, take_codes_out
+from rewards.services.digital_codes import (
+    LONGEST_CODE,
+    MOST_CODES,
+    Pool,
+    add_codes,
+    codes_left,
+    read_codes,
+    take_codes_out,
+)
 from rewards.services.reward_images import MOST_BYTES, MOST_IMAGES, save_reward_picture
 
 if TYPE_CHECKING:
@@ -134,11 +142,13 @@ class GoodsPages:
             raise Http404
         at = timezone.now()
         form = CodesForm(request.POST or None, request.FILES or None)
-        found = None
+        found, unread = None, ""
         if request.method == "POST" and form.is_valid():
             try:
-                lines = _lines(form.cleaned_data["file"])
+                lines, unread = _lines(form.cleaned_data["file"])
                 if form.cleaned_data["is_meant"]:
+                    if unread:
+                        messages.warning(request, unread)
                     return self._add(request, reward, lines, form)
                 found = read_codes(lines)
             except Refusal as refusal:
@@ -147,6 +157,7 @@ class GoodsPages:
             **self._context(request, _("Codes of “%(reward)s”") % {"reward": reward.name}, reward, form),
             "pool": codes_left([reward.pk], at).get(reward.pk, Pool()),
             "found": found,
+            "unread": unread,
             "most": MOST_CODES,
             "may_take_out": DigitalCode.objects.filter(reward=reward, state=DigitalCode.State.FREE).exists(),
         }
@@ -205,7 +216,26 @@ class GoodsPages:
         return {**site.each_context(request), **shown, "media": self.model_admin.media + form.media}
 
 
-def _lines(file: Any) -> list[str]:
-    """Return the codes of a list, as they stand in it."""
-    rows = read_list(name=file.name, content=file.read(), columns=_COLUMN, needed=("code",), most_rows=MOST_CODES)
-    return [row.cells.get("code", "") for row in rows if not row.problem]
+def _lines(file: Any) -> tuple[list[str], str]:
+    """Return the codes of a list, as they stand in it, and a sentence about rows that can not be read; empty for none.
+
+    One character more than a code may have is kept, so that none is cut to fit.
+    """
+    rows = read_list(
+        name=file.name, content=file.read(), columns=_COLUMN, needed=("code",), most_rows=MOST_CODES,
+        most_cell=LONGEST_CODE + 1,
+    )  # fmt: skip
+    return [row.cells.get("code", "") for row in rows if not row.problem], _unread([row for row in rows if row.problem])
+
+
+def _unread(rows: list[ListRow]) -> str:
+    """Return a sentence about rows that can not be read, without what stands in them."""
+    if not rows:
+        return ""
+    words = ngettext(
+        "Row %(number)s can not be read and is left out. A long number is only read from a column formatted as text.",
+        "%(rows)s rows can not be read and are left out; the first is row %(number)s. Long numbers are only read from a "
+        "column formatted as text.",
+        len(rows),
+    )
+    return words % {"rows": grouped(len(rows)), "number": grouped(rows[0].number)}

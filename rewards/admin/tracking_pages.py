@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from members.admin.base import actor_of, say_refusal
+from members.admin.base import actor_of, say_refusal, store_scope
 from members.refusals import Refusal
 from members.sheets import CONTENT_TYPE
 from rewards.fulfilment_queries import to_send
@@ -132,8 +132,13 @@ class TrackingPages:
         return HttpResponseRedirect(reverse("admin:rewards_redemption_changelist"))
 
     def _require(self, request: HttpRequest) -> None:
-        if not request.user.has_perm(PERMISSION):
+        if not may_send_parcels(request):
             raise PermissionDenied
+
+
+def may_send_parcels(request: HttpRequest) -> bool:
+    """Whether somebody may send parcels of the whole programme off. Staff of stores see the orders of theirs alone."""
+    return request.user.has_perm(PERMISSION) and store_scope(request) is None
 
 
 def _signed(request: HttpRequest, report: TrackingReport) -> str:

@@ -241,7 +241,8 @@ def _worth(outcome: _Outcome) -> int:
 
 def _steps(vouchers: Sequence[VoucherTerms], lines: int) -> int:
     options = _options(vouchers)
-    return prod(len(one) for one in options) * lines * max(1, len(options))
+    most_at_once = sum(max(map(len, one)) for one in options)
+    return prod(len(one) for one in options) * lines * max(1, most_at_once)
 
 
 def _passed_over(terms: VoucherTerms, used: _Vouchers) -> Obstacle:

@@ -53,6 +53,8 @@ def _issue(
     template = VoucherTemplate.objects.filter(code=template_code).first()
     if template is None:
         raise VoucherTemplateMissing(template_code)
+    if template.most_held is not None:  # batches of the template count as well, and hold members as we do
+        VoucherTemplate.objects.select_for_update(no_key=True).only("pk").get(pk=template.pk)
     bearer = hold_bearer(member_id)
     if Member.objects.filter(pk=bearer, status=Member.Status.CLOSED).exists():
         return 0

@@ -31,10 +31,14 @@ class NotAWholeNumber(RewardsRefusal):
     text = gettext_lazy("Say how many points, at least 1.")
 
 
-def hold_member(member_id: int) -> None:
-    """Refuse if the member has left, and keep that so until the end of the transaction. Frozen members are corrected too."""
+def hold_member(member_id: int, *, alone: bool = False) -> None:
+    """Refuse if the member has left, and keep that so until the end of the transaction. Frozen members are corrected too.
+
+    `alone`: nobody else holds the member meanwhile, for who counts what they have before giving more.
+    """
+    strength = "NO KEY UPDATE" if alone else "SHARE"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT member_no, status FROM members_member WHERE id = %s FOR SHARE", [member_id])
+        cursor.execute(f"SELECT member_no, status FROM members_member WHERE id = %s FOR {strength}", [member_id])  # noqa: S608
         member_no, status = cursor.fetchone()
     if status == Member.Status.CLOSED:
         raise MemberClosed(member_no=member_no)

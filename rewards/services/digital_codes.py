@@ -69,11 +69,14 @@ def code_key(code: str) -> bytes:
 
 
 def read_codes(lines: Sequence[str]) -> Codes:
-    """Return what adding these codes would do, and change nothing. Empty ones are passed over. Raises TooManyCodes."""
-    told = [line.strip() for line in lines if line.strip()]
+    """Return what adding these codes would do, and change nothing. Empty ones are passed over. Raises TooManyCodes.
+
+    A line is measured with the blanks around it: who reads a file may have cut it there.
+    """
+    told = [line for line in lines if line.strip()]
     if len(told) > MOST_CODES:
         raise TooManyCodes(most=MOST_CODES)
-    fit = [code for code in told if len(code) <= LONGEST_CODE]
+    fit = [line.strip() for line in told if len(line) <= LONGEST_CODE]
     once = list(dict.fromkeys(fit))
     keys = {code_key(code): code for code in once}
     known = {

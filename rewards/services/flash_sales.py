@@ -39,6 +39,8 @@ def open_sale(*, sale: FlashSale) -> FlashSale:
     if sale.stock is not None:
         if sale.reward.kind in _NO_STOCK:
             raise SaleNeedsNoPieces
+        # Whether the stock is counted is not changed while its pieces are put aside.
+        Reward.objects.select_for_update(no_key=True).get(pk=sale.reward_id)
         counted = Reward.objects.filter(pk=sale.reward_id, stock__isnull=False)
         if counted.exists() and not counted.filter(stock__gte=sale.stock).update(stock=F("stock") - sale.stock):
             raise NotEnoughForSale(left=grouped(counted.values_list("stock", flat=True).get() or 0))

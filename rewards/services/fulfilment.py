@@ -1,5 +1,6 @@
 """Orders of rewards on their way: prepared, sent or put aside, handed over; or cancelled, with the very points back."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,6 +13,8 @@ from loyalty.queries import tier_at
 from members.actors import Actor
 from members.figures import grouped
 from members.identifiers import NotFound
+from members.personal_words import refuse_personal_words
+from members.services.status import ReasonMissing
 from rewards import ledger
 from rewards.explanation import in_active_language, register_note
 from rewards.models import Redemption, RedemptionState, Reward
@@ -102,11 +105,12 @@ def cancel_redemption(*, redemption_id: int, by: Actor, at: datetime, reason: st
     """Cancel an order before it is under way: the very points come back to who paid, the piece to the stock.
 
     A voucher is made void where it can still be used. A member may within the hours that the reward says, staff at any
-    time. Cancelled twice is cancelled. Raises RedemptionNotCancellable, NotFound.
+    time. Cancelled twice is cancelled. Raises RedemptionNotCancellable, WordsNamePerson, NotFound.
     """
     redemption, bearer_id = _found(redemption_id)
     if redemption.state == State.CANCELLED:
         return redemption
+    _check_words(redemption, bearer_id, by, reason)
     if not may_be_cancelled(redemption, by=by, at=at):
         raise RedemptionNotCancellable
     _give_back(redemption, bearer_id, State.CANCELLED, by, at, reason)
@@ -117,14 +121,17 @@ def cancel_redemption(*, redemption_id: int, by: Actor, at: datetime, reason: st
 def refund_out_of_stock(*, redemption_id: int, by: Actor, at: datetime, reason: str = "") -> Redemption:
     """Give the points back for what can not be delivered after all; the member is told. The piece is not put back.
 
-    Told again: nothing. Raises RedemptionStateConflict, NotFound.
+    For what was sent, a reason is needed. Told again: nothing. Raises RedemptionStateConflict, ReasonMissing,
+    WordsNamePerson, NotFound.
     """
     redemption, bearer_id = _found(redemption_id)
     if redemption.state == State.REFUNDED:
         return redemption
-    is_bad_code = redemption.state == State.DONE and redemption.reward.kind == Reward.Kind.DIGITAL
-    if redemption.state not in _UNDER_WAY and not is_bad_code:
+    if not may_be_refunded(redemption):
         raise RedemptionStateConflict(redemption)
+    if redemption.state == State.SHIPPED and not reason.strip():
+        raise ReasonMissing
+    _check_words(redemption, bearer_id, by, reason)
     _give_back(redemption, bearer_id, State.REFUNDED, by, at, reason)
     return redemption
 
@@ -165,6 +172,22 @@ def may_be_cancelled(redemption: Redemption, *, by: Actor, at: datetime) -> bool
     if redemption.state != State.DONE or redemption.voucher is None:
         return False
     return redemption.voucher.state_at(at) == redemption.voucher.State.ISSUED
+
+
+def may_be_refunded(redemption: Redemption) -> bool:
+    """Whether the points of an order may be given back because it can not be delivered after all. Its reward is loaded.
+
+    What was sent may be lost, or was marked so by mistake; a digital code that was given may not work.
+    """
+    if redemption.state == State.DONE:
+        return redemption.reward.kind == Reward.Kind.DIGITAL
+    return redemption.state in (*_UNDER_WAY, State.SHIPPED)
+
+
+def _check_words(redemption: Redemption, bearer_id: int, by: Actor, reason: str) -> None:
+    """Raise WordsNamePerson where staff name the member in a reason, which is kept for ever."""
+    if by.kind == "operator":
+        refuse_personal_words(reason, member_ids={redemption.member_id, bearer_id})
 
 
 def _found(redemption_id: int) -> tuple[Redemption, int]:
@@ -208,8 +231,12 @@ def _give_back(
 
 
 def _bearers_of(givers: Sequence[Share]) -> list[Share]:
+    """Return to whom the shares of those who gave belong now, one for each: who was merged with another giver gets both."""
     bearers = hold_bearers(share.member_id for share in givers) if givers else {}
-    return [Share(bearers[share.member_id], share.points) for share in givers]
+    points: Counter[int] = Counter()
+    for share in givers:
+        points[bearers[share.member_id]] += share.points
+    return [Share(bearer_id, together) for bearer_id, together in points.items()]
 
 
 def _note(trace: dict[str, Any]) -> list[str]:

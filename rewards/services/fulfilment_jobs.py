@@ -19,7 +19,7 @@ from members.figures import grouped
 from members.models import Job
 from members.personal_words import refuse_personal_words
 from members.refusals import Refusal
-from rewards.models import RedemptionState
+from rewards.models import Redemption, RedemptionState
 from rewards.order_numbers import order_no
 from rewards.refusals import RewardsRefusal
 from rewards.services.fulfilment import move_redemption, refund_out_of_stock
@@ -82,7 +82,7 @@ def act_on_many(*, act: str, redemption_ids: Sequence[int], by: Actor, at: datet
         raise NothingToDo
     if len(ids) > MOST:
         raise TooManyOrders(orders=len(ids), most=MOST)
-    refuse_personal_words(reason)
+    refuse_personal_words(reason, member_ids=_members_of(ids) if reason.strip() else ())
     if len(ids) > AT_ONCE:
         params = {"act": act, "orders": len(ids)}
         job = jobs.start_job(
@@ -96,6 +96,10 @@ def act_on_many(*, act: str, redemption_ids: Sequence[int], by: Actor, at: datet
         except Refusal as refusal:
             refused.append((order_no(redemption_id), refusal.sentence()))
     return ManyDone(len(ids) - len(refused), tuple(refused))
+
+
+def _members_of(redemption_ids: Sequence[int]) -> set[int]:
+    return set(Redemption.objects.filter(pk__in=redemption_ids).values_list("member_id", flat=True))
 
 
 def ship_many(*, shipments: Sequence[Shipment], by: Actor, at: datetime) -> Job:

@@ -20,6 +20,7 @@ from members.models import ApiKey
 from members.queries import member_id_by_public_id
 from members.refusals import Refusal
 from members.services.key_bounds import count_against_ceiling
+from members.services.keys import KeyIsRevoked
 from rewards.models import OfflineBatch, OfflineBatchLine
 from rewards.refusals import RewardsRefusal
 from rewards.services.orders import Order, OrderLine
@@ -138,7 +139,8 @@ def batch_of_till(public_id: UUID, *, source: str, store_id: int) -> OfflineBatc
 
 @transaction.atomic
 def _record_one(batch: OfflineBatch, position: int, told: Mapping[str, Any], at: datetime) -> None:
-    OfflineBatch.objects.select_for_update(no_key=True).only("pk").get(pk=batch.pk)
+    locked = OfflineBatch.objects.select_for_update(no_key=True, of=("self",)).select_related("key")
+    batch = locked.defer("orders").get(pk=batch.pk)
     if batch.lines.filter(position=position).exists():
         return  # another worker was faster
     line = OfflineBatchLine(batch=batch, position=position, external_order_no=told["no"])
@@ -154,7 +156,12 @@ def _record_one(batch: OfflineBatch, position: int, told: Mapping[str, Any], at:
 
 @transaction.atomic
 def _recorded(batch: OfflineBatch, told: Mapping[str, Any], at: datetime) -> PurchaseReceipt:
-    """Record an order of a batch; one that is past the day's ceiling of the key is not recorded, and can be told another day."""
+    """Record an order of a batch; one that is past the day's ceiling of the key is not recorded, and can be told another day.
+
+    Nothing is recorded for a key that was revoked since the batch came.
+    """
+    if batch.key.revoked_at is not None:
+        raise KeyIsRevoked
     receipt = record_purchase(
         order=order_as_stored(told, key=batch.key, store_id=batch.store_id), by=Actor("device", batch.key_id), at=at
     )

@@ -113,15 +113,27 @@ def hold_bearers(member_ids: Iterable[int]) -> dict[int, int]:
 
     Survivors are held after those who were named: a merge that is waited for changes to whom a name leads.
     """
+    return _hold_bearers(member_ids, "SHARE")
+
+
+def hold_bearers_alone(member_ids: Iterable[int]) -> dict[int, int]:
+    """Return `hold_bearers`, and let nobody else hold them meanwhile: for who counts what they have before giving more."""
+    named = list(member_ids)
+    merged = Member.objects.filter(pk__in=named, merged_into__isnull=False)
+    # All ascending, as far as it is known before: those who hold alone would else wait for each other.
+    return _hold_bearers([*named, *merged.values_list("merged_into_id", flat=True)], "NO KEY UPDATE")
+
+
+def _hold_bearers(member_ids: Iterable[int], strength: str) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, coalesce(merged_into_id, id) FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE",
+            f"SELECT id, coalesce(merged_into_id, id) FROM members_member WHERE id = ANY (%s) ORDER BY id FOR {strength}",  # noqa: S608
             [list(member_ids)],
         )
         bearers = dict(cursor.fetchall())
         others = sorted(set(bearers.values()) - bearers.keys())
         if others:
-            cursor.execute("SELECT 1 FROM members_member WHERE id = ANY (%s) ORDER BY id FOR SHARE", [others])
+            cursor.execute(f"SELECT 1 FROM members_member WHERE id = ANY (%s) ORDER BY id FOR {strength}", [others])  # noqa: S608
     return bearers
 
 

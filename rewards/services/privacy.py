@@ -49,11 +49,8 @@ from rewards.services.voucher_budgets import give_back_budget
 from rewards.services.wishes import forget_wishes_of
 
 SOURCE: Final = "erasure"
-_UNFINISHED: Final = (
-    PartnerConversion.State.ASKED,
-    PartnerConversion.State.PENDING,
-    PartnerConversion.State.EXPORTED,
-)
+# Not one that was only asked for: its proposal is in the way while it waits; refused or out of date, nothing comes of it.
+_UNFINISHED: Final = (PartnerConversion.State.PENDING, PartnerConversion.State.EXPORTED)
 _UNDER_WAY: Final = (
     RedemptionState.PLACED,
     RedemptionState.PREPARING,

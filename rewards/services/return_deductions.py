@@ -47,17 +47,9 @@ def completes(
 ) -> bool:
     """Whether with a return all goods of an order are back that were not before. Postage is no goods."""
     goods = [line for line_no, line in bought.items() if settlement is None or line_no <= settlement.goods_lines]
-    quantities: dict[int | None, Decimal] = {}
-    amounts: dict[int | None, Decimal] = {}
-    for one in returned:
-        quantities[one.purchase_line_id] = one.quantity
-        amounts[one.purchase_line_id] = one.amount
-    before = all(_is_back(line, line.quantity_before, line.amount_before) for line in goods)
-    after = all(
-        _is_back(line, line.quantity_before + quantities.get(line.id, 0), line.amount_before + amounts.get(line.id, 0))
-        for line in goods
-    )
-    return after and not before
+    of = {one.purchase_line_id: one for one in returned}
+    before = all(_is_back(line, *_back_of(line, None)) for line in goods)
+    return not before and all(_is_back(line, *_back_of(line, of.get(line.id))) for line in goods)
 
 
 def share_of_points(
@@ -73,11 +65,8 @@ def share_of_points(
     before = after = Fraction(0)
     for line_no, line in bought.items():
         worth = Fraction(shares[line_no - 1])
-        one = of.get(line.id)
-        before += worth * _part(line, line.quantity_before, line.paid_before)
-        pieces = one.quantity if one else Decimal(0)
-        money = one.amount if one and not one.quantity else Decimal(0)
-        after += worth * _part(line, line.quantity_before + pieces, line.paid_before + money)
+        before += worth * _part(line, *_back_of(line, None))
+        after += worth * _part(line, *_back_of(line, of.get(line.id)))
     return _rounded(points * after / whole) - _rounded(points * before / whole)
 
 
@@ -146,12 +135,27 @@ def _uses(settlement: OrderSettlement) -> Sequence[int]:
     return list(taken.values_list("use", flat=True))
 
 
-def _is_back(line: BoughtLine, quantity: Decimal, amount: Decimal) -> bool:
-    return quantity >= line.quantity or (line.amount > 0 and amount >= line.amount)
+def _back_of(line: BoughtLine, one: ReturnedLine | None) -> tuple[Decimal, Decimal, Decimal]:
+    """Return what has come back of a line with a return: pieces, money, and of the money what came without pieces."""
+    if one is None:
+        return line.quantity_before, line.amount_before, line.paid_before
+    paid = Decimal(0) if one.quantity else one.amount
+    return line.quantity_before + one.quantity, line.amount_before + one.amount, line.paid_before + paid
 
 
-def _part(line: BoughtLine, quantity: Decimal, paid: Decimal) -> Fraction:
-    """Return which part of a line has come back: money paid back without goods first, then pieces of the rest."""
+def _is_back(line: BoughtLine, quantity: Decimal, amount: Decimal, paid: Decimal) -> bool:
+    """Whether all pieces of a line are back, or all its money with some that came without pieces.
+
+    Money that came with pieces alone says nothing: that of the first ones may be all there is, by rounding.
+    """
+    return quantity >= line.quantity or (paid > 0 and amount >= line.amount)
+
+
+def _part(line: BoughtLine, quantity: Decimal, amount: Decimal, paid: Decimal) -> Fraction:
+    """Return which part of a line has come back: money paid back without goods first, then pieces of the rest; all where
+    none of its money is left."""
+    if _is_back(line, quantity, amount, paid):
+        return Fraction(1)
     money = min(Fraction(paid) / Fraction(line.amount), Fraction(1)) if line.amount else Fraction(0)
     return money + (1 - money) * min(Fraction(quantity) / Fraction(line.quantity), Fraction(1))
 

@@ -161,12 +161,14 @@ def _record(ret: Return, by: Actor, at: datetime, quiet: bool) -> ReturnReceipt:
         return receipt_of_return(ret, known)
     total = sum((line.amount for line in lines), Decimal(0))
     bearer_id = hold_bearer(member_id) if member_id is not None else None
+    back = _Back(bought, lines, total, sale is not None and completes(sale.settlement, bought, lines))
     if bearer_id is None:
+        # Members may have used vouchers by their codes with an order that names nobody.
+        given_back = _give_back_deductions(sale, row[0], back, by, at)
         news = _news(ret, sale, None, row[0], total, NOTHING, None, by, quiet)
         timeline.record([news])
-        return ReturnReceipt(row[0], row[1], False, total, 0, 0, 0, 0, "")
-    is_complete = sale is not None and completes(sale.settlement, bought, lines)
-    return _take_back(ret, sale, bearer_id, row, _Back(bought, lines, total, is_complete), share, by, at, quiet)
+        return ReturnReceipt(row[0], row[1], False, total, 0, 0, 0, 0, "", given_back=given_back)
+    return _take_back(ret, sale, bearer_id, row, back, share, by, at, quiet)
 
 
 def _share(ret: Return, sale: _Sale | None, member_id: int | None, eligible: Decimal) -> Share:
@@ -235,17 +237,10 @@ def _take_back(
     quiet: bool,
 ) -> ReturnReceipt:  # fmt: skip
     total = what.total
-    back = _give_back_payment(ret, sale, member_id, row[0], what, by) if sale else 0
-    given_back = GivenBack()
-    if sale:
-        given_back = give_back_deductions(
-            purchase=sale.purchase,
-            settlement=sale.settlement,
-            return_id=row[0],
-            is_complete=what.is_complete,
-            by=by,
-            at=at,
-        )
+    # First of all, as a purchase does: vouchers come after accounts, and the order may have been paid in another currency.
+    ledger.lock_accounts(member_ids=sorted({sale.purchase.member_id or member_id, member_id} if sale else {member_id}))
+    back = _give_back_payment(ret, sale, row[0], what, by) if sale else 0
+    given_back = _give_back_deductions(sale, row[0], what, by, at)
     currency_id = ledger.currency_id()
     origin_id = sale.earned[0].transaction_id if sale and sale.earned else None
     posting = _claw_back(
@@ -277,6 +272,20 @@ def _take_back(
     )
 
 
+def _give_back_deductions(sale: _Sale | None, return_id: int, what: _Back, by: Actor, at: datetime) -> GivenBack:
+    """Give back vouchers and uses where a return completes its sale; nothing where the sale is not known."""
+    if sale is None:
+        return GivenBack()
+    return give_back_deductions(
+        purchase=sale.purchase,
+        settlement=sale.settlement,
+        return_id=return_id,
+        is_complete=what.is_complete,
+        by=by,
+        at=at,
+    )
+
+
 def _is_whole(sale: _Sale, what: _Back) -> bool:
     """Whether with this return all money is paid back; of an order that cost none, all goods are back.
 
@@ -304,16 +313,13 @@ def _claw_back(
     )  # fmt: skip
 
 
-def _give_back_payment(ret: Return, sale: _Sale, member_id: int, return_id: int, what: _Back, by: Actor) -> int:
+def _give_back_payment(ret: Return, sale: _Sale, return_id: int, what: _Back, by: Actor) -> int:
     """Give back the share of the points that were paid on the order, to the lots they came from; return how many of the
-    default currency. `member_id` is the one to whom the return is posted.
+    default currency. The accounts are locked.
 
     Before anything is taken back: what comes back may have to repay at once.
     """
     paid = list(payments_of(sale.purchase).prefetch_related("entries").order_by("currency_id", "pk"))
-    if paid and sale.purchase.member_id is not None:
-        # First of all, as a purchase does: the order may have been paid in another currency.
-        ledger.lock_accounts(member_ids=sorted({sale.purchase.member_id, member_id}))
     back = 0
     for posted in paid:
         points = sum(entry.points_spent for entry in posted.entries.all())

@@ -3,6 +3,7 @@ for those who had saved enough.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +29,7 @@ from members.queries import programme
 from rewards.models import Reward, RewardPrice
 from rewards.queries import labels_of
 from rewards.refusals import RewardsRefusal
-from rewards.reward_prices import PriceNow, planned_price, price_at, saved_up, worth_of_a_point
+from rewards.reward_prices import PriceNow, is_dearer, planned_price, price_at, saved_up, worth_of_a_point
 from rewards.services.by_hand import label_in, operator_id
 
 RAISE: Final = "rewards.raise_price"
@@ -70,6 +71,13 @@ class PriceIsInForce(RewardsRefusal):
     text = _("This price is in force already. Change it by a new price.")
 
 
+class PriceNeedsApproval(RewardsRefusal):
+    """It became dearer while it was asked for: the price in force fell meanwhile."""
+
+    code = "price_needs_approval"
+    text = _("This price is dearer than the one in force now: a colleague has to approve it.")
+
+
 @dataclass(frozen=True, slots=True)
 class NewPrice:
     """A price that somebody wants: of which reward, and where it is dearer: after how many days, and how long the old one is kept."""
@@ -82,7 +90,7 @@ class NewPrice:
 
     def is_dearer(self, than: PriceNow) -> bool:
         """Whether anybody could have to pay more: more points, or more money besides."""
-        return self.points > than.points or self.cash_amount > than.cash_amount
+        return is_dearer((self.points, self.cash_amount), (than.points, than.cash_amount))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,10 @@ def ask_price(*, wanted: NewPrice, reason: str, by: Actor, at: datetime, request
     if (earlier := proposals.made_before(kinds=[RAISE], said=said, by=by, request_id=request_id)) is not None:
         return PriceOutcome(None, earlier)
     reward, now = _checked(wanted, at)
-    if not wanted.is_dearer(now) or reward.valid_from > at:
-        return PriceOutcome(change_price(wanted=wanted, reason=reason, by=by, at=at))
+    if not _is_announced(wanted, reward, now, at):
+        with suppress(PriceNeedsApproval):
+            return PriceOutcome(change_price(wanted=wanted, reason=reason, by=by, at=at, is_approved=False))
+        reward, now = _checked(wanted, at)
     if wanted.notice_days < LEAST_NOTICE_DAYS:
         raise NoticeTooShort(days=LEAST_NOTICE_DAYS)
     params = {**said, "label": labels_of(reward, "name"), "from": [now.points, str(now.cash_amount)]}
@@ -115,15 +125,18 @@ def ask_price(*, wanted: NewPrice, reason: str, by: Actor, at: datetime, request
 
 
 @transaction.atomic
-def change_price(*, wanted: NewPrice, reason: str, by: Actor, at: datetime) -> RewardPrice:
+def change_price(*, wanted: NewPrice, reason: str, by: Actor, at: datetime, is_approved: bool) -> RewardPrice:
     """Write a new price of a reward and return it: from now on, or where it is dearer from the midnight after its notice.
 
-    The approval of a dearer one is asked for by `ask_price`. Raises PriceIsTheSame, PriceIsPlanned, NotFound.
+    The approval of a dearer one is asked for by `ask_price`. Raises PriceNeedsApproval where it is dearer under the lock and
+    nobody approved it, PriceIsTheSame, PriceIsPlanned, NotFound.
     """
     Reward.objects.select_for_update(no_key=True).filter(pk=wanted.reward_id).first()
     reward, now = _checked(wanted, at)
     words = _words(reason)
-    is_announced = wanted.is_dearer(now) and reward.valid_from <= at
+    is_announced = _is_announced(wanted, reward, now, at)
+    if is_announced and not is_approved:
+        raise PriceNeedsApproval
     begins = _begins(at, wanted.notice_days) if is_announced else at
     kept = wanted.honour_days and is_announced
     return RewardPrice.objects.create(
@@ -155,6 +168,11 @@ def _checked(wanted: NewPrice, at: datetime) -> tuple[Reward, PriceNow]:
     if (wanted.points, wanted.cash_amount) == (now.points, now.cash_amount):
         raise PriceIsTheSame
     return reward, now
+
+
+def _is_announced(wanted: NewPrice, reward: Reward, now: PriceNow, at: datetime) -> bool:
+    """Whether a price is approved and announced before it comes: it is dearer, and the reward has been on the shelf."""
+    return wanted.is_dearer(now) and reward.valid_from <= at
 
 
 def _words(reason: str) -> str:
@@ -233,7 +251,8 @@ def _effect(params: Mapping[str, Any], at: datetime) -> Effect:
 
 
 def _carry_out(params: Mapping[str, Any], by: Actor, at: datetime, proposal: Proposal) -> str:
-    price = change_price(wanted=_wanted(params), reason=proposal.reason, by=Actor("operator", proposal.maker_id), at=at)
+    maker = Actor("operator", proposal.maker_id)
+    price = change_price(wanted=_wanted(params), reason=proposal.reason, by=maker, at=at, is_approved=True)
     return _now("The new price comes on %(date)s.") % {"date": _day(price.valid_from)}
 
 

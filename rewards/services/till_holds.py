@@ -19,6 +19,8 @@ from members.actors import SYSTEM, Actor
 from members.identifiers import NotFound
 from members.models import Member
 from members.personal_words import refuse_personal_words
+from members.queries import survivor_id
+from members.refusals import Refusal
 from members.services.member_codes import spend_allowed
 from members.services.phone_change import refuse_cooling
 from rewards import ledger
@@ -185,7 +187,7 @@ def release_due_order_holds(*, at: datetime, limit: int = _AT_ONCE) -> int:
                 if hold.state == OrderHold.State.OPEN:
                     give_back(hold, expired=True, by=SYSTEM, at=at)
                     done += 1
-        except (DatabaseError, RewardsRefusal):
+        except (DatabaseError, Refusal):
             if not connection.is_usable():  # the server is gone, not the hold wrong
                 raise
             logger.exception("order hold %s could not be given back", hold_id)
@@ -195,9 +197,10 @@ def release_due_order_holds(*, at: datetime, limit: int = _AT_ONCE) -> int:
 def give_back(hold: OrderHold, *, expired: bool, by: Actor, at: datetime, reason: str = "") -> None:
     """Give back all of a locked, open hold in the caller's transaction, and close it."""
     ended_by = SYSTEM if expired else by
-    if hold.points_hold_id is not None:
-        points = Hold.objects.get(pk=hold.points_hold_id)
-        ledger.lock_account(member_id=points.member_id)
+    points = Hold.objects.get(pk=hold.points_hold_id) if hold.points_hold_id is not None else None
+    # Also without points: a new hold gives back what is due of the member, and then takes vouchers, under this lock.
+    ledger.lock_accounts(member_ids=sorted({survivor_id(hold.member_id), *([points.member_id] if points else ())}))
+    if points is not None:
         points.refresh_from_db(fields=["state"])
         if points.state == Hold.State.OPEN and expired:
             ledger.release_hold(hold_id=points.pk, expired=True, by=SYSTEM, at=at)  # told by the beat

@@ -15,11 +15,13 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.actors import Actor
+from members.models import Member
+from members.queries import survivors_of
 from rewards import deductions, earning
 from rewards.models import OrderDeduction, OrderHold, OrderSettlement, Purchase
 from rewards.refusals import RewardsRefusal
 from rewards.services.holds import spend_hold
-from rewards.services.orders import Order, OrderConflict
+from rewards.services.orders import Order, OrderConflict, hold_active, hold_bearer
 from rewards.services.purchases import PurchaseReceipt, receipt_of, record_purchase_within
 from rewards.services.till_holds import HoldCaptured, HoldExpired, lock_hold
 from rewards.services.till_terms import QuoteDiffers, Settled, Terms, kept_quote, more_points_of_vouchers
@@ -66,7 +68,7 @@ def confirm_order(*, told: QuotedOrder, by: Actor, at: datetime) -> PurchaseRece
             return known
         raise HoldCaptured if hold.state == OrderHold.State.CAPTURED else HoldExpired
     quote_ref, member_id, terms, points = _terms(told, hold, at)
-    if told.order.member_id not in (None, member_id):
+    if told.order.member_id is not None and not _are_one(told.order.member_id, member_id):
         raise QuoteDiffers
     settled = terms.settle(told.order.lines, told.postage, points)
     order = replace(told.order, member_id=member_id, lines=settled.lines)
@@ -80,6 +82,13 @@ def confirm_order(*, told: QuotedOrder, by: Actor, at: datetime) -> PurchaseRece
     receipt = record_purchase_within(order=order, by=by, at=at, settle=settle)
     # In flight with the same number, it became known while we waited: nothing was settled.
     return cast(PurchaseReceipt, _known(told, at)) if receipt.already_recorded else receipt
+
+
+def _are_one(told_id: int, quoted_id: int | None) -> bool:
+    """Whether the member whom a till names is the one of the quote: before or after a merge, they are one person."""
+    if quoted_id is None or told_id == quoted_id:
+        return told_id == quoted_id
+    return len(set(survivors_of((told_id, quoted_id)).values())) == 1
 
 
 def _known(told: QuotedOrder, at: datetime) -> PurchaseReceipt | None:
@@ -118,7 +127,9 @@ def _terms(told: QuotedOrder, hold: OrderHold | None, at: datetime) -> tuple[UUI
 
 
 def _pay(hold: OrderHold, settled: Settled, order: Order, by: Actor, at: datetime) -> None:
-    """Redeem what is set aside for the order."""
+    """Redeem what is set aside for the order. Raises MemberFrozen, MemberClosed where points or vouchers must not be spent."""
+    if hold.vouchers:
+        hold_active(hold_bearer(hold.member_id), Member.Act.SPEND)
     if hold.points_hold_id is not None:
         spend_hold(
             hold_id=hold.points_hold_id, source=order.source, external_order_no=order.external_order_no, by=by, at=at,

@@ -241,7 +241,12 @@ def _next(batch: VoucherBatch, after: int) -> list[tuple[int, int]]:
 
 
 def _issue(run: jobs.JobRun, batch: VoucherBatch, found: Sequence[tuple[int, int]], at: datetime) -> None:
-    """Issue what one chunk gets, and note what it does not get. Members are locked first, the budget last."""
+    """Issue what one chunk gets, and note what it does not get. Members are locked first, the budget last.
+
+    Where one may hold only so many, batches of one template come after each other; single vouchers hold the member alone.
+    """
+    if batch.template.most_held is not None:
+        VoucherTemplate.objects.select_for_update(no_key=True).only("pk").get(pk=batch.template_id)
     chunk = _sorted_out(batch, sorted(set(hold_bearers(member_id for _span, member_id in found).values())), at)
     issued = _write(batch, chunk.getting, run.by, at)
     failed = [*chunk.left_out]

@@ -175,7 +175,8 @@ def _claim(
         if len(claims) >= offer.per_member_limit:
             return ClaimReceipt(claims[-1], True)
         _check(offer, bearer, family, at)
-        number = len(claims) + 1
+        # Not how many there are: a merge brings claims of others, and when it is undone they go, while the numbers stay.
+        number = max((one.number for one in claims), default=0) + 1
         public_id = derived_id("voucher-offer", offer.pk, bearer, number)
         (voucher_id,) = issue_vouchers(
             template=offer.template, rows=[(bearer, public_id)], origin=Voucher.Origin.OFFER, origin_ref=str(offer.pk), by=by, at=at

@@ -23,7 +23,7 @@ from rewards.events_voucher_issuing import voucher_given, voucher_offered
 from rewards.events_vouchers import voucher_released
 from rewards.models import Voucher, VoucherEvent, VoucherGift
 from rewards.refusals import RewardsRefusal
-from rewards.services.orders import hold_active, hold_bearers
+from rewards.services.orders import hold_active, hold_bearers, hold_bearers_alone
 from rewards.services.secret_codes import derived_code, derived_id, lookup_key
 from rewards.services.voucher_budgets import give_back_budget
 from rewards.services.voucher_issue import issue_vouchers
@@ -128,11 +128,13 @@ def accept_gift(*, member_id: int, token: str, by: Actor, at: datetime) -> Accep
 
     Raises GiftNotOpen, GiftToOneself, MostVouchersHeld, MemberFrozen, MemberClosed.
     """
-    found = VoucherGift.objects.filter(token_hmac=lookup_key(_LOOKUP, token)).values_list("pk", "giver_id").first()
+    offered = VoucherGift.objects.filter(token_hmac=lookup_key(_LOOKUP, token))
+    found = offered.values_list("pk", "giver_id", "voucher__template__most_held").first()
     if found is None:
         raise GiftNotOpen
-    gift_id, giver_id = found
-    bearers = hold_bearers({member_id, giver_id})
+    gift_id, giver_id, limit = found
+    hold = hold_bearers if limit is None else hold_bearers_alone
+    bearers = hold({member_id, giver_id})
     friend, giver = bearers[member_id], bearers[giver_id]
     hold_active(friend, Member.Act.EARN)
     voucher = _locked_voucher(VoucherGift.objects.values_list("voucher_id", flat=True).get(pk=gift_id))
@@ -142,8 +144,8 @@ def accept_gift(*, member_id: int, token: str, by: Actor, at: datetime) -> Accep
     if friend == giver:
         raise GiftToOneself
     is_held = voucher.state == Voucher.State.OFFERED and voucher.is_held(at)
-    left = Member.objects.filter(pk=giver, status=Member.Status.CLOSED).exists()
-    if gift.state != State.OFFERED or gift.expires_at <= at or not is_held or left:
+    gives = Member.objects.get(pk=giver).status_to(Member.Act.SPEND) == Member.Status.ACTIVE
+    if gift.state != State.OFFERED or gift.expires_at <= at or not is_held or not gives:
         raise GiftNotOpen
     most = voucher.template.most_held
     if most is not None and held_by(voucher.template, [friend], at=at).get(friend, 0) >= most:

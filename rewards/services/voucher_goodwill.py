@@ -182,6 +182,8 @@ def undo_goodwill(*, goodwill_id: int, reason: str, by: Actor, at: datetime) -> 
     if done.what == What.VOID:
         _restore(voucher, by, at, words)
     elif done.what == What.EXTEND and done.old_expires_at is not None:
+        if voucher.expires_at != done.new_expires_at:  # it was extended further; that is taken back first
+            raise GoodwillCanNotBeUndone
         _shorten(voucher, done.old_expires_at, by, at, words)
     else:
         if not void_vouchers(voucher_ids=[voucher.pk], by=by, at=at, reason=words):
@@ -216,8 +218,8 @@ def _shorten(voucher: Voucher, old: datetime, by: Actor, at: datetime, words: st
 # --- Carrying out ------------------------------------------------------------------------------------------------------
 def give(params: Params, by: Actor, at: datetime, proposal: Proposal) -> str:
     """Carry a proposal to give a voucher out; return what was done."""
-    hold_member(params["member"])
     template = VoucherTemplate.objects.get(pk=params["template"])
+    hold_member(params["member"], alone=template.most_held is not None)
     _refuse_too_many(template, params["member"], at)
     (voucher_id,) = issue_vouchers(
         template=template, rows=[(params["member"], derived_id("voucher-staff", proposal.pk))], origin=Voucher.Origin.STAFF,

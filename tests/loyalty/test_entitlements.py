@@ -27,11 +27,12 @@ from loyalty.services.granting import BenefitBudgetUsedUp, BenefitNotOffered, Gr
 from loyalty.services.holding import MemberClosed, MemberFrozen
 from members.actors import SYSTEM, Actor
 from members.models import Member, OwnMembership, TimelineEntry
+from members.personal_words import WordsNamePerson
 from members.refusals import Refusal
 from members.services.status import ReasonMissing
 from tests.factories.benefits import a_benefit, a_budget, an_entitlement
 from tests.factories.people import TILL, a_member, a_store
-from tests.factories.portal import an_operator
+from tests.factories.portal import a_named_member, an_operator
 from tests.factories.times import at
 
 NOON = at("2026-03-11 12:00")  # a Wednesday
@@ -183,6 +184,17 @@ class TestUndoing:
         with pytest.raises(ReasonMissing):
             undo_use(use_id=receipt.use.pk, reason="  ", by=SYSTEM, at=NOON)
         assert everything() == before
+
+    def test_asks_of_staff_alone_to_name_nobody(self) -> None:
+        member, benefit = a_named_member("Holder"), a_benefit()
+        an_entitlement(member, benefit, at=NOON)
+        receipt = use(member, benefit)
+        before = everything()
+        with pytest.raises(WordsNamePerson):
+            undo_use(use_id=receipt.use.pk, reason="Holder", by=Actor("operator", an_operator("service").pk), at=NOON)
+        assert everything() == before
+        # What the programme says of itself names nobody, whatever a member is called.
+        assert undo_use(use_id=receipt.use.pk, reason="Holder", by=SYSTEM, at=NOON).left == 2
 
     def test_after_its_end_opens_nothing_and_frees_the_budget(self) -> None:
         member, benefit = a_member(), a_benefit()

@@ -8,7 +8,9 @@ import pytest
 from django.utils import translation
 from django.utils.formats import date_format
 
+from campaigns.channels.sms import MemorySms
 from members.actors import SYSTEM
+from members.admin.timeline import tell
 from members.freeze_words import words_of_freeze
 from members.identifiers import REWARD, public_ref
 from members.models import (
@@ -22,9 +24,10 @@ from members.models import (
     Region,
     TimelineEntry,
 )
-from members.queries import forget_programme, programme
+from members.queries import cooling_until, forget_programme, programme
 from members.services.keys import MEMBERS_READ, MEMBERS_WRITE, ORDERS_WRITE
 from members.services.status import freeze_member
+from members.services.tokens import begin_session
 from tests.factories.api import API, Caller, make_member, make_store, make_till, now, problem_of, sign_in
 from tests.factories.catalogue import a_reward
 from tests.members.test_cards import a_batch, bind
@@ -286,6 +289,44 @@ class TestMembersOfAShop:
         answer = send(shop, "put", "/integration/members/C-2", {"name": "Z", "phone": "13800138000"})
         assert problem_of(answer) == (409, "phone_in_use")
         assert shop.get("/integration/members/C-2").json()["name"] == "Y"
+
+    def test_who_are_told_with_another_phone_are_signed_out_and_keep_their_points_in(self) -> None:
+        MemorySms.sent.clear()
+        shop = self.till()
+        send(shop, "put", "/integration/members/C-1", {"name": "Y"})
+        send(shop, "put", "/integration/members/C-1", self.WHO)  # a first number is no change, and the same is none
+        member = Member.objects.get()
+        phone = begin_session(member_id=member.pk, way="wechat", at=now())
+        send(shop, "put", "/integration/members/C-1", {"phone": "+86 139 0000 1111", "name": "Z"})
+        assert cooling_until(member.pk, now()) is None
+        assert Caller(phone.secret).get("/me").status_code == 200
+        for _time in range(2):  # the second time it is there
+            send(shop, "put", "/integration/members/C-1", {"phone": "13900002222"})
+        assert cooling_until(member.pk, now()) is not None
+        assert problem_of(Caller(phone.secret).get("/me")) == (401, "token_expired")
+        assert [one.phone for one in MemorySms.sent] == ["+8613900001111", "+8613900002222"]
+        told = TimelineEntry.objects.get(kind="members.phone_changed.v1")
+        assert told.payload["source"] == "shop"
+        with translation.override("en"):
+            assert "another system (shop)" in str(tell([told])[0])
+
+    def test_whose_phone_is_taken_off_are_told_so_on_the_old_one(self) -> None:
+        MemorySms.sent.clear()
+        shop = self.till()
+        send(shop, "put", "/integration/members/C-1", self.WHO)
+        send(shop, "put", "/integration/members/C-1", {"phone": None})
+        member = Member.objects.get()
+        assert cooling_until(member.pk, now()) is not None
+        assert [(one.phone, one.kind) for one in MemorySms.sent] == [("+8613900001111", "phone_changed_old")]
+
+    def test_with_the_phone_of_another_stay_signed_in(self, member: Member) -> None:
+        MemorySms.sent.clear()
+        shop = self.till()
+        send(shop, "put", "/integration/members/C-1", self.WHO)
+        answer = send(shop, "put", "/integration/members/C-1", {"phone": "13800138000"})
+        assert problem_of(answer) == (409, "phone_in_use")
+        assert not Member.objects.filter(cooling_until__isnull=False).exists()
+        assert not MemorySms.sent
 
     def test_take_if_match_when_it_is_sent(self) -> None:
         shop = self.till()

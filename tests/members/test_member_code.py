@@ -116,7 +116,15 @@ class TestTheHalfMinute:
 
     def test_moves_with_a_clock_that_is_known_to_be_off(self) -> None:
         assert self.shown(self.step - 3, drift=-2) == self.step - 3
-        assert self.shown(self.step + 1, drift=-2) is None
+        assert self.shown(self.step + 2, drift=-2) is None
+        assert self.shown(self.step - 4, drift=-2) is None
+
+    def test_of_the_right_time_is_good_whatever_was_learned(self) -> None:
+        for drift in range(-4, 5):
+            assert [self.shown(self.step + off, drift=drift) for off in (-1, 0, 1)] == [
+                self.step - 1, self.step, self.step + 1,
+            ], drift  # fmt: skip
+        assert steps_around(self.step, 0) == [self.step, self.step - 1, self.step + 1]
 
     def test_takes_the_seed_of_yesterday_and_no_older(self) -> None:
         today = seed_days(self.step)[0]

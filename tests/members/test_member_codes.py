@@ -10,9 +10,20 @@ import pytest
 from members.actors import SYSTEM
 from members.finding import Look, finders
 from members.member_code import LENGTH, code_at, step_of
-from members.models import ApiKey, GuessingAlarm, Member, MemberAtTill, MemberCodeDevice, MemberSession, RiskFinding
+from members.models import (
+    ApiKey,
+    GuessingAlarm,
+    Member,
+    MemberAtTill,
+    MemberCodeDevice,
+    MemberSession,
+    RiskFinding,
+    WrongTries,
+)
+from members.queries import MemberNotFound
 from members.refusals import Refusal
 from members.services.at_till import find_at_till, let_spend_at_till
+from members.services.cards import bind_card
 from members.services.guessing import TooManyTries
 from members.services.keys import ORDERS_READ, issue_key
 from members.services.member_codes import (
@@ -33,6 +44,7 @@ from members.services.tokens import MemberIsFrozen, TokenExpired
 from tests.factories.api import make_channel, make_store
 from tests.factories.people import a_member
 from tests.harness.threads import together
+from tests.members.test_cards import a_batch
 
 AT = datetime(2026, 7, 5, 6, 10, 12, tzinfo=UTC)
 HALF = timedelta(seconds=30)
@@ -112,12 +124,30 @@ class TestThePhone:
         assert bytes(row.nonce) not in seed
 
     def test_whose_clock_goes_wrong_slowly_stays_good(self) -> None:
-        session = a_session()
+        session, key = a_session(), a_key()
         for late in (0, 1, 2, 3):
             code = code_now(session_id=session.pk, at=AT - late * HALF).code
-            assert refusal_of(code) == "", late
+            read = read_code(code=code, at=AT)
+            use_up(read=read, key_id=key.pk, at=AT)
+            use_up(read=read, key_id=key.pk, at=AT + HALF)  # the same answer again teaches nothing
         assert MemberCodeDevice.objects.get().drift_steps == -3
-        assert refusal_of(code_now(session_id=session.pk, at=AT).code) == "code_expired"  # its clock is three behind
+        # Set right again, it is good at once; by spending we learn so, and so we do when it is given a seed.
+        right = read_code(code=code_now(session_id=session.pk, at=AT).code, at=AT)
+        use_up(read=right, key_id=key.pk, at=AT)  # this half minute was used up before
+        assert MemberCodeDevice.objects.get().drift_steps == -3
+        seed_now(session_id=session.pk, at=AT)
+        assert MemberCodeDevice.objects.get().drift_steps == 0
+
+    def test_is_not_led_away_by_pictures_of_its_codes(self) -> None:
+        session, key = a_session(), a_key()
+        for late in (1, 2, 3, 4):
+            code = code_now(session_id=session.pk, at=AT - late * HALF).code
+            assert refusal_of(code) == ("" if late == 1 else "code_expired"), late
+        assert MemberCodeDevice.objects.get().drift_steps == 0
+        MemberCodeDevice.objects.update(drift_steps=-4)
+        read = read_code(code=code_now(session_id=session.pk, at=AT).code, at=AT)
+        use_up(read=read, key_id=key.pk, at=AT)
+        assert MemberCodeDevice.objects.get().drift_steps == 0
 
     def test_with_a_session_that_ended_shows_nothing_any_more(self) -> None:
         session = a_session()
@@ -286,6 +316,36 @@ class TestGuessing:
     def test_at_many_members_locks_the_till(self) -> None:
         outcomes = [self.guess(f"10{number:09}1", number) for number in range(100, 122)]
         assert outcomes == ["code_unknown"] * 20 + ["too_many_tries"] * 2
+
+    def test_at_numbers_of_cards_locks_them_at_the_till_and_no_more(self) -> None:
+        session = a_session()
+        number = a_batch(1)[0]
+        bind_card(member_id=session.member_id, number=number, by=SYSTEM, at=AT)
+
+        def card(text: str, *, key_id: int = 1) -> str:
+            try:
+                find_at_till(way="card_no", value=text, key_id=key_id, address="10.0.0.1", at=AT)
+            except Refusal as refusal:
+                return refusal.code
+            return "found"
+
+        outcomes = [card(f"66889{guess:08}") for guess in range(20)]
+        assert outcomes == ["not_found"] * 20
+        assert card(number) == "too_many_tries"
+        assert card(number, key_id=2) == "found"
+        for way, value in (
+            ("code", code_now(session_id=session.pk, at=AT).code),
+            ("member_no", session.member.member_no),
+        ):
+            assert find_at_till(way=way, value=value, key_id=1, address="10.0.0.1", at=AT).member == session.member
+        assert GuessingAlarm.objects.get().kind == "card_number"
+
+    def test_is_not_a_number_of_a_member_or_phone_that_nobody_has(self) -> None:
+        for _time in range(25):
+            for way, value in (("member_no", "100000016"), ("phone", "+8613800138000")):
+                with pytest.raises(MemberNotFound):
+                    find_at_till(way=way, value=value, key_id=1, address="10.0.0.1", at=AT)
+        assert not WrongTries.objects.exists()
 
     def test_is_not_what_a_scanner_reads_wrongly(self) -> None:
         code = code_now(session_id=a_session().pk, at=AT).code

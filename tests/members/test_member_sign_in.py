@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -31,10 +32,15 @@ from members.models import (
     TimelineEntry,
     WeChatBinding,
 )
+from members.services import one_time_codes
 from members.services.closing import ask_to_leave
+from members.services.guessing import TooManyTries
 from members.services.member_sessions import forget_sign_ins
-from members.services.one_time_codes import A_DAY, DIGITS
-from members.services.rates import forget_leases
+from members.services.merging import merge_members
+from members.services.one_time_codes import A_DAY, A_DAY_IN_ALL, DIGITS, CodeWrong, check_code, send_code
+from members.services.one_time_codes import Caller as CodeCaller
+from members.services.profile import ProfileChange, change_profile
+from members.services.rates import Limit, RateLimited, forget_leases
 from members.services.status import freeze_member
 from members.services.tokens import MOST_SESSIONS, begin_session
 from tests.factories.api import Caller, make_member, now, problem_of, sign_in
@@ -43,6 +49,7 @@ from tests.harness.threads import together
 
 PHONE, OTHER = "+8613800138000", "+8613900139000"
 YES = [{"purpose": "service", "text_version": 1}]
+SIGN_IN, STRANGER = OneTimeCode.Purpose.SIGN_IN, CodeCaller(place="203.0.113.9")
 
 
 @pytest.fixture(autouse=True)
@@ -201,11 +208,78 @@ class TestACodeToThePhone:
         assert type(fault).__name__ in caplog.text
         assert PHONE[3:] not in caplog.text
 
+    def test_of_a_merged_record_signs_in_only_while_the_member_has_no_other(self) -> None:
+        kept, other = make_member(), make_member(phone=PHONE)
+        merge_members(kept_id=kept.pk, merged_id=other.pk, reason="one person", by=SYSTEM, at=now())
+        assert verify(send(), code_sent()).json()["member"]["member_no"] == kept.member_no
+        change_profile(member_id=kept.pk, change=ProfileChange(phone=OTHER), by=SYSTEM, at=now())
+        forget_calls()
+        sessions = MemberSession.objects.count()
+        assert problem_of(verify(send(), code_sent(), consents=YES)) == (409, "phone_replaced")
+        assert (MemberSession.objects.count(), Member.objects.count()) == (sessions, 2)
+        assert verify(send(OTHER), code_sent(OTHER), phone=OTHER).json()["member"]["member_no"] == kept.member_no
+
     def test_does_not_sign_in_who_is_frozen_or_left(self) -> None:
         member = make_member(phone=PHONE)
         freeze_member(member_id=member.pk, reason="fraud", release_at=now() + timedelta(days=1), by=SYSTEM, at=now())
         assert problem_of(verify(send(), code_sent())) == (403, "member_frozen")
         assert not MemberSession.objects.exists()
+
+
+@pytest.mark.django_db
+class TestWhoMeddlesWithThePhoneOfAnother:
+    """The services alone: calls from one address are limited before."""
+
+    def test_does_not_lock_it_with_ids_that_are_made_up(self) -> None:
+        sent = send_code(phone=PHONE, purpose=SIGN_IN, caller=STRANGER, language="en", at=now())
+        for _try in range(12):
+            with pytest.raises(CodeWrong):
+                self.check(uuid4(), "0000000", STRANGER)
+        assert self.check(sent.public_id, code_sent(), STRANGER)
+
+    def test_locks_strangers_of_the_address_and_not_the_till_beside_them(self) -> None:
+        till = CodeCaller("device:7", STRANGER.place)
+        sent = [
+            send_code(phone=phone, purpose=SIGN_IN, caller=caller, language="en", at=now())
+            for phone, caller in ((OTHER, STRANGER), (PHONE, till))
+        ]
+        for _try in range(60):
+            with pytest.raises(CodeWrong):
+                self.check(uuid4(), "0000000", STRANGER, phone=OTHER)
+        with pytest.raises(TooManyTries):
+            self.check(sent[0].public_id, code_sent(OTHER), STRANGER, phone=OTHER)
+        assert self.check(sent[1].public_id, code_sent(), till)
+
+    def test_uses_up_the_codes_to_sign_in_of_a_day_and_not_those_for_the_till(self) -> None:
+        at = now()
+        purposes = [SIGN_IN] * 6 + [OneTimeCode.Purpose.TILL] * 6 + [OneTimeCode.Purpose.NEW_PHONE] * 3
+        outcomes = ""
+        for number, purpose in enumerate(purposes):
+            try:
+                later = at + timedelta(seconds=61 * number)
+                send_code(phone=PHONE, purpose=purpose, caller=STRANGER, language="en", at=later)
+            except RateLimited:
+                outcomes += "-"
+            else:
+                outcomes += "x"
+        assert outcomes == "xxxxx-" + "xxxxx-" + "xx-"
+        assert (A_DAY.count, A_DAY_IN_ALL.count) == (5, 12)
+
+    def test_uses_nothing_up_for_everybody_by_calls_that_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(one_time_codes, "ALTOGETHER", Limit("sms_all", 2, 3_600))
+        at = now()
+        send_code(phone=PHONE, purpose=SIGN_IN, caller=STRANGER, language="en", at=at)
+        for _call in range(3):
+            with pytest.raises(RateLimited):
+                send_code(phone=PHONE, purpose=SIGN_IN, caller=STRANGER, language="en", at=at)
+        send_code(phone=OTHER, purpose=SIGN_IN, caller=STRANGER, language="en", at=at)
+        with pytest.raises(RateLimited):
+            send_code(phone="+8613700137000", purpose=SIGN_IN, caller=STRANGER, language="en", at=at)
+        assert len(MemorySms.sent) == 2
+
+    @staticmethod
+    def check(public_id: UUID, code: str, caller: CodeCaller, *, phone: str = PHONE) -> int:
+        return check_code(public_id=public_id, phone=phone, code=code, purpose=SIGN_IN, caller=caller, at=now())
 
 
 def forget_calls() -> None:
@@ -358,6 +432,25 @@ class TestWeChat:
         assert (bound.status_code, bound.json()["member"]["member_no"]) == (200, member.member_no)
         assert Member.objects.count() == 1
         assert self.login(weixin).json()["member"]["member_no"] == member.member_no
+
+    def test_tells_who_gets_it_attached_once_and_nobody_who_joins(self, weixin: FakeWeChat) -> None:
+        make_member(phone=PHONE)
+        token = self.login(weixin).json()["binding_token"]
+        body = {"binding_token": token, "code": weixin.phone_code(PHONE[3:]), "consents": []}
+        for _time in range(2):
+            assert Caller().post("/auth/wechat/phone", body, key="one").status_code == 200
+        assert [(one.phone, one.kind) for one in MemorySms.sent] == [(PHONE, "wechat_attached")]
+        joined = self.bind(weixin, self.login(weixin, "wang").json()["binding_token"], key="k2", phone=OTHER[3:])
+        assert joined.status_code == 201
+        assert len(MemorySms.sent) == 1
+
+    def test_is_not_attached_by_an_earlier_number_of_a_merged_record(self, weixin: FakeWeChat) -> None:
+        kept, other = make_member(phone=OTHER), make_member(phone=PHONE)
+        merge_members(kept_id=kept.pk, merged_id=other.pk, reason="one person", by=SYSTEM, at=now())
+        answer = self.bind(weixin, self.login(weixin).json()["binding_token"])
+        assert problem_of(answer) == (409, "phone_replaced")
+        assert not Identity.objects.exists()
+        assert MemorySms.sent == []
 
     def test_asks_wechat_once_for_a_code_also_of_who_had_not_agreed_yet(self, weixin: FakeWeChat) -> None:
         token = self.login(weixin).json()["binding_token"]

@@ -16,6 +16,7 @@ from members.admin.timeline import tell
 from members.models import GuessingAlarm, Member, MemberPerson, MemberSession, OneTimeCode, TimelineEntry
 from members.queries import cooling_until
 from members.services.guessing import wrong_try
+from members.services.idempotency import Answer
 from members.services.one_time_codes import KIND
 from members.services.phone_change import COOLING, CoolingDown
 from members.services.tokens import begin_session
@@ -74,6 +75,18 @@ class TestAMember:
         again = me.post("/me/phone-change", body, key="one")
         assert (again.json(), again.headers["Idempotency-Replayed"]) == (answer.json(), "true")
         assert len([one for one in MemorySms.sent if one.kind.startswith("phone_changed")]) == 2
+
+    def test_is_not_changed_without_codes_when_the_kept_answer_goes_away_meanwhile(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        me = sign_in(make_member(phone=OLD))
+        body = codes(me)
+        with monkeypatch.context() as tidied:
+            tidied.setattr("members.api.phone_change.kept_answer", lambda **_whose: Answer(200, {}))
+            answer = me.post("/me/phone-change", body, key="one")
+        assert problem_of(answer) == (409, "request_in_progress")
+        assert not MemberPerson.objects.filter(phone=NEW).exists()
+        assert me.post("/me/phone-change", body, key="one").status_code == 200
 
     def test_then_keeps_points_in_for_a_day(self) -> None:
         member, friend = make_member(phone=OLD), make_member()

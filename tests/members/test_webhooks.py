@@ -149,6 +149,20 @@ class TestAnEvent:
         planned()
         assert WebhookDelivery.objects.count() == 1
 
+    def test_of_others_is_not_kept_waiting_by_addresses_whose_keys_are_gone(
+        self, receiver: Receiver, clock: Clock, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(webhook_sending, "ENDPOINTS_AT_ONCE", 1)
+        gone, till = make_till(), make_till()
+        for number in range(5):
+            an_endpoint(f"{receiver.url}/gone{number}", key=gone.key)
+        an_endpoint(receiver.url + "/till", key=till.key)
+        an_endpoint(receiver.url + "/staff")
+        planned()
+        revoke_key(key_id=gone.key.pk, reason="lost", by=SYSTEM, at=clock())
+        assert send_due(clock=clock) == 2
+        assert WebhookDelivery.objects.filter(state="delivered").count() == 2
+
 
 @pytest.mark.django_db
 class TestAFailure:

@@ -1,15 +1,18 @@
 """Staff edit a reward or a template while members redeem: nothing that was redeemed comes back, nothing in hand loses worth."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from rewards.admin.voucher_form import FIXED
-from rewards.models import Reward
-from rewards.services.shelf import StockSoldMeanwhile, change_stock
+from rewards.models import FlashSale, Reward
+from rewards.services.flash_sales import open_sale, return_unsold
+from rewards.services.shelf import StockSoldMeanwhile, StockWhileOnSale, change_stock
 from tests.factories.catalogue import a_reward
 from tests.factories.histories import a_small_history
+from tests.factories.orders import NOON
 from tests.factories.portal import an_operator
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +55,7 @@ class TestChangeStock:
     def test_adds_the_difference_to_what_is_left_now(self) -> None:
         reward = a_reward(stock=20)
 
-        change_stock(reward_id=reward.pk, was=50, becomes=60)
+        change_stock(reward_id=reward.pk, was=50, becomes=60, at=NOON)
 
         reward.refresh_from_db()
         assert reward.stock == 30
@@ -61,7 +64,7 @@ class TestChangeStock:
         reward = a_reward(stock=20)
 
         with pytest.raises(StockSoldMeanwhile) as refused:
-            change_stock(reward_id=reward.pk, was=50, becomes=20)
+            change_stock(reward_id=reward.pk, was=50, becomes=20, at=NOON)
 
         assert refused.value.params == {"left": 20}
         reward.refresh_from_db()
@@ -71,10 +74,25 @@ class TestChangeStock:
     def test_can_set_and_lift_the_limit(self, was: int | None, becomes: int | None) -> None:
         reward = a_reward(stock=was)
 
-        change_stock(reward_id=reward.pk, was=was, becomes=becomes)
+        change_stock(reward_id=reward.pk, was=was, becomes=becomes, at=NOON)
 
         reward.refresh_from_db()
         assert reward.stock == becomes
+
+    def test_waits_for_a_sale_whose_pieces_no_stock_was_counted_for(self) -> None:
+        reward, end = a_reward(stock=None), NOON + timedelta(days=1)
+        open_sale(sale=FlashSale(reward=reward, price_points=10, stock=50, starts_at=NOON, ends_at=end))
+
+        for moment in (NOON, end):
+            with pytest.raises(StockWhileOnSale):
+                change_stock(reward_id=reward.pk, was=None, becomes=30, at=moment)
+        reward.refresh_from_db()
+        assert reward.stock is None
+        assert return_unsold(at=end) == 50
+        change_stock(reward_id=reward.pk, was=None, becomes=30, at=end)
+        assert return_unsold(at=end) == 0
+        reward.refresh_from_db()
+        assert reward.stock == 30
 
 
 class TestTheTemplateForm:

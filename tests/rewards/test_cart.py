@@ -209,6 +209,11 @@ class TestTheChoice:
         assert not found.is_exact
         assert found.off_amount == 1000  # all of it: 1 + … + 60 is more than the cart
 
+    def test_of_very_many_of_two_kinds_is_bounded_too(self) -> None:
+        vouchers = [a_voucher(number, off=str(1 + number % 2)) for number in range(1, 99)]
+        found = best(a_cart(*["50"] * 20), *vouchers)
+        assert (found.is_exact, found.off_amount) == (False, 49 * 1 + 49 * 2)
+
 
 # --- Against brute force ---------------------------------------------------------------------------------------------
 MONEY = st.integers(1, 4_000).map(lambda cents: Decimal(cents).scaleb(-2))

@@ -28,6 +28,7 @@ from rewards.models import (
 )
 from rewards.partners import BadLine, adapter_for
 from rewards.queries import balance_of
+from rewards.services import privacy
 from rewards.services.conversions import (
     ConversionDayLimit,
     ConversionTooSmall,
@@ -135,8 +136,10 @@ class TestExchangingOut:
     def test_that_is_not_approved_takes_nothing(self) -> None:
         partner, member = an_airline(), a_flyer()
         outcome = convert(member, partner, 600)
+        assert [one.code for one in privacy.obstacles(member.pk, LATER)] == ["proposal_waiting"]
         refuse(proposal_id=outcome.proposal_id, by=actor(staff()), at=LATER, reason="no")
         assert (available(member), PartnerConversion.objects.get().state) == (3_000, State.ASKED)
+        assert privacy.obstacles(member.pk, LATER) == []
         with pytest.raises(NothingToExport):
             export_conversions(partner_id=partner.pk, by=actor(staff()), at=LATER)
 

@@ -9,8 +9,9 @@ from django.db import DatabaseError, connection, transaction
 
 from loyalty.models import Tier
 from members.actors import SYSTEM, Actor
-from members.models import Member, Segment, SegmentSpan, TimelineEntry
+from members.models import Member, MemberPerson, Segment, SegmentSpan, TimelineEntry
 from members.refusals import Refusal
+from members.services.status import ReasonMissing
 from rewards.ledger import InsufficientPoints
 from rewards.models import (
     CharityProject,
@@ -72,6 +73,7 @@ from tests.harness.dumps import dump
 from tests.harness.threads import together
 from tests.rewards.by_hand import actor, staff
 from tests.rewards.household_given import a_household, has, pays
+from tests.rewards.merge_given import merged
 
 DAY = timedelta(days=1)
 Kind = Reward.Kind
@@ -326,6 +328,30 @@ class TestCancelling:
         cancel_redemption(redemption_id=order.pk, by=SYSTEM, at=NOON)
         assert has(one, other) == [10, 50]
         assert TimelineEntry.objects.latest("id").payload["household"] == 20
+        assert is_sound()
+
+    def test_gives_two_of_the_household_who_are_one_by_now_both_shares(self) -> None:
+        pays()
+        one, other, third = a_household(0, 10, 20)
+        order = posted(one, a_kind(Kind.GIFT, by_post=True))
+        assert has(one, other, third) == [0, 0, 0]
+        MemberPerson.objects.bulk_create([MemberPerson(member=giver) for giver in (other, third)])
+        merged(other, third, at=NOON)
+        cancel_redemption(redemption_id=order.pk, by=SYSTEM, at=NOON)
+        assert has(one, other) == [0, 30]
+        assert TimelineEntry.objects.latest("id").payload["household"] == 30
+        assert is_sound()
+
+    def test_that_was_sent_is_given_back_only_with_a_reason(self) -> None:
+        member = rich()
+        order = posted(member, a_kind(Kind.GIFT, by_post=True))
+        move_redemption(redemption_id=order.pk, to_state=State.SHIPPED, by=SYSTEM, at=NOON)
+        before = dump()
+        with pytest.raises(ReasonMissing), transaction.atomic():
+            refund_out_of_stock(redemption_id=order.pk, by=SYSTEM, at=NOON, reason=" ")
+        assert dump() == before
+        refund_out_of_stock(redemption_id=order.pk, by=SYSTEM, at=NOON, reason="lost on the way")
+        assert (Redemption.objects.get().state, balance_of(member.pk, NOON).available) == (State.REFUNDED, 100)
         assert is_sound()
 
     def test_because_there_is_none_left_is_told_and_puts_nothing_back(self) -> None:

@@ -185,8 +185,47 @@ class TestPointsGivenBack:
         assert "2 orders end; 60 points go back to their members" in page
         assert "Number of orders, typed" not in page
 
+    def test_are_offered_for_what_was_lost_or_does_not_work(self) -> None:
+        now = timezone.now()
+        digital = a_gift("Code", kind="digital", by_post=False)
+        sent, given = (
+            an_order(at=now, state="shipped"),
+            an_order(at=now, reward=digital, state="done", delivery="none", due_at=None),
+        )
+        arrived, waiting_still = an_order(at=now, state="done"), an_order(at=now)
+        client = one_who_may(CANCEL)
+
+        def offered(order: Redemption) -> set[str]:
+            page = client.get(f"{LIST}{order.pk}/change/").text
+            return {wish for wish in ("refund", "lost") if f"{order.pk}/do/{wish}/" in page}
+
+        assert [offered(order) for order in (sent, given, arrived, waiting_still)] == [
+            {"lost"}, {"lost"}, set(), {"refund"},
+        ]  # fmt: skip
+        named = ".".join(str(order.pk) for order in (sent, given, arrived, waiting_still))
+        page = client.get(f"{LIST}refund/?orders={named}").text
+        assert "3 orders end; 90 points go back to their members" in page
+
 
 class TestTrackingNumbers:
+    def test_of_the_whole_programme_are_not_for_staff_of_a_store(self) -> None:
+        order = an_order(at=timezone.now())
+        operator = may(an_operator("store"), SEE, FULFIL)
+        operator.stores.add(a_store())
+        client = browser_of(operator)
+        content = f"order number,carrier,tracking number\n{order_no(order.pk)},SF,SF1001\n".encode()
+
+        page = client.get(LIST)
+
+        assert page.status_code == 200
+        for path in ("tracking/", "parcels/"):
+            assert f"{LIST}{path}" not in page.text
+            assert client.get(f"{LIST}{path}").status_code == 403, path
+        file = SimpleUploadedFile("list.csv", content)
+        assert client.post(f"{LIST}tracking/", {"file": file}).status_code == 403
+        assert client.post(f"{LIST}tracking/refused.xlsx", {"rows": "x"}).status_code == 403
+        assert f"{LIST}tracking/" in one_who_may(FULFIL).get(LIST).text
+
     def test_are_checked_first_and_sent_off_by_a_job(self) -> None:
         order = an_order(at=timezone.now())
         client = one_who_may(FULFIL)

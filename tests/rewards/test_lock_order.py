@@ -6,11 +6,13 @@ In each test the first one holds a lock until the second one waits for it, and t
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from threading import Event
 
 import pytest
 from django.db import connection, transaction
 
+from loyalty.models import Benefit, Entitlement
 from members.actors import SYSTEM
 from members.models import Member
 from members.services.activities import record_activity
@@ -24,10 +26,15 @@ from rewards.services.holds import spend_on_order
 from rewards.services.purchases import record_purchase
 from rewards.services.redemptions import redeem_reward
 from rewards.services.returns import record_return
+from rewards.services.till_holds import hold_order, release_order_hold
+from rewards.services.till_quotes import CartRequest, quote_cart
+from rewards.services.voucher_codes import voucher_code
 from rewards.services.vouchers import VoucherExpired, use_voucher
-from tests.factories.catalogue import a_reward
+from tests.factories.api import make_channel, make_store, now
+from tests.factories.benefits import a_benefit, an_entitlement
+from tests.factories.catalogue import a_reward, a_voucher
 from tests.factories.histories import give_points
-from tests.factories.orders import NOON, a_return, an_order
+from tests.factories.orders import NOON, a_line, a_return, an_order
 from tests.factories.people import TILL, a_member
 from tests.factories.rules import a_rule
 from tests.factories.times import at
@@ -156,6 +163,52 @@ class TestBudgets:
             lambda: record_return(ret=a_return(order), by=TILL, at=NOON + DAY),
         )
         assert sum(BudgetSlice.objects.values_list("used", flat=True)) == 2
+
+
+class TestVouchersOfAnOrder:
+    """A till that locks an account and then its vouchers meets …"""
+
+    def vouchers(self, member: Member) -> list[Voucher]:
+        return list(Voucher.objects.select_for_update(no_key=True).filter(member=member).order_by("pk"))
+
+    def test_the_return_of_an_order_with_a_voucher(self, committed_db: str) -> None:
+        member = a_member()
+        voucher, order = a_voucher(member.pk, issued_at=NOON), an_order(member)
+        use_voucher(
+            code=voucher_code(voucher.public_id), store_id=None, external_order_no=order.external_order_no, spend_amount=None,
+            by=TILL, at=NOON, source=order.source,
+        )  # fmt: skip
+        record_purchase(order=order, by=TILL, at=NOON)
+        meet(
+            lambda: ledger.lock_account(member_id=member.pk),
+            lambda: self.vouchers(member),
+            lambda: record_return(ret=a_return(order), by=TILL, at=NOON + DAY),
+        )
+        assert Voucher.objects.get().state == Voucher.State.ISSUED
+
+    def test_the_end_of_a_hold_without_points(self, committed_db: str) -> None:
+        member, store, channel, moment = a_member(), make_store().pk, make_channel().pk, now()
+        free = a_benefit("free", kind=Benefit.Kind.SHIPPING, quota=1)
+        an_entitlement(member, free, at=moment - DAY, quota=1)
+        a_voucher(member.pk, issued_at=moment - DAY)
+        cart = CartRequest("till", store, channel, (a_line("100.00"),), Decimal("8.00"))
+        quote = quote_cart(cart=cart, member=member, by=SYSTEM, at=moment)
+        hold = hold_order(
+            quote_ref=quote.quote_ref, source="till", store_id=store, key_id=None, points=None, voucher_refs=None, minutes=10,
+            by=SYSTEM, at=moment,
+        ).hold  # fmt: skip
+        assert (hold.points, hold.vouchers, hold.uses) == (0, 1, 1)
+
+        def give_back_what_is_due() -> None:
+            ledger.lock_account(member_id=member.pk)
+            list(Entitlement.objects.select_for_update(no_key=True).filter(member=member))
+
+        meet(
+            give_back_what_is_due,
+            lambda: self.vouchers(member),
+            lambda: release_order_hold(hold_id=hold.pk, by=SYSTEM, at=moment),
+        )
+        assert Voucher.objects.get().state == Voucher.State.ISSUED
 
 
 class TestExtension:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from members.actors import Actor
+from members.actors import SYSTEM, Actor
 from members.api.signatures import signature_of
 from members.models import ApiKey, KeyDay, Member
-from members.services.keys import rotate_key, rotate_signing_secret, signs_batches
+from members.services.keys import revoke_key, rotate_key, rotate_signing_secret, signs_batches
 from rewards.models import OfflineBatch, OfflineBatchLine, Purchase
 from rewards.queries import balance_of
 from rewards.services import offline_batches
@@ -99,6 +99,24 @@ class TestABatch:
         told = till.post("/pos/batches", body, key="1").json()
         assert (told["is_done"], told["recorded"]) == (True, 3)
         assert Purchase.objects.count() == OfflineBatchLine.objects.count() == 3
+
+    def test_that_broke_off_earns_nothing_more_once_its_key_is_revoked(
+        self, till: Till, member: Member, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = offline_batches.record_purchase
+
+        def revoked_meanwhile(**asked: Any) -> Any:
+            receipt = whole(**asked)
+            if Purchase.objects.count() == 1:
+                revoke_key(key_id=till.key.pk, reason="stolen", by=SYSTEM, at=now())
+            return receipt
+
+        monkeypatch.setattr(offline_batches, "record_purchase", revoked_meanwhile)
+        body = a_batch(*(order_body(ref(member), amount="50.00") for _ in range(3)))
+        told = till.post("/pos/batches", body, key="1").json()
+        assert [line["code"] for line in told["lines"]] == ["", "key_revoked", "key_revoked"]
+        assert all(line["reason"] for line in told["lines"][1:])
+        assert (told["is_done"], balance_of(member.pk, now()).available) == (True, 50)
 
     def test_counts_towards_what_the_key_may_move_in_a_day(self, till: Till, member: Member) -> None:
         ApiKey.objects.update(daily_points_ceiling=60)

@@ -21,6 +21,7 @@ from rewards.queries import balance_of
 from rewards.services.bulk import post_history
 from rewards.services.expiry import expire_due_lots
 from rewards.services.purchases import Order, OrderInFuture, record_purchase
+from rewards.services.return_deductions import GivenBack
 from rewards.services.returns import (
     PurchaseNotFound,
     Return,
@@ -30,6 +31,9 @@ from rewards.services.returns import (
     record_return,
 )
 from rewards.services.verification import verify
+from rewards.services.voucher_codes import voucher_code
+from rewards.services.vouchers import use_voucher
+from tests.factories.catalogue import a_voucher
 from tests.factories.histories import give_points
 from tests.factories.orders import NOON, a_line, a_return, a_return_of_an_unknown_sale, an_order
 from tests.factories.people import TILL, a_member
@@ -190,6 +194,20 @@ class TestReturn:
         receipt = give_back(a_return(bought(None)))
         assert (receipt.amount, receipt.points, receipt.credits) == (50, 0, 0)
         assert LedgerTransaction.objects.count() == 0
+
+    def test_of_nobody_s_purchase_gives_back_a_voucher_that_was_used_with_it(self) -> None:
+        voucher = a_voucher(a_member().pk, issued_at=NOON)
+        order = bought(None, lines=(a_line("30.00"), a_line("20.00")))
+        use_voucher(
+            code=voucher_code(voucher.public_id), store_id=None, external_order_no=order.external_order_no, spend_amount=None,
+            by=TILL, at=NOON, source=order.source,
+        )  # fmt: skip
+        part = give_back(a_return(order, (1, "1")))
+        assert part.given_back == GivenBack(vouchers_kept=1)
+        rest = a_return(order)
+        assert give_back(rest).given_back == give_back(rest).given_back == GivenBack(vouchers=1)
+        voucher.refresh_from_db()
+        assert (voucher.state, voucher.used_order_no) == ("issued", "")
 
     def test_of_a_frozen_member_is_recorded(self) -> None:
         member = a_member()

@@ -7,28 +7,32 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from PIL import Image
 
 from members.actors import SYSTEM
 from members.models import Job, MemberExport, Proposal, TimelineEntry
+from members.personal_words import WordsNamePerson
 from members.proposals import approve
 from members.services.jobs import run_job
+from rewards.encryption import decrypted
 from rewards.models import DigitalCode, FlashSale, Redemption, RewardImage
 from rewards.queries import balance_of
 from rewards.services.addresses import Address, write_address
+from rewards.services.digital_codes import WHAT
 from rewards.services.flash_sales import NotEnoughForSale, SaleNeedsNoPieces, open_sale, return_unsold
-from rewards.services.fulfilment import move_redemption
+from rewards.services.fulfilment import cancel_redemption, move_redemption, refund_out_of_stock
 from rewards.services.fulfilment_jobs import READY, REFUND, TooManyOrders, act_on_many, ship_many
 from rewards.services.fulfilment_lists import picked_orders, see_address
 from rewards.services.redemptions import Wanted, redeem_reward
 from rewards.services.tracking_files import Shipment
+from rewards.tasks import release_due_holds
 from tests.factories.catalogue import a_reward
 from tests.factories.fulfilment import a_gift, an_order
 from tests.factories.histories import with_points
 from tests.factories.imports import may
 from tests.factories.orders import NOON
-from tests.factories.portal import an_operator, signed_in
+from tests.factories.portal import a_named_member, an_operator, signed_in
 from tests.factories.work import Clock
 from tests.rewards.by_hand import actor
 from tests.rewards.test_fulfilment_pages import browser_of
@@ -72,6 +76,30 @@ class TestThePoolOfCodes:
         assert DigitalCode.objects.filter(state="free").count() == 2
         client.post(f"{address}out/", {"typed": "2"})
         assert DigitalCode.objects.filter(state="void").count() == 2
+
+    def test_takes_no_code_that_a_file_has_changed_and_says_so(self) -> None:
+        reward = a_digital_reward()
+        client = browser_of(may(an_operator("marketing"), "rewards.upload_digital_codes"))
+        book = Workbook()
+        sheet = book.active
+        assert sheet is not None
+        for cell in ("code", 1234567890123456, 123456789012345678, 1234567890123450, "1234567890123450", "x" * 201, 77):
+            sheet.append([cell])
+        stream = BytesIO()
+        book.save(stream)
+
+        def send(**more: str) -> Any:
+            file = SimpleUploadedFile("codes.xlsx", stream.getvalue())
+            return client.post(f"/admin/rewards/reward/{reward.pk}/codes/", {"file": file, **more}, follow=True)
+
+        checked = send()
+        assert "3 codes are new." in checked.text
+        assert "too long: 1." in checked.text
+        unread = "2 rows can not be read and are left out; the first is row 3."
+        assert unread in checked.text
+        assert unread in send(is_meant="true").text
+        kept = {decrypted(WHAT, bytes(code.ciphertext)) for code in DigitalCode.objects.all()}
+        assert kept == {"1234567890123456", "1234567890123450", "77"}
 
     def test_is_closed_to_others_and_to_other_kinds(self) -> None:
         reward = a_digital_reward()
@@ -133,6 +161,15 @@ class TestAFlashSale:
         reward.refresh_from_db()
         assert (reward.stock, FlashSale.objects.count()) == (3, 0)
 
+    def test_gives_back_what_was_not_sold_within_minutes(self) -> None:
+        reward = a_gift(stock=10)
+        FlashSale.objects.filter(pk=open_sale(sale=self.sale(reward, 4)).pk).update(
+            starts_at=timezone.now() - timedelta(days=1), ends_at=timezone.now()
+        )
+        release_due_holds()
+        reward.refresh_from_db()
+        assert reward.stock == 10
+
     def test_is_set_up_on_its_page(self) -> None:
         reward = a_gift(stock=3)
         client = signed_in(superuser=True)
@@ -183,6 +220,17 @@ class TestManyOrders:
         paid.refresh_from_db()
         assert paid.state == "refunded"
         assert paid.events.get(to_state="refunded").reason == "the last one broke"
+
+    def test_do_not_name_their_members_in_the_reason(self) -> None:
+        order, by = an_order(at=NOON, member=a_named_member("张三丰")), actor(an_operator(superuser=True))
+        for reason in ("张三丰 asked for it", "call 13800138000"):
+            with pytest.raises(WordsNamePerson):
+                act_on_many(act=REFUND, redemption_ids=[order.pk], by=by, at=NOON, reason=reason)
+            for give_back in (cancel_redemption, refund_out_of_stock):
+                with pytest.raises(WordsNamePerson):
+                    give_back(redemption_id=order.pk, by=by, at=NOON, reason=reason)
+        order.refresh_from_db()
+        assert (order.state, order.events.count()) == ("placed", 1)
 
     def test_that_are_too_many_are_refused(self) -> None:
         with pytest.raises(TooManyOrders):

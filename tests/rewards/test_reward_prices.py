@@ -1,31 +1,35 @@
 """Prices of rewards: cheaper at once, dearer after approval and notice, and how many members a rise affects."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from django.utils.translation import override
 
-from members.models import Operator, Proposal
+from members.models import Member, Operator, Proposal
 from members.proposals import approve, sentence_of
 from members.queries import programme
 from rewards.ledger import currency_id
-from rewards.models import PointsRate, Reward, RewardPrice
+from rewards.models import FlashSale, PointsRate, Reward, RewardPrice
+from rewards.reward_offers import offers_at
 from rewards.reward_prices import SavedUp, bought_by_month, planned_price, price_at, saved_up, worth_of_a_point
+from rewards.services import reward_prices
 from rewards.services.reward_prices import (
     NewPrice,
     NoticeTooShort,
     PriceIsInForce,
     PriceIsPlanned,
     PriceIsTheSame,
+    PriceNeedsApproval,
     ask_price,
     change_price,
     withdraw_price,
 )
 from tests.factories.catalogue import a_reward
-from tests.factories.histories import with_points
+from tests.factories.histories import give_points, with_points
 from tests.factories.orders import NOON
 from tests.factories.portal import an_operator, signed_in
 from tests.rewards.by_hand import actor
@@ -112,7 +116,92 @@ class TestAPrice:
         withdraw_price(price_id=price.pk, by=actor(maker), at=NOON + timedelta(days=1))
 
         assert price_at(reward, price.valid_from).points == 30
-        change_price(wanted=NewPrice(reward.pk, 45), reason="again", by=actor(maker), at=NOON + timedelta(days=1))
+        again = NewPrice(reward.pk, 45)
+        change_price(wanted=again, reason="again", by=actor(maker), at=NOON + timedelta(days=1), is_approved=True)
+
+    def test_that_became_dearer_while_it_was_asked_for_waits_for_a_colleague_too(
+        self, maker: Operator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reward, check = a_reward(30), reward_prices._checked
+        wanted = NewPrice(reward.pk, 28)
+
+        def checked(*asked: Any) -> Any:
+            found = check(*asked)
+            if not RewardPrice.objects.exists():  # somebody else is faster
+                a_price(reward, 20, NOON - timedelta(seconds=1))
+            return found
+
+        monkeypatch.setattr(reward_prices, "_checked", checked)
+        outcome = ask_price(wanted=wanted, reason="spring", by=actor(maker), at=NOON)
+
+        assert outcome.price is None
+        assert Proposal.objects.get().params["from"] == [20, "0.00"]
+        with pytest.raises(PriceNeedsApproval):
+            change_price(wanted=wanted, reason="spring", by=actor(maker), at=NOON, is_approved=False)
+        assert RewardPrice.objects.count() == 1
+        assert price_at(reward, NOON).points == 20
+
+
+def a_price(reward: Reward, points: int, since: datetime, cash: int = 0, *, days: int = 0) -> RewardPrice:
+    """Return a price in force since a moment, announced then; the one before it is honoured for so many days after noon."""
+    return RewardPrice.objects.create(
+        reward=reward, price_points=points, cash_amount=cash, announced_at=since, valid_from=since, reason="so",
+        honoured_until=NOON + timedelta(days=days) if days else None,
+    )  # fmt: skip
+
+
+def offered(reward: Reward, member: Member, at: datetime = NOON) -> tuple[int, Decimal, bool]:
+    """Return what a member pays now, and whether that is an old price."""
+    offer = offers_at([reward], at, member_id=member.pk)[reward.pk]
+    return offer.points, offer.cash_amount, offer.is_honoured
+
+
+class TestAnOldPrice:
+    """The price before a rise …"""
+
+    def test_is_kept_through_later_changes_unless_they_are_in_no_way_dearer(self) -> None:
+        reward, hour = a_reward(100), timedelta(hours=1)
+        saved, poor = with_points(150, moment=NOON - 9 * hour), with_points(99, moment=NOON - 9 * hour)
+        a_price(reward, 200, NOON - 5 * hour, days=60)
+        a_price(reward, 190, NOON - 4 * hour)
+        assert (offered(reward, saved), offered(reward, poor)) == ((100, 0, True), (190, 0, False))
+
+        a_price(reward, 300, NOON - 3 * hour, days=90)
+        give_points(poor, 100, moment=NOON - 4 * hour)
+        assert (offered(reward, saved), offered(reward, poor)) == ((100, 0, True), (190, 0, True))
+        assert offered(reward, saved, NOON + timedelta(days=60)) == (300, 0, False)
+
+        a_price(reward, 95, NOON - 2 * hour)
+        assert (offered(reward, saved), offered(reward, poor)) == ((95, 0, False), (95, 0, False))
+
+    def test_is_kept_where_the_new_one_asks_for_less_points_and_more_money(self) -> None:
+        reward, member = a_reward(100), with_points(100, moment=NOON - timedelta(hours=2))
+        a_price(reward, 90, NOON - timedelta(hours=1), cash=10, days=30)
+
+        assert offered(reward, member) == (100, 0, True)
+        FlashSale.objects.create(
+            reward=reward, price_points=80, cash_amount=5, starts_at=NOON, ends_at=NOON + timedelta(days=1)
+        )
+        assert offered(reward, member) == (100, 0, True)
+        assert offered(reward, with_points(100, moment=NOON)) == (80, 5, False)
+
+    def test_or_any_other_is_not_made_dearer_by_a_sale(self) -> None:
+        reward = a_reward(100)
+        FlashSale.objects.create(
+            reward=reward, price_points=100, cash_amount=5, starts_at=NOON, ends_at=NOON + timedelta(days=1)
+        )
+        assert offered(reward, with_points(100, moment=NOON)) == (100, 0, False)
+
+    def test_is_read_for_many_rewards_at_once(self, django_assert_num_queries: Any) -> None:
+        member, rewards = with_points(15, moment=NOON - timedelta(days=9)), [a_reward(10 + n) for n in range(8)]
+        for hours, reward in enumerate(rewards, 1):
+            a_price(reward, 50, NOON - timedelta(hours=hours), days=9)
+        currency_id()
+
+        with django_assert_num_queries(7):
+            offers = offers_at(rewards, NOON, member_id=member.pk)
+
+        assert [offers[one.pk].points for one in rewards] == [10, 11, 12, 13, 14, 15, 50, 50]
 
 
 class TestWhatAPriceMeans:
@@ -218,6 +307,25 @@ class TestThePages:
         assert page.status_code == 200
         assert "Prices of this reward" in page.text
         assert 'name="price_points"' not in page.text
+
+    def test_leave_it_on_the_shelf_since_when_it_has_been_so_that_its_price_never_rises_unseen(self) -> None:
+        client, today = signed_in(superuser=True), timezone.now()
+        seen, planned = a_reward(30), a_reward(30, valid_from=today + timedelta(days=1))
+        for reward in (seen, planned):
+            address = f"/admin/rewards/reward/{reward.pk}/change/"
+            form = client.get(address).context["adminform"].form
+            data = {
+                bound.name: bound.value() for bound in form if bound.value() is not None and bound.name != "valid_from"
+            }
+            later = {"valid_from_0": "2099-01-01", "valid_from_1": "00:00"}
+            assert client.post(address, {**data, **later, "sort_order": 7}).status_code == 302
+            assert ("this stays as it is" in client.get(address).text) == (reward == seen)
+
+        before = seen.valid_from, planned.valid_from
+        seen.refresh_from_db()
+        planned.refresh_from_db()
+        assert (seen.sort_order, seen.valid_from) == (7, before[0])
+        assert planned.valid_from > before[1] + timedelta(days=365)
 
     @pytest.mark.parametrize(
         ("changes", "field"),

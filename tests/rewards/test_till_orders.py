@@ -8,12 +8,14 @@ import pytest
 from django.utils.translation import override
 
 from loyalty.models import Benefit, Entitlement
+from loyalty.services.entitlements import VouchersWereIssued
 from members.actors import SYSTEM, Actor
 from members.admin.decisions import decision_sentence
 from members.models import ApiKey, Decision, KeyDay, Member, MemberAtTill, TimelineEntry
 from members.services.keys import ORDERS_WRITE
 from rewards.models import Hold, LedgerTransaction, OrderHold, OrderSettlement, Purchase, PurchaseReturn, Voucher
 from rewards.queries import balance_of
+from rewards.services import till_holds
 from rewards.services.till_holds import release_due_order_holds, release_order_hold
 from rewards.services.voids import VoidTooLate, void_order
 from rewards.tasks import release_due_holds
@@ -28,6 +30,7 @@ from tests.factories.till import (
     ordered,
     points_pay,
     quoted,
+    ref,
     returned,
     shows_card,
     with_points,
@@ -229,6 +232,25 @@ class TestAHold:
         assert release_due_order_holds(at=now()) == 0
         held(till, again)
 
+    def test_that_can_not_be_given_back_holds_no_other_up(
+        self, till: Till, member: Member, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for _ in range(2):
+            held(till, quoted(till, member, LINES, points=500, **POSTED))
+        OrderHold.objects.update(created_at=now() - timedelta(minutes=20), expires_at=now() - timedelta(minutes=1))
+        stuck, other = OrderHold.objects.order_by("pk")
+        give_back = till_holds.give_back
+
+        def refused(hold: OrderHold, **told: Any) -> None:
+            if hold == stuck:
+                raise VouchersWereIssued
+            give_back(hold, **told)
+
+        monkeypatch.setattr(till_holds, "give_back", refused)
+        assert release_due_order_holds(at=now()) == 1
+        assert list(OrderHold.objects.order_by("pk").values_list("state", flat=True)) == ["open", "expired"]
+        assert OrderHold.objects.get(state="expired") == other
+
     def test_past_its_end_makes_way_for_the_next_one_without_the_beat(
         self, till: Till, member: Member, voucher: Voucher, free: Entitlement
     ) -> None:
@@ -308,6 +330,33 @@ class TestAQuotedOrder:
         assert OrderHold.objects.get().state == "open"
         assert not LedgerTransaction.objects.filter(kind=LedgerTransaction.Kind.CAPTURE).exists()
 
+    def test_names_its_member_by_either_ref_after_a_merge(self, till: Till, member: Member) -> None:
+        gone, other = make_member(), make_member()
+        Member.objects.filter(pk=gone.pk).update(merged_into=member)
+        quote = quoted(till, gone, LINES)
+        wrong = an_order_of(quote, LINES, member_ref=ref(other))
+        assert problem_of(till.post("/pos/orders", wrong, key="w")) == (409, "quote_differs")
+        assert ordered(till, quote, LINES, member_ref=ref(gone))["points_earned"] == 100
+        ordered(till, quoted(till, gone, LINES), LINES, member_ref=ref(member))
+        assert set(Purchase.objects.values_list("member_id", flat=True)) == {member.pk}
+        early = quoted(till, other, LINES)
+        Member.objects.filter(pk=other.pk).update(merged_into=member)
+        ordered(till, early, LINES, member_ref=ref(member))
+
+    def test_of_who_was_frozen_meanwhile_does_not_use_their_vouchers(
+        self, till: Till, member: Member, voucher: Voucher
+    ) -> None:
+        quote = quoted(till, member, LINES)
+        order = an_order_of(quote, LINES, held(till, quote))
+        Member.objects.filter(pk=member.pk).update(status="frozen", frozen_but_earns=True)
+        assert problem_of(till.post("/pos/orders", order, key="1")) == (409, "member_frozen")
+        voucher.refresh_from_db()
+        assert (voucher.state, OrderHold.objects.get().state, Purchase.objects.exists()) == ("held", "open", False)
+        Member.objects.filter(pk=member.pk).update(frozen_but_spends=True)
+        assert till.post("/pos/orders", order, key="2").status_code == 201
+        voucher.refresh_from_db()
+        assert voucher.state == "used"
+
     def test_of_an_old_quote_is_refused(self, till: Till, member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("rewards.services.till_quotes.QUOTE_VALID", timedelta(seconds=0))
         quote = quoted(till, member, LINES)
@@ -346,6 +395,35 @@ class TestAQuotedOrder:
         assert (first["amount"], first["points_given_back"]) == ("0.00", 500)
         assert returned(till, told["external_order_no"])["points_given_back"] == 1_000
         assert balance_of(member.pk, now()).available == 2_000
+
+    def test_whose_last_money_is_paid_back_for_goods_that_stay_gives_back_all_its_points(
+        self, till: Till, member: Member
+    ) -> None:
+        lines = [{"sku": "SKU-1", "name": "Two", "quantity": "2", "amount": "100.00"}]
+        quote = quoted(till, member, lines, points=2_000)
+        number = ordered(till, quote, lines, held(till, quote))["external_order_no"]
+        back = [
+            returned(till, number, line)
+            for line in (
+                {"line_no": 1, "quantity": "1"},
+                {"line_no": 1, "amount": "30.00"},
+                {"line_no": 1, "amount": "10.00"},
+                {"line_no": 1, "quantity": "1"},
+            )
+        ]
+        assert [one["amount"] for one in back] == ["40.00", "30.00", "10.00", "0.00"]
+        assert [one["points_given_back"] for one in back] == [1_000, 375, 625, 0]
+
+    def test_gives_back_nothing_more_for_money_that_is_all_there_by_rounding(self, till: Till, member: Member) -> None:
+        ten = a_voucher(member.pk, a_template("ten", off_amount=Decimal(10)), issued_at=now() - timedelta(hours=1))
+        lines = [{"sku": "SKU-1", "name": "Two", "quantity": "2", "amount": "20.01"}]
+        quote = quoted(till, member, lines, points=1_000)
+        number = ordered(till, quote, lines, held(till, quote))["external_order_no"]
+        back = [returned(till, number, {"line_no": 1, "quantity": "1"}) for _ in range(2)]
+        assert [one["amount"] for one in back] == ["0.01", "0.00"]
+        assert [(one["points_given_back"], one["vouchers_given_back"]) for one in back] == [(500, 0), (500, 1)]
+        ten.refresh_from_db()
+        assert ten.state == "issued"
 
 
 class TestAVoid:

@@ -43,10 +43,11 @@ class TestAQuote:
         given_by("gold", only_tea, figure=Decimal(12))
         prices = a_benefit("prices", kind=Benefit.Kind.PRODUCTS, quota=None)
         MemberPrice.objects.create(benefit=prices, sku="SKU-3", price_amount=Decimal("60.00"))
+        MemberPrice.objects.create(benefit=prices, sku="SKU-4", price_amount=Decimal("1.00"))
         given_by("gold", prices)
         given_by("gold", a_benefit("posted", kind=Benefit.Kind.SHIPPING, quota=None))
         lines = a_cart("100.00", "50.00", "80.00", "40.00")
-        lines[3]["discountable"] = False
+        lines[3]["discountable"] = False  # nor does its member price count
         quote = quoted(till, member, lines, shipping="8.00")
         assert {(one["kind"], one["amount"]) for one in quote["deductions"]} == {
             ("discount", "12.00"), ("discount", "2.50"), ("member_price", "20.00"), ("shipping", "8.00"),

@@ -27,6 +27,7 @@ from rewards.services.voucher_gifts import (
     offer_gift,
     return_due_gifts,
 )
+from rewards.services.voucher_goodwill import propose_give
 from rewards.services.voucher_privacy import erase, export
 from rewards.services.voucher_voiding import void_vouchers
 from rewards.vouchers_held import MostVouchersHeld
@@ -34,8 +35,11 @@ from tests.factories.catalogue import a_template
 from tests.factories.orders import NOON
 from tests.factories.people import TILL, a_member
 from tests.harness.threads import together
+from tests.rewards.by_hand import actor
 from tests.rewards.test_races import outcome_of
-from tests.rewards.voucher_given import a_voucher, stand
+from tests.rewards.test_voucher_batches import drawn_up, work
+from tests.rewards.test_voucher_batches import issued as batch_job
+from tests.rewards.voucher_given import a_voucher, issuer, stand
 
 SOON = NOON + timedelta(hours=1)
 OVER = NOON + timedelta(hours=24)
@@ -176,6 +180,20 @@ class TestAcceptedGift:
             accept(gift, full)
         assert stand() == before
 
+    def test_waits_while_its_giver_may_not_spend(self) -> None:
+        voucher, friend = a_voucher(a_member(), giftable()), a_member()
+        gift = offer(voucher)
+        giver = Member.objects.filter(pk=voucher.member_id)
+        giver.update(status="frozen", frozen_but_earns=True)
+        before = stand()
+        with pytest.raises(GiftNotOpen):
+            accept(gift, friend)
+        assert stand() == before
+        giver.update(frozen_but_spends=True)
+        first = accept(gift, friend)
+        giver.update(frozen_but_spends=False)
+        assert accept(gift, friend).voucher == first.voucher  # told again
+
     def test_of_a_retired_template_stays_a_gift(self) -> None:
         gift = offer(a_voucher(a_member(), giftable()))
         VoucherTemplate.objects.update(is_retired=True)
@@ -236,3 +254,25 @@ class TestRaces:
         outcomes = together(jobs)
         assert Counter(outcomes) == {"done": 1, "gift_not_open": 7}
         assert Voucher.objects.filter(member__in=friends).count() == 1
+
+    def test_never_passes_how_many_one_may_hold_whoever_else_gives(
+        self, committed_db: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("members.jobs.current_app.send_task", lambda *args, **kwargs: None)
+        template, friend = giftable(most_held=1), a_member()
+        gifts = [offer(a_voucher(a_member(), template)) for _ in range(3)]
+        batches = [batch_job(drawn_up([friend], template, duplicates="again", name=name)) for name in ("A", "B")]
+        jobs = [partial(outcome_of, partial(accept, gift, friend)) for gift in gifts]
+        jobs += [
+            partial(
+                outcome_of,
+                partial(
+                    propose_give, member_id=friend.pk, template_id=template.pk, reason="Waited", by=actor(by), at=SOON
+                ),
+            )
+            for by in (issuer(), issuer())
+        ]
+        jobs += [partial(work, job) for job in batches]
+        outcomes = Counter(together(jobs))
+        assert outcomes["most_vouchers_held"] >= 4
+        assert Voucher.objects.filter(member=friend, state="issued").count() == 1

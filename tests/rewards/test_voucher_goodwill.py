@@ -147,6 +147,21 @@ class TestExtend:
         assert (again(voucher).state, again(voucher).expires_at) == ("expired", voucher.expires_at)
         assert VoucherBudget.objects.get().used_amount == Decimal(0)
 
+    def test_is_taken_back_before_an_earlier_one(self) -> None:
+        voucher, by = a_voucher(a_member()), issuer()
+        for _ in range(2):
+            extend(again(voucher), by)
+        first, second = VoucherGoodwill.objects.order_by("pk")
+        before = stand()
+        with pytest.raises(GoodwillCanNotBeUndone):
+            undo_goodwill(goodwill_id=first.pk, reason="Wrong member", by=actor(by), at=SOON)
+        assert stand() == before
+        ends = []
+        for one in (second, first):
+            undo_goodwill(goodwill_id=one.pk, reason="Wrong member", by=actor(by), at=SOON)
+            ends.append(again(voucher).expires_at)
+        assert ends == [voucher.expires_at + timedelta(days=10), voucher.expires_at]
+
     def test_is_refused_backwards_too_far_and_for_used_ones(self) -> None:
         voucher, used, by = a_voucher(a_member()), a_voucher(a_member()), issuer()
         Voucher.objects.filter(pk=used.pk).update(state="used", used_at=NOON)

@@ -95,6 +95,18 @@ class TestClaim:
         Member.objects.filter(pk=merged.pk).update(merged_into=kept, status=Member.Status.CLOSED)
         assert claim(offer, kept).voucher == claim(offer, merged).voucher == first.voucher
 
+    def test_is_numbered_anew_after_a_merge_that_was_undone(self) -> None:
+        offer, kept, merged = an_offer(per_member_limit=9), a_member(), a_member()
+        claim(offer, kept)
+        claim(offer, merged)
+        Member.objects.filter(pk=merged.pk).update(merged_into=kept, status=Member.Status.CLOSED)
+        both = claim(offer, merged)
+        Member.objects.filter(pk=merged.pk).update(merged_into=None, status=Member.Status.ACTIVE)
+        alone = claim(offer, kept)
+        assert (both.claim.member, alone.already_claimed) == (kept, False)
+        assert len({one.voucher for one in (both, alone)}) == 2
+        assert [claim(offer, merged).claim.number, alone.claim.number] == [2, 3]
+
     def test_says_how_long_it_took(self) -> None:
         offer, member = an_offer(), a_member()
         receipt = claim_by_code(
