@@ -204,9 +204,10 @@ def undo_use(*, use_id: int, reason: str, by: Actor, at: datetime) -> UseReceipt
 def undo_told_use(*, source: str, external_ref: str, store_id: int, reason: str, by: Actor, at: datetime) -> UseReceipt:
     """Take back the use that a source told under a number in a store. Raises as `undo_use` does; NotFound for no such use."""
     told = EntitlementUse.objects.filter(source=source, external_ref=external_ref, store_id=store_id)
-    use_id = told.values_list("pk", flat=True).first()
-    if use_id is None:
+    use_id, member_id = told.values_list("pk", "entitlement__member_id").first() or (None, None)
+    if use_id is None or member_id is None:
         raise NotFound
+    refuse_personal_words(words_of(reason), member_ids=[member_id])  # a cashier wrote them
     return undo_use(use_id=use_id, reason=reason, by=by, at=at)
 
 
