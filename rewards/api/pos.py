@@ -105,7 +105,7 @@ class OrdersView(ApiView):
                 return Answer(200 if body["already_processed"] else 201, plain(body))
             receipt = record_purchase_within(order=order, by=by, at=at)
             if not receipt.already_recorded:
-                count_against_ceiling(key, points=receipt.points + sum(receipt.others.values()), at=at)
+                count_against_ceiling(key, points=receipt.points_in_all, at=at)
             body = written(OrderReceiptSerializer, _receipt(order, asked.get("member_ref"), receipt))
             return Answer(200 if receipt.already_recorded else 201, plain(body))
 
@@ -188,7 +188,7 @@ def _confirmed(key: ApiKey, order: Order, asked: dict[str, Any], by: Actor, at: 
     told = QuotedOrder(order, asked.get("shipping", Decimal("0.00")), asked.get("quote_id"), hold)
     receipt = confirm_order(told=told, by=by, at=at)
     if not receipt.already_recorded:
-        count_against_ceiling(key, points=receipt.points + sum(receipt.others.values()), at=at)
+        count_against_ceiling(key, points=receipt.points_in_all, at=at)
     found = Purchase.objects.select_related("member", "settlement").get(pk=receipt.purchase_id)
     return _receipt(found, found.member.public_id if found.member else None, receipt)
 

@@ -166,7 +166,7 @@ def _recorded(batch: OfflineBatch, told: Mapping[str, Any], at: datetime) -> Pur
         order=order_as_stored(told, key=batch.key, store_id=batch.store_id), by=Actor("device", batch.key_id), at=at
     )
     if not receipt.already_recorded:
-        count_against_ceiling(batch.key, points=receipt.points + sum(receipt.others.values()), at=at)
+        count_against_ceiling(batch.key, points=receipt.points_in_all, at=at)
     return receipt
 
 

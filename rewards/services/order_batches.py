@@ -160,7 +160,7 @@ def _record(key: ApiKey, line: ToldLine, at: datetime) -> bool:
     else:
         receipt = record_purchase_within(order=order, by=by, at=at)
     if not receipt.already_recorded:
-        count_against_ceiling(key, points=receipt.points + sum(receipt.others.values()), at=at)
+        count_against_ceiling(key, points=receipt.points_in_all, at=at)
     return receipt.already_recorded
 
 

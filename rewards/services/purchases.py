@@ -92,6 +92,11 @@ class PurchaseReceipt:
     pending_points: int
     others: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def points_in_all(self) -> int:
+        """The points of all currencies: what a key's ceiling of the day counts."""
+        return self.points + sum(self.others.values())
+
 
 @transaction.atomic
 def record_purchase(*, order: Order, by: Actor, at: datetime, quiet: bool = False) -> PurchaseReceipt:
